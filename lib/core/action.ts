@@ -1,0 +1,192 @@
+/**
+ * What happened or is asked for: one union that every source speaks, every rule matches and every export maps.
+ * Field names are those of the JSON form. A field that could not be had is absent and named in `missing`.
+ */
+
+/** Fields that any action may carry. */
+interface ActionBase {
+  /** Names of fields that could not be had. */
+  readonly missing?: readonly string[];
+}
+
+/** Facts about a program start. */
+export type ExecFlag = "args_truncated" | "path_truncated" | "memfd" | "deleted" | "setuid" | "script" | "snapshot";
+
+/** A program started (it is past the point of no return). */
+export interface ExecAction extends ActionBase {
+  readonly type: "exec";
+  /** The program: for a script, the script; else the image that the kernel mapped, resolved. */
+  readonly path: string;
+  /** What the caller passed to execve, unresolved. */
+  readonly requested_path?: string;
+  readonly argv: readonly string[];
+  readonly cwd?: string;
+  /** For a script: resolved path of the image that runs it. */
+  readonly interpreter?: string;
+  readonly flags?: readonly ExecFlag[];
+}
+
+/** A program start that the kernel refused. */
+export interface ExecFailedAction extends ActionBase {
+  readonly type: "exec.failed";
+  readonly requested_path?: string;
+  /** Symbolic, for example `ENOENT`. */
+  readonly errno: string;
+}
+
+/** A new process (threads are not reported). */
+export interface ForkAction extends ActionBase {
+  readonly type: "process.fork";
+  readonly child: { readonly pid: number; readonly start: string };
+}
+
+/** The last thread of a process ended. */
+export interface ExitAction extends ActionBase {
+  readonly type: "process.exit";
+  /** 0-255; absent when a signal ended it. */
+  readonly exit_code?: number;
+  /** Signal number; absent after a normal exit. */
+  readonly signal?: number;
+}
+
+/** Facts about a file action. */
+export type FileFlag =
+  | "append"
+  | "tmpfile"
+  | "deleted"
+  | "path_truncated"
+  | "resolved_late" // symbolic links in the parent were resolved by the guard after the event
+  | "requested_only" // the path is what the caller asked for; the kernel resolved nothing that we could read
+  | "coalesced";
+
+/** An open. `file.create` made the file, `file.truncate` emptied it, `file.write` could write, else `file.read`. */
+export interface FileOpenAction extends ActionBase {
+  readonly type: "file.read" | "file.write" | "file.create" | "file.truncate";
+  /** What the kernel resolved; for a failed call the requested path made absolute. */
+  readonly path: string;
+  readonly requested_path?: string;
+  readonly flags?: readonly FileFlag[];
+  /** 0 or a symbolic errno. */
+  readonly result: string;
+  /** How many equal actions in this directory were merged under pressure; absent for a single one. */
+  readonly count?: number;
+}
+
+/** A change of the tree by name. */
+export interface FileChangeAction extends ActionBase {
+  readonly type: "file.delete" | "file.mkdir" | "file.rmdir" | "file.chmod" | "file.chown" | "file.mknod";
+  readonly path: string;
+  readonly requested_path?: string;
+  /** Octal, for example `0644`. */
+  readonly mode?: string;
+  /** `uid:gid`; -1 leaves one as it is. */
+  readonly owner?: string;
+  readonly flags?: readonly FileFlag[];
+  readonly result: string;
+}
+
+/** A change that has two names. For a symbolic link `path` is the target as given, `new_path` the link. */
+export interface FileMoveAction extends ActionBase {
+  readonly type: "file.rename" | "file.link" | "file.symlink";
+  readonly path: string;
+  readonly new_path: string;
+  readonly requested_path?: string;
+  readonly requested_new_path?: string;
+  readonly flags?: readonly FileFlag[];
+  readonly result: string;
+}
+
+/** Transport protocols that the network probes name. */
+export type Protocol = "tcp" | "udp" | "icmp" | "sctp" | "raw" | "other";
+
+/** A network action on IPv4 or IPv6. */
+export interface NetAction extends ActionBase {
+  readonly type: "net.connect" | "net.send" | "net.bind" | "net.listen";
+  readonly protocol: Protocol;
+  /** Dotted quad, or RFC 5952 for IPv6; a v4-mapped address is shown as IPv4. */
+  readonly address: string;
+  readonly port: number;
+  readonly host?: string;
+  readonly host_source?: string;
+  /** 0 or a symbolic errno; absent where the hook runs before the result is known. */
+  readonly result?: string;
+}
+
+/** A connection to a unix socket; an abstract name begins with `@`. */
+export interface UnixConnectAction extends ActionBase {
+  readonly type: "unix.connect";
+  readonly path: string;
+  readonly result: string;
+}
+
+/** Something the guard says of itself or of what it can see. */
+export interface GuardAction extends ActionBase {
+  readonly type:
+    | "guard.start"
+    | "guard.stop"
+    | "guard.ready"
+    | "guard.degraded"
+    | "guard.restored"
+    | "guard.lost"
+    | "guard.policy.loaded"
+    | "guard.tamper"
+    | "guard.mismatch"
+    | "guard.scope";
+  readonly detail: string;
+}
+
+/** What an operator did. */
+export interface OperatorAction extends ActionBase {
+  readonly type: "operator.kill" | "operator.pause" | "operator.resume" | "operator.policy.reload" | "operator.shutdown";
+  readonly target: string;
+  readonly by: string;
+}
+
+/** A session began or ended. */
+export interface SessionAction extends ActionBase {
+  readonly type: "session.start" | "session.end";
+  readonly agent: string;
+  readonly exit_code?: number;
+  readonly signal?: number;
+}
+
+/** A tool call that an agent declares. */
+export interface ToolCallAction extends ActionBase {
+  readonly type: "tool.call";
+  readonly tool: string;
+  readonly source: string;
+  readonly server?: string;
+  readonly args?: unknown;
+}
+
+/** Every action. */
+export type Action =
+  | ExecAction
+  | ExecFailedAction
+  | ForkAction
+  | ExitAction
+  | FileOpenAction
+  | FileChangeAction
+  | FileMoveAction
+  | NetAction
+  | UnixConnectAction
+  | ToolCallAction
+  | GuardAction
+  | OperatorAction
+  | SessionAction;
+
+/** The discriminant. */
+export type ActionType = Action["type"];
+
+/** Every action type, for policy checks and completions. */
+export const ACTION_TYPES: readonly ActionType[] = [
+  "exec", "exec.failed", "process.fork", "process.exit",
+  "file.read", "file.write", "file.create", "file.truncate",
+  "file.delete", "file.mkdir", "file.rmdir", "file.chmod", "file.chown", "file.mknod",
+  "file.rename", "file.link", "file.symlink",
+  "net.connect", "net.send", "net.bind", "net.listen", "unix.connect", "tool.call",
+  "guard.start", "guard.stop", "guard.ready", "guard.degraded", "guard.restored", "guard.lost",
+  "guard.policy.loaded", "guard.tamper", "guard.mismatch", "guard.scope",
+  "operator.kill", "operator.pause", "operator.resume", "operator.policy.reload", "operator.shutdown",
+  "session.start", "session.end",
+];

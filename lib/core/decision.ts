@@ -1,0 +1,52 @@
+/** Verdicts. */
+import type { DecisionId } from "./ids.ts";
+
+/** What happens to an action. `redact` lets it through with parts removed; `log` lets it through and labels it. */
+export type Verdict = "allow" | "deny" | "ask" | "redact" | "log";
+
+/** `enforce` acts on the verdict; `observe` only says what it would have been. */
+export type Mode = "enforce" | "observe";
+
+/** Which policy decided. */
+export interface PolicyRef {
+  readonly name: string;
+  /** SHA-256 of the policy's source, hex. */
+  readonly digest: string;
+  /** Counts reloads, from 1. */
+  readonly generation: number;
+}
+
+/** The result of pure evaluation: no id, no clock. */
+export interface Ruling {
+  /** What happens: in observe mode `allow`, with the real verdict in `would`. */
+  readonly verdict: Verdict;
+  /** Name of the rule; absent when the default decided. */
+  readonly rule?: string;
+  /** Index of that rule in the snapshot, -1 for the default. */
+  readonly rule_index: number;
+  readonly reason: string;
+  readonly mode: Mode;
+  readonly would?: Verdict;
+}
+
+/** A ruling with its identity, as recorded. */
+export interface Decision {
+  readonly decision_id: DecisionId;
+  readonly verdict: Verdict;
+  readonly rule?: string;
+  readonly reason: string;
+  readonly mode: Mode;
+  readonly policy: PolicyRef;
+  readonly would?: Verdict;
+  readonly latency_us?: number;
+}
+
+/** What the kernel's lowered copy of the policy decided by itself. */
+export interface KernelVerdict {
+  readonly verdict: "allow" | "deny";
+  /** Index of the rule in the snapshot of `generation`; -1 for the default. */
+  readonly rule_index: number;
+  readonly generation: number;
+  /** What the kernel did about it. */
+  readonly effect: "none" | "refused" | "killed";
+}

@@ -1,0 +1,102 @@
+/** Identifiers. ULIDs sort by time and are unique without coordination (github.com/ulid/spec). */
+import type { Brand } from "./brand.ts";
+import type { Clock } from "./time.ts";
+
+/** One verdict; effects and outcomes carry it. */
+export type DecisionId = Brand<string, "DecisionId">;
+/** One line of the record. */
+export type EntryId = Brand<string, "EntryId">;
+/** One governed run of an agent. */
+export type SessionId = Brand<string, "SessionId">;
+/** One pending question to a human. */
+export type ApprovalId = Brand<string, "ApprovalId">;
+
+/** Crockford base 32, as in the ULID specification. */
+const ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+const PATTERN = /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/;
+/** Random digits at the end of a ULID: 16 digits of 5 bits. */
+const RANDOM_DIGITS = 16;
+
+/** True if the text is a well-formed ULID. */
+export function isUlid(text: string): boolean {
+  return PATTERN.test(text);
+}
+
+/** Fills the array with random bytes; `crypto.getRandomValues` outside tests. */
+export type RandomFill = (bytes: Uint8Array<ArrayBuffer>) => void;
+
+/**
+ * Makes ULIDs that never repeat and never go backwards within this generator, also when the clock does:
+ * within one millisecond (or an earlier one) the random part counts up.
+ */
+export class IdGenerator {
+  readonly #clock: Clock;
+  readonly #fill: RandomFill;
+  readonly #digits: Uint8Array<ArrayBuffer> = new Uint8Array(RANDOM_DIGITS);
+  #last_ms = -1;
+  #prefix = "";
+
+  constructor(clock: Clock, fill: RandomFill = (bytes) => crypto.getRandomValues(bytes)) {
+    this.#clock = clock;
+    this.#fill = fill;
+  }
+
+  /** The next id, 26 characters. */
+  next(): string {
+    const now_ms = Math.floor(this.#clock.wallUs() / 1000);
+    if (now_ms > this.#last_ms) {
+      this.#last_ms = now_ms;
+      this.#prefix = encodeTime(now_ms);
+      this.#fill(this.#digits);
+      for (let i = 0; i < RANDOM_DIGITS; i++) this.#digits[i] = (this.#digits[i] ?? 0) & 31;
+      // The first digit stays below 16, so that counting up cannot overflow within any real millisecond.
+      this.#digits[0] = (this.#digits[0] ?? 0) & 15;
+    } else {
+      this.#increment();
+    }
+    let text = this.#prefix;
+    for (let i = 0; i < RANDOM_DIGITS; i++) text += ALPHABET.charAt(this.#digits[i] ?? 0);
+    return text;
+  }
+
+  /** The next decision id. */
+  decision(): DecisionId {
+    return this.next() as DecisionId;
+  }
+
+  /** The next entry id. */
+  entry(): EntryId {
+    return this.next() as EntryId;
+  }
+
+  /** The next session id. */
+  session(): SessionId {
+    return this.next() as SessionId;
+  }
+
+  /** The next approval id. */
+  approval(): ApprovalId {
+    return this.next() as ApprovalId;
+  }
+
+  #increment(): void {
+    for (let i = RANDOM_DIGITS - 1; i >= 0; i--) {
+      const digit = (this.#digits[i] ?? 0) + 1;
+      if (digit < 32) {
+        this.#digits[i] = digit;
+        return;
+      }
+      this.#digits[i] = 0;
+    }
+  }
+}
+
+function encodeTime(ms: number): string {
+  let text = "";
+  let rest = ms;
+  for (let i = 0; i < 10; i++) {
+    text = ALPHABET.charAt(rest % 32) + text;
+    rest = Math.floor(rest / 32);
+  }
+  return text;
+}

@@ -1,0 +1,58 @@
+/**
+ * A policy in the form that kernel maps can hold: data only. `decide` makes it, `act` writes it.
+ * Rules are named by their index in the snapshot, so that the kernel's verdicts can be re-evaluated.
+ */
+
+/** An IPv4 (4 bytes) or IPv6 (16 bytes) network. */
+export interface Cidr {
+  readonly bytes: Uint8Array;
+  readonly prefix_bits: number;
+}
+
+/** Inclusive range, 0-65535. */
+export interface PortRange {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** What a packet filter can ask. An empty list means "any". */
+export interface NetMatch {
+  readonly cidrs: readonly Cidr[];
+  readonly ports: readonly PortRange[];
+  readonly protocols: readonly ("tcp" | "udp")[];
+}
+
+/** Network actions that cgroup programs decide. */
+export type NetActionName = "net.connect" | "net.send" | "net.bind";
+
+/** One rule for the cgroup programs. `ask` refuses like `deny` until an approver exists. */
+export interface LoweredNetRule {
+  readonly rule_index: number;
+  readonly verdict: "deny" | "ask" | "allow";
+  readonly actions: readonly NetActionName[];
+  readonly match: NetMatch;
+  /** The rule does not hold where all given parts of this hold. */
+  readonly except?: NetMatch;
+}
+
+/** One rule for the program at `sched_process_exec`. Any of the lists may match. */
+export interface LoweredExecRule {
+  readonly rule_index: number;
+  readonly verdict: "deny" | "ask" | "allow";
+  /** Absolute paths, resolved or requested. */
+  readonly paths: readonly string[];
+  /** Base names. */
+  readonly names: readonly string[];
+  /** Directories, without a final slash: everything below them. */
+  readonly trees: readonly string[];
+}
+
+/** The kernel's copy. */
+export interface LoweredPolicy {
+  readonly generation: number;
+  readonly net: readonly LoweredNetRule[];
+  /** What happens where no net rule matches. */
+  readonly net_default: Readonly<Record<NetActionName, "allow" | "deny">>;
+  readonly exec: readonly LoweredExecRule[];
+  readonly exec_default: "allow" | "deny";
+}

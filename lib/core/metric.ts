@@ -1,0 +1,16 @@
+/** Counters that a stage owns and a publisher reads. Plain numbers: one thread each, summed by the publisher. */
+
+/** A named set of counters, for example `{ frames: 0, decode_errors: 0 }`. */
+export type Counters<Name extends string> = Record<Name, number>;
+
+/** Makes counters that start at zero. */
+export function counters<Name extends string>(names: readonly Name[]): Counters<Name> {
+  const made: Partial<Counters<Name>> = {};
+  for (const name of names) made[name] = 0;
+  return made as Counters<Name>;
+}
+
+/** Adds the values of `more` to `sum`, key by key; keys that `sum` lacks are added. */
+export function addCounters(sum: Record<string, number>, more: Readonly<Record<string, number>>): void {
+  for (const [name, value] of Object.entries(more)) sum[name] = (sum[name] ?? 0) + value;
+}

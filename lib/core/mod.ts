@@ -1,0 +1,21 @@
+/**
+ * lib/core: the vocabulary. Ids, time, results, errors, actions, decisions, outcomes, entries, limits and ports.
+ * It imports nothing, does nothing and has no state; every other folder may import it.
+ */
+export * from "./action.ts";
+export * from "./brand.ts";
+export * from "./bytes.ts";
+export * from "./decision.ts";
+export * from "./entry.ts";
+export * from "./errors.ts";
+export * from "./event.ts";
+export * from "./ids.ts";
+export * from "./limits.ts";
+export * from "./log.ts";
+export * from "./lowered.ts";
+export * from "./metric.ts";
+export * from "./outcome.ts";
+export * from "./port.ts";
+export * from "./process.ts";
+export * from "./result.ts";
+export * from "./time.ts";
