@@ -137,7 +137,12 @@ export interface GuardAction extends ActionBase {
 
 /** What an operator did. */
 export interface OperatorAction extends ActionBase {
-  readonly type: "operator.kill" | "operator.pause" | "operator.resume" | "operator.policy.reload" | "operator.shutdown";
+  readonly type:
+    | "operator.kill"
+    | "operator.pause"
+    | "operator.resume"
+    | "operator.policy.reload"
+    | "operator.shutdown";
   readonly target: string;
   readonly by: string;
 }
@@ -180,13 +185,44 @@ export type ActionType = Action["type"];
 
 /** Every action type, for policy checks and completions. */
 export const ACTION_TYPES: readonly ActionType[] = [
-  "exec", "exec.failed", "process.fork", "process.exit",
-  "file.read", "file.write", "file.create", "file.truncate",
-  "file.delete", "file.mkdir", "file.rmdir", "file.chmod", "file.chown", "file.mknod",
-  "file.rename", "file.link", "file.symlink",
-  "net.connect", "net.send", "net.bind", "net.listen", "unix.connect", "tool.call",
-  "guard.start", "guard.stop", "guard.ready", "guard.degraded", "guard.restored", "guard.lost",
-  "guard.policy.loaded", "guard.tamper", "guard.mismatch", "guard.scope",
-  "operator.kill", "operator.pause", "operator.resume", "operator.policy.reload", "operator.shutdown",
-  "session.start", "session.end",
+  "exec",
+  "exec.failed",
+  "process.fork",
+  "process.exit",
+  "file.read",
+  "file.write",
+  "file.create",
+  "file.truncate",
+  "file.delete",
+  "file.mkdir",
+  "file.rmdir",
+  "file.chmod",
+  "file.chown",
+  "file.mknod",
+  "file.rename",
+  "file.link",
+  "file.symlink",
+  "net.connect",
+  "net.send",
+  "net.bind",
+  "net.listen",
+  "unix.connect",
+  "tool.call",
+  "guard.start",
+  "guard.stop",
+  "guard.ready",
+  "guard.degraded",
+  "guard.restored",
+  "guard.lost",
+  "guard.policy.loaded",
+  "guard.tamper",
+  "guard.mismatch",
+  "guard.scope",
+  "operator.kill",
+  "operator.pause",
+  "operator.resume",
+  "operator.policy.reload",
+  "operator.shutdown",
+  "session.start",
+  "session.end",
 ];
