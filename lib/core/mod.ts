@@ -7,6 +7,7 @@ export * from "./brand.ts";
 export * from "./bytes.ts";
 export * from "./decision.ts";
 export * from "./entry.ts";
+export * from "./errno.ts";
 export * from "./errors.ts";
 export * from "./event.ts";
 export * from "./ids.ts";

@@ -1,0 +1,158 @@
+/** One BPF object from memory: open, adjust, load, attach. Owns its programs, maps and links. */
+import { type Pointer, ptr, toArrayBuffer } from "bun:ffi";
+import { AgentguardError, err, ok, type Result } from "../lib/core/mod.ts";
+import { BpfMap } from "./bpf_map.ts";
+import { errnoName } from "../lib/core/mod.ts";
+import { type Libbpf, type Shim, takeMessages } from "./native_library.ts";
+
+/** An attached program; disposing detaches it. */
+export interface BpfLink extends Disposable {
+  readonly fd: number;
+}
+
+/** Why a load failed: the errno, and the last lines that libbpf and the verifier wrote. */
+export interface LoadFailure {
+  readonly errno: string;
+  readonly log: string;
+}
+
+/** What to change between opening and loading. */
+export interface LoadOptions {
+  /** Programs to load; the others are left out. Absent: all. */
+  readonly programs?: readonly string[];
+  /** New max_entries by map name. */
+  readonly sizes?: Readonly<Record<string, number>>;
+  /** First bytes of read-only data sections by map name suffix, for example `.rodata.config`. */
+  readonly data?: Readonly<Record<string, Uint8Array>>;
+}
+
+/** A loaded object. */
+export class BpfObject implements Disposable {
+  readonly #bpf: Libbpf;
+  readonly #shim: Shim;
+  readonly #object: Pointer;
+  readonly #maps: Map<string, BpfMap> = new Map();
+  readonly #links: Set<Pointer> = new Set();
+  #closed = false;
+
+  private constructor(bpf: Libbpf, shim: Shim, object: Pointer) {
+    this.#bpf = bpf;
+    this.#shim = shim;
+    this.#object = object;
+  }
+
+  /** Opens and loads. The bytes are parsed before this returns and need not outlive it. */
+  static load(bpf: Libbpf, shim: Shim, image: Uint8Array, options: LoadOptions = {}): Result<BpfObject, LoadFailure> {
+    takeMessages(shim);
+    // SAFETY: libbpf copies what it keeps of the image; a null pointer comes with errno.
+    const object = bpf.bpf_object__open_mem(ptr(image), image.length, null);
+    if (object === null) return err({ errno: errnoName(shim.ag_errno()), log: takeMessages(shim) });
+    const made = new BpfObject(bpf, shim, object);
+    made.#prepare(options);
+    const result = bpf.bpf_object__load(object);
+    if (result !== 0) {
+      const failure = { errno: errnoName(-result), log: takeMessages(shim) };
+      made[Symbol.dispose]();
+      return err(failure);
+    }
+    return ok(made);
+  }
+
+  /** A map by its name; throws `invariant` where the object has none. */
+  map(name: string): BpfMap {
+    const known = this.#maps.get(name);
+    if (known !== undefined) return known;
+    const map = this.#findMap(name);
+    const made = new BpfMap(this.#bpf, name, this.#bpf.bpf_map__fd(map));
+    this.#maps.set(name, made);
+    return made;
+  }
+
+  /** Attaches a tracing program where its section says. */
+  attach(program: string): Result<BpfLink, string> {
+    return this.#link(program, this.#bpf.bpf_program__attach(this.#program(program)));
+  }
+
+  /** Attaches a cgroup program to the cgroup that `cgroup_fd` is open on. */
+  attachCgroup(program: string, cgroup_fd: number): Result<BpfLink, string> {
+    return this.#link(program, this.#bpf.bpf_program__attach_cgroup(this.#program(program), cgroup_fd));
+  }
+
+  /** Makes an iterator's file: each read of it runs the program over all tasks. The caller closes it. */
+  openIterator(program: string): Result<number, string> {
+    const link = this.#link(program, this.#bpf.bpf_program__attach_iter(this.#program(program), null));
+    if (!link.ok) return link;
+    const fd = this.#bpf.bpf_iter_create(link.value.fd);
+    link.value[Symbol.dispose]();
+    return fd >= 0 ? ok(fd) : err(`create iterator ${program}: ${errnoName(-fd)}`);
+  }
+
+  /** Detaches everything, unloads, closes the maps. Idempotent. */
+  [Symbol.dispose](): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const link of this.#links) this.#bpf.bpf_link__destroy(link);
+    this.#links.clear();
+    this.#bpf.bpf_object__close(this.#object);
+  }
+
+  #prepare(options: LoadOptions): void {
+    if (options.programs !== undefined) {
+      const wanted = new Set(options.programs);
+      let program = this.#bpf.bpf_object__next_program(this.#object, null);
+      while (program !== null) {
+        this.#bpf.bpf_program__set_autoload(program, wanted.has(String(this.#bpf.bpf_program__name(program))));
+        program = this.#bpf.bpf_object__next_program(this.#object, program);
+      }
+    }
+    for (const [name, entries] of Object.entries(options.sizes ?? {})) {
+      this.#bpf.bpf_map__set_max_entries(this.#findMap(name), entries);
+    }
+    for (const [suffix, bytes] of Object.entries(options.data ?? {})) this.#setData(suffix, bytes);
+  }
+
+  #setData(suffix: string, bytes: Uint8Array): void {
+    let map = this.#bpf.bpf_object__next_map(this.#object, null);
+    while (map !== null) {
+      if (String(this.#bpf.bpf_map__name(map)).endsWith(suffix)) {
+        const size = new BigUint64Array(1);
+        const value = this.#bpf.bpf_map__initial_value(map, ptr(size));
+        if (value === null || Number(size[0]) < bytes.length) break;
+        // SAFETY: libbpf owns the section until load, `size` bytes long; we write inside it.
+        new Uint8Array(toArrayBuffer(value, 0, bytes.length)).set(bytes);
+        return;
+      }
+      map = this.#bpf.bpf_object__next_map(this.#object, map);
+    }
+    throw new AgentguardError("invariant", `set BPF data ${suffix}: no such section of that size`);
+  }
+
+  #findMap(name: string): Pointer {
+    const bytes = Buffer.from(`${name}\0`);
+    const map = this.#bpf.bpf_object__find_map_by_name(this.#object, ptr(bytes));
+    if (map === null) throw new AgentguardError("invariant", `find map ${name}: the object has none`);
+    return map;
+  }
+
+  #program(name: string): Pointer {
+    const bytes = Buffer.from(`${name}\0`);
+    const program = this.#bpf.bpf_object__find_program_by_name(this.#object, ptr(bytes));
+    if (program === null) throw new AgentguardError("invariant", `find program ${name}: the object has none`);
+    return program;
+  }
+
+  #link(program: string, link: Pointer | null): Result<BpfLink, string> {
+    if (link === null) {
+      return err(`attach ${program}: ${errnoName(this.#shim.ag_errno())} ${takeMessages(this.#shim)}`.trim());
+    }
+    this.#links.add(link);
+    const bpf = this.#bpf;
+    const links = this.#links;
+    return ok({
+      fd: bpf.bpf_link__fd(link),
+      [Symbol.dispose](): void {
+        if (links.delete(link)) bpf.bpf_link__destroy(link);
+      },
+    });
+  }
+}

@@ -1,0 +1,64 @@
+/** Waits for descriptors, with a way to be woken from another thread. */
+import { ptr } from "bun:ffi";
+import type { SystemCalls } from "./system_call.ts";
+
+const EPOLL_CTL_ADD = 1;
+const EPOLLIN = 1;
+const EFD_NONBLOCK_CLOEXEC = 0o2004000;
+const EPOLL_CLOEXEC = 0o2000000;
+/** struct epoll_event is packed on x86-64 (12 bytes) and aligned elsewhere (16). */
+const EVENT_BYTES = process.arch === "x64" ? 12 : 16;
+const EVENTS_MAX = 8;
+
+/** An epoll instance with an eventfd in it. */
+export class Epoll implements Disposable {
+  readonly #system: SystemCalls;
+  readonly #fd: number;
+  readonly #events = new Uint8Array(EVENT_BYTES * EVENTS_MAX);
+  readonly #count = new Uint8Array(8);
+  /** Write to it (see `wake`) from any thread of this process to end a wait. */
+  readonly wake_fd: number;
+  #closed = false;
+
+  constructor(system: SystemCalls) {
+    this.#system = system;
+    this.#fd = system.must("create epoll", "epoll_create1", EPOLL_CLOEXEC);
+    this.wake_fd = system.must("create eventfd", "eventfd2", 0, EFD_NONBLOCK_CLOEXEC);
+    this.add(this.wake_fd);
+  }
+
+  /** Waits for `fd` to be readable, too. */
+  add(fd: number): void {
+    const event = new DataView(new ArrayBuffer(EVENT_BYTES));
+    event.setUint32(0, EPOLLIN, true);
+    event.setUint32(EVENT_BYTES - 8, fd, true);
+    this.#system.must(
+      "add to epoll",
+      "epoll_ctl",
+      this.#fd,
+      EPOLL_CTL_ADD,
+      fd,
+      Number(ptr(new Uint8Array(event.buffer))),
+    );
+  }
+
+  /** Blocks this thread until something is readable or `timeout_ms` passed. An interrupted wait counts as a timeout. */
+  wait(timeout_ms: number): void {
+    const ready = this.#system.call("epoll_wait", this.#fd, Number(ptr(this.#events)), EVENTS_MAX, timeout_ms);
+    if (ready > 0) this.#system.read(this.wake_fd, this.#count);
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#system.close(this.wake_fd);
+    this.#system.close(this.#fd);
+  }
+}
+
+/** Ends the wait of the `Epoll` that owns `wake_fd`. */
+export function wake(system: SystemCalls, wake_fd: number): void {
+  const one = new Uint8Array(8);
+  one[0] = 1;
+  system.call("write", wake_fd, Number(ptr(one)), 8);
+}

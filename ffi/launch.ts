@@ -1,0 +1,281 @@
+/**
+ * The guarded command, started by the launcher (`ffi/native/launch.c`) between guard and command: held until `go`,
+ * watched, sent signals, ended. A `LaunchedCommand` owns the socket and the launcher process; dispose it.
+ */
+import { ptr } from "bun:ffi";
+import { closeSync } from "node:fs";
+import { AgentguardError } from "../lib/core/mod.ts";
+import {
+  decodeMessage,
+  encodeConfig,
+  encodeMessage,
+  FDS_MAX,
+  LAUNCH_TYPE,
+  type LaunchMessage,
+  type LaunchStage,
+  PATH_BYTES,
+} from "./launch_protocol.ts";
+import { launcherProgram, sealedProgram, spawnLauncher } from "./launch_spawn.ts";
+import type { StartState } from "./launch_state.ts";
+import { launchErrno, type LaunchSymbols, launchSymbols } from "./launch_symbols.ts";
+
+/** include/linux/socket.h, include/linux/net.h */
+const AF_UNIX = 1, SOCK_SEQPACKET = 5, SOCK_CLOEXEC = 0o2000000;
+const MSG_DONTWAIT = 0x40, MSG_NOSIGNAL = 0x4000;
+const WNOHANG = 1;
+/** Pauses between looks at a launcher that is ending, milliseconds: doubled up to the second. */
+const WAIT_MS_MIN = 1, WAIT_MS_MAX = 20;
+
+/** What to start. */
+export interface LaunchOptions {
+  /** Program and arguments, at least one; bytes where they are not UTF-8. */
+  readonly argv: readonly (string | Uint8Array)[];
+  /** Working directory; that of the guard when absent. */
+  readonly cwd?: string;
+  /** Directory of the session's cgroup v2; the launcher ends the tree by its `cgroup.kill`. */
+  readonly cgroup_dir?: string;
+  /** What becomes of the tree when the guard dies: `deny` kills it, `open` lets it go on. */
+  readonly on_failure: "deny" | "open";
+  /** From `captureStartState`. */
+  readonly state: StartState;
+}
+
+/** How the command ended: exactly one of `exit_code` (0-255) and `signal` is present. */
+export interface CommandExit {
+  readonly exit_code?: number;
+  readonly signal?: number;
+  readonly core_dumped: boolean;
+  /** Processor time and the largest resident set of the command and the children that it waited for. */
+  readonly user_us: number;
+  readonly system_us: number;
+  readonly maxrss_kib: number;
+}
+
+/** What the launcher reports. */
+export type LaunchEvent =
+  /** The command could not begin; `exited` follows with 127 (not found), 126 (cannot be executed) or 125 (other stage). */
+  | { readonly type: "exec_failed"; readonly stage: LaunchStage; readonly errno: number }
+  /** Job control or SIGSTOP stopped the command: the guard stops too, by `stopSelf`. */
+  | { readonly type: "stopped"; readonly signal: number }
+  | { readonly type: "continued" }
+  | { readonly type: "exited"; readonly exit: CommandExit }
+  /** The launcher ended unasked: the command may run on without watchdog. */
+  | { readonly type: "launcher_lost"; readonly exit_code?: number; readonly signal?: number };
+
+/** Takes events in order. Must not throw. */
+export type LaunchListener = (event: LaunchEvent) => void;
+
+/**
+ * Starts the command up to the point before its exec and returns when its pid is known. Throws `usage` (arguments), `unsupported`
+ * (no executable memory files), `io` (the launcher failed; the message names the stage).
+ */
+export async function launchCommand(options: LaunchOptions): Promise<LaunchedCommand> {
+  const libc = launchSymbols();
+  const argv = options.argv.map(argumentBytes);
+  if (argv.length === 0) throw new AgentguardError("usage", "name a command to run");
+  const config = configBytes(options);
+  const program_fd = sealedProgram(libc, await launcherProgram());
+  const pair = new Int32Array(2);
+  if (libc.socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ptr(pair)) !== 0) {
+    const errno = launchErrno(libc);
+    closeSync(program_fd);
+    throw new AgentguardError("io", `make a socket pair for the launcher: errno ${errno}`);
+  }
+  const guard_fd = pair[0] ?? -1;
+  const socket_fd = pair[1] ?? -1;
+  let launcher_pid: number;
+  try {
+    const { fds, environment } = options.state;
+    launcher_pid = spawnLauncher(libc, { program_fd, socket_fd, fds, argv, environment });
+  } catch (error) {
+    closeSync(guard_fd);
+    throw error;
+  } finally {
+    closeSync(program_fd);
+    closeSync(socket_fd);
+  }
+  const command = new LaunchedCommand(libc, guard_fd, launcher_pid);
+  await command.start(config);
+  return command;
+}
+
+function argumentBytes(argument: string | Uint8Array): Uint8Array {
+  const bytes = typeof argument === "string" ? new TextEncoder().encode(argument) : argument;
+  if (bytes.includes(0)) throw new AgentguardError("usage", "remove the NUL from the command's arguments");
+  return bytes;
+}
+
+function configBytes(options: LaunchOptions): Uint8Array<ArrayBuffer> {
+  const { on_failure, cwd = "", cgroup_dir: cgroup = "", state } = options;
+  try {
+    return encodeConfig({ on_failure, cwd, cgroup, ...state });
+  } catch (cause) {
+    const bounds = `at most ${FDS_MAX} inherited descriptors and ${PATH_BYTES - 1} bytes for each path`;
+    throw new AgentguardError("usage", `start the command with ${bounds}`, { cause });
+  }
+}
+
+/** A command that waits for `go`, runs or has ended. Made by `launchCommand`. */
+export class LaunchedCommand implements AsyncDisposable {
+  /** Settles when the command ended; rejects with `io` when the launcher was lost before that. */
+  readonly exited: Promise<CommandExit>;
+  /** The launcher, a child of this process. */
+  readonly launcher_pid: number;
+  readonly #libc: LaunchSymbols;
+  readonly #fd: number;
+  readonly #listeners = new Set<LaunchListener>();
+  readonly #started = Promise.withResolvers<number>();
+  readonly #exited = Promise.withResolvers<CommandExit>();
+  readonly #closed = Promise.withResolvers<void>();
+  #pending: LaunchEvent[] = [];
+  #socket: Bun.Socket<undefined> | undefined;
+  #pid = -1;
+  #ended = false;
+  /** Set when this side ends the launcher, so that its end is no loss. */
+  #finishing = false;
+  #open = true;
+
+  /** Takes over both: `fd` (the guard's end of the socket pair) and the process `launcher_pid`. */
+  constructor(libc: LaunchSymbols, fd: number, launcher_pid: number) {
+    this.#libc = libc;
+    this.#fd = fd;
+    this.launcher_pid = launcher_pid;
+    this.exited = this.#exited.promise;
+    // A caller that only listens to events must not be told again by an unhandled rejection.
+    this.exited.catch(() => {});
+    this.#started.promise.catch(() => {});
+  }
+
+  /** The command's process id; it is the launcher's child and stays unreaped until `exited`. */
+  get pid(): number {
+    return this.#pid;
+  }
+
+  /** Configures the launcher and waits for the command's pid. Called once, by `launchCommand`. */
+  async start(config: Uint8Array<ArrayBuffer>): Promise<void> {
+    // Bun.connect takes over a descriptor, which its types tell of Bun.listen only.
+    const options: Omit<Bun.FdSocketOptions, "data"> = {
+      fd: this.#fd,
+      socket: {
+        data: (_socket, bytes) => this.#receive(bytes),
+        close: () => void this.#lost(),
+        error: () => {}, // `close` follows
+      },
+    };
+    this.#socket = await Bun.connect(options as unknown as Bun.UnixSocketOptions);
+    this.#sendOrThrow(config);
+    this.#pid = await this.#started.promise;
+  }
+
+  /** Lets the command run. Throws `closed` when the launcher is gone. */
+  go(): void {
+    this.#sendOrThrow(encodeMessage(LAUNCH_TYPE.GO, 0));
+  }
+
+  /** Passes on a signal (1-64) that this process received; the launcher swallows it if the command got it with the group. */
+  forward(signo: number): void {
+    if (this.#open && !this.#ended) this.#send(encodeMessage(LAUNCH_TYPE.FORWARD, signo));
+  }
+
+  /**
+   * Ends the launcher and waits for its end. `kill_rest` kills what is left of the tree first (also the command itself); otherwise
+   * processes that outlived the command go on as orphans. Before `go` the command is killed in any case.
+   */
+  async finish(options: { readonly kill_rest: boolean }): Promise<void> {
+    if (this.#open && !this.#finishing) {
+      this.#finishing = true;
+      this.#send(encodeMessage(LAUNCH_TYPE.FINISH, options.kill_rest ? 1 : 0));
+    }
+    await this.#closed.promise;
+  }
+
+  /** Adds a listener; the first one also gets what happened before. Returns a function that removes it. */
+  onEvent(listener: LaunchListener): () => void {
+    this.#listeners.add(listener);
+    const pending = this.#pending;
+    this.#pending = [];
+    for (const event of pending) listener(event);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  /** As `finish({ kill_rest: true })`: nothing of the tree outlives it. Safe to call again. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.finish({ kill_rest: true });
+  }
+
+  /** False when the launcher has ended, which `#lost` reports as soon as the socket's end is read. */
+  #send(bytes: Uint8Array<ArrayBuffer>): boolean {
+    if (!this.#open) return false;
+    // SAFETY: the kernel copies the message during the call; the socket's buffer holds hundreds of them.
+    const sent = this.#libc.send(this.#fd, ptr(bytes), bytes.byteLength, MSG_DONTWAIT | MSG_NOSIGNAL);
+    return Number(sent) === bytes.byteLength;
+  }
+
+  #sendOrThrow(bytes: Uint8Array<ArrayBuffer>): void {
+    if (!this.#send(bytes)) throw new AgentguardError("closed", "reach the launcher: it has ended");
+  }
+
+  #receive(bytes: Uint8Array): void {
+    const message = decodeMessage(bytes);
+    if (message !== undefined) this.#handle(message);
+    else this.#socket?.terminate(); // not our launcher any more: its end of the socket closes and it ends the tree
+  }
+
+  #handle(message: LaunchMessage): void {
+    switch (message.type) {
+      case LAUNCH_TYPE.STARTED:
+        return this.#started.resolve(message.pid);
+      case LAUNCH_TYPE.SETUP_FAILED:
+        return this.#started.reject(
+          new AgentguardError("io", `start the launcher: stage ${message.stage}, errno ${message.value}`),
+        );
+      case LAUNCH_TYPE.EXEC_FAILED:
+        return this.#emit({ type: "exec_failed", stage: message.stage, errno: message.value });
+      case LAUNCH_TYPE.STOPPED:
+        return this.#emit({ type: "stopped", signal: message.value });
+      case LAUNCH_TYPE.CONTINUED:
+        return this.#emit({ type: "continued" });
+      case LAUNCH_TYPE.EXITED: {
+        const { user_us, system_us, maxrss_kib } = message;
+        const exit: CommandExit = { ...decodeStatus(message.value), user_us, system_us, maxrss_kib };
+        this.#ended = true;
+        this.#emit({ type: "exited", exit });
+        return this.#exited.resolve(exit);
+      }
+      default:
+        this.#socket?.terminate();
+    }
+  }
+
+  #emit(event: LaunchEvent): void {
+    if (this.#listeners.size === 0) this.#pending.push(event);
+    for (const listener of [...this.#listeners]) listener(event);
+  }
+
+  /** The socket closed: waits for the launcher process and reports an end that nobody asked for. */
+  async #lost(): Promise<void> {
+    this.#open = false;
+    const status = new Int32Array(1);
+    for (let wait_ms = WAIT_MS_MIN;; wait_ms = Math.min(wait_ms * 2, WAIT_MS_MAX)) {
+      const got = this.#libc.waitpid(this.launcher_pid, ptr(status), WNOHANG);
+      if (got !== 0) break; // reaped, or (-1) reaped by somebody else
+      await Bun.sleep(wait_ms);
+    }
+    if (!this.#finishing) {
+      const { core_dumped: _core_dumped, ...end } = decodeStatus(status[0] ?? 0);
+      this.#emit({ type: "launcher_lost", ...end });
+    }
+    const error = new AgentguardError("io", "watch the command: the launcher ended before it");
+    this.#started.reject(error);
+    this.#exited.reject(error);
+    this.#closed.resolve();
+  }
+}
+
+/** Reads a wait status (bits/waitstatus.h). */
+function decodeStatus(status: number): Pick<CommandExit, "exit_code" | "signal" | "core_dumped"> {
+  const signal = status & 0x7f;
+  return signal === 0
+    ? { exit_code: (status >> 8) & 0xff, core_dumped: false }
+    : { signal, core_dumped: (status & 0x80) !== 0 };
+}

@@ -1,0 +1,174 @@
+/**
+ * The messages between the guard and the launcher, as `ffi/native/launch_protocol.h` defines them. A kernel test compiles
+ * that header and compares every number here with it.
+ */
+
+/** Counts changes of the layout; the launcher refuses another one. */
+export const LAUNCH_VERSION = 1;
+
+/** `enum ag_launch_type`. */
+export const LAUNCH_TYPE = {
+  CONFIG: 1,
+  GO: 2,
+  FORWARD: 3,
+  FINISH: 4,
+  STARTED: 16,
+  EXEC_FAILED: 17,
+  EXITED: 18,
+  STOPPED: 19,
+  CONTINUED: 20,
+  SETUP_FAILED: 21,
+} as const;
+
+/** `enum ag_launch_stage`, in the order of its values: what the launcher or the command was doing when it failed. */
+export const LAUNCH_STAGES = [
+  "exec",
+  "cwd",
+  "fds",
+  "rlimit",
+  "signals",
+  "config",
+  "cgroup",
+  "subreaper",
+  "fork",
+] as const;
+
+/** One of `LAUNCH_STAGES`. */
+export type LaunchStage = typeof LAUNCH_STAGES[number];
+
+/** `enum ag_launch_on_failure`. */
+export const ON_FAILURE = { deny: 0, open: 1 } as const;
+
+/** `struct ag_launch_message`: byte offsets and size. */
+export const MESSAGE = {
+  type: 0,
+  pid: 4,
+  value: 8,
+  stage: 12,
+  user_us: 16,
+  system_us: 24,
+  maxrss_kib: 32,
+  bytes: 40,
+} as const;
+
+/** `AG_LAUNCH_PATH_BYTES`: a path with its NUL. */
+export const PATH_BYTES = 4096;
+/** `AG_LAUNCH_FDS_MAX`: inherited descriptors that the command may keep. */
+export const FDS_MAX = 1024;
+/** `AG_LAUNCH_KEEP_NOFILE`. */
+export const KEEP_NOFILE = 0xffff_ffff_ffff_ffffn;
+
+type ConfigField =
+  | "type"
+  | "version"
+  | "on_failure"
+  | "closed_stdio"
+  | "blocked"
+  | "ignored"
+  | "nofile_soft"
+  | "fd_count"
+  | "fds"
+  | "cwd"
+  | "cgroup"
+  | "bytes";
+
+/** `struct ag_launch_config`: byte offsets and size. */
+export const CONFIG: Readonly<Record<ConfigField, number>> = {
+  type: 0,
+  version: 4,
+  on_failure: 8,
+  closed_stdio: 12,
+  blocked: 16,
+  ignored: 24,
+  nofile_soft: 32,
+  fd_count: 40,
+  fds: 48,
+  cwd: 48 + 4 * FDS_MAX,
+  cgroup: 48 + 4 * FDS_MAX + PATH_BYTES,
+  bytes: 48 + 4 * FDS_MAX + 2 * PATH_BYTES,
+};
+
+/** Both ends run on one machine: its own byte order. */
+export const LITTLE_ENDIAN: boolean = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
+
+/** What the command is to be started with. */
+export interface LaunchConfig {
+  readonly on_failure: keyof typeof ON_FAILURE;
+  /** Bit n: descriptor n (0-2) is closed for the command. */
+  readonly closed_stdio: number;
+  /** Signal masks: bit n-1 for signal n. */
+  readonly blocked: bigint;
+  readonly ignored: bigint;
+  /** Soft `RLIMIT_NOFILE`; absent leaves it. */
+  readonly nofile_soft?: number;
+  /** Ascending, at most `FDS_MAX`. */
+  readonly fds: readonly number[];
+  /** At most `PATH_BYTES - 1` bytes of UTF-8; empty for none. */
+  readonly cwd: string;
+  readonly cgroup: string;
+}
+
+/** A message from the launcher. */
+export interface LaunchMessage {
+  readonly type: number;
+  readonly pid: number;
+  readonly value: number;
+  readonly stage: LaunchStage;
+  readonly user_us: number;
+  readonly system_us: number;
+  readonly maxrss_kib: number;
+}
+
+/** The first message of the guard. Throws `RangeError` when a path or the list of descriptors is too long. */
+export function encodeConfig(config: LaunchConfig): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(CONFIG.bytes);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(CONFIG.type, LAUNCH_TYPE.CONFIG, LITTLE_ENDIAN);
+  view.setUint32(CONFIG.version, LAUNCH_VERSION, LITTLE_ENDIAN);
+  view.setUint32(CONFIG.on_failure, ON_FAILURE[config.on_failure], LITTLE_ENDIAN);
+  view.setUint32(CONFIG.closed_stdio, config.closed_stdio, LITTLE_ENDIAN);
+  view.setBigUint64(CONFIG.blocked, config.blocked, LITTLE_ENDIAN);
+  view.setBigUint64(CONFIG.ignored, config.ignored, LITTLE_ENDIAN);
+  const nofile = config.nofile_soft === undefined ? KEEP_NOFILE : BigInt(config.nofile_soft);
+  view.setBigUint64(CONFIG.nofile_soft, nofile, LITTLE_ENDIAN);
+  if (config.fds.length > FDS_MAX) throw new RangeError(`pass at most ${FDS_MAX} inherited descriptors`);
+  view.setUint32(CONFIG.fd_count, config.fds.length, LITTLE_ENDIAN);
+  config.fds.forEach((fd, index) => view.setInt32(CONFIG.fds + 4 * index, fd, LITTLE_ENDIAN));
+  setPath(bytes, CONFIG.cwd, config.cwd);
+  setPath(bytes, CONFIG.cgroup, config.cgroup);
+  return bytes;
+}
+
+/** GO, FORWARD or FINISH. */
+export function encodeMessage(type: number, value: number): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(MESSAGE.bytes);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(MESSAGE.type, type, LITTLE_ENDIAN);
+  view.setInt32(MESSAGE.value, value, LITTLE_ENDIAN);
+  return bytes;
+}
+
+/** Reads a message; undefined when its size or stage is none that the launcher sends. */
+export function decodeMessage(bytes: Uint8Array): LaunchMessage | undefined {
+  if (bytes.byteLength !== MESSAGE.bytes) return undefined;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const stage = LAUNCH_STAGES[view.getUint32(MESSAGE.stage, LITTLE_ENDIAN)];
+  if (stage === undefined) return undefined;
+  return {
+    type: view.getUint32(MESSAGE.type, LITTLE_ENDIAN),
+    pid: view.getInt32(MESSAGE.pid, LITTLE_ENDIAN),
+    value: view.getInt32(MESSAGE.value, LITTLE_ENDIAN),
+    stage,
+    user_us: Number(view.getBigUint64(MESSAGE.user_us, LITTLE_ENDIAN)),
+    system_us: Number(view.getBigUint64(MESSAGE.system_us, LITTLE_ENDIAN)),
+    maxrss_kib: Number(view.getBigUint64(MESSAGE.maxrss_kib, LITTLE_ENDIAN)),
+  };
+}
+
+function setPath(bytes: Uint8Array, offset: number, path: string): void {
+  const encoded = new TextEncoder().encode(path);
+  if (encoded.byteLength >= PATH_BYTES || encoded.includes(0)) {
+    throw new RangeError(`shorten the path, at most ${PATH_BYTES - 1} bytes without NUL: ${path.slice(0, 64)}`);
+  }
+  bytes.set(encoded, offset);
+}

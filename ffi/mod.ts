@@ -1,0 +1,15 @@
+/**
+ * ffi: the unsafe island. System calls with exact errno, libbpf, ring buffer memory, epoll, the launcher of guarded
+ * commands. The only folder that imports `bun:ffi`; every layout and number names its kernel source.
+ *
+ * It never decides, logs or keeps state between calls other than the handles that it gives out. Errors are
+ * `AgentguardError` (`io`, `unsupported`, `overflow`) or a `Result` where failing is ordinary (loading, attaching).
+ * Handles are disposable; disposing twice is harmless. The native libraries stay mapped for the process's life.
+ */
+export { BpfMap } from "./bpf_map.ts";
+export { type BpfLink, BpfObject, type LoadFailure, type LoadOptions } from "./bpf_object.ts";
+export { Epoll, wake } from "./epoll.ts";
+export { type Libbpf, openLibbpf, openShim, type Shim, takeMessages } from "./native_library.ts";
+export { probeImage } from "./probe_image.ts";
+export { RingMemory } from "./ring_memory.ts";
+export { SystemCalls } from "./system_call.ts";

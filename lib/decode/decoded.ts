@@ -1,0 +1,62 @@
+/** What comes out of this folder: an action and the facts that only the process table needs. */
+import type { Action, Gap, KernelVerdict } from "../core/mod.ts";
+
+/** Facts beside the action, by what the record was. */
+export type Facts =
+  | {
+    readonly kind: "exec";
+    readonly ppid: number;
+    readonly parent_start: string;
+    readonly uid: number;
+    /** Resolved path of the image that runs (the interpreter of a script). */
+    readonly exe: string;
+    /** Last two components of the cgroup v2 path. */
+    readonly cgroup: string;
+    /** Index of the `[[agent]]` entry that this exec matched; -1: none. */
+    readonly agent_index: number;
+  }
+  | { readonly kind: "fork"; readonly child_pid: number; readonly child_start: string; readonly uid: number }
+  | { readonly kind: "exit" }
+  | { readonly kind: "open"; readonly dev: number; readonly ino: number; readonly opened: boolean }
+  | {
+    readonly kind: "close";
+    readonly dev: number;
+    readonly ino: number;
+    readonly read_bytes: number;
+    readonly written_bytes: number;
+  }
+  /** Names that the kernel resolved and that we could only join: symbolic links in the parent are not followed yet. */
+  | { readonly kind: "names" }
+  | { readonly kind: "scope"; readonly entered: boolean; readonly cgroup: string }
+  | { readonly kind: "gap"; readonly gap: Gap }
+  | { readonly kind: "plain" };
+
+/** One decoded record. */
+export interface Decoded {
+  /** The session's number in the kernel; 0 where the record could not know it. */
+  readonly scope: number;
+  /** CLOCK_BOOTTIME, microseconds. */
+  readonly boot_us: number;
+  readonly pid: number;
+  readonly tid: number;
+  /** Start of the process, boot-time nanoseconds, as two words: exact without a BigInt. */
+  readonly start_low: number;
+  readonly start_high: number;
+  /** Absent for records that are only facts (`close`, `gap`). */
+  readonly action?: Action;
+  readonly kernel?: KernelVerdict;
+  readonly facts: Facts;
+}
+
+/** A record that cannot be understood. Counted; never thrown. */
+export interface DecodeError {
+  readonly reason: "short" | "abi" | "op" | "size" | "field";
+  readonly op: number;
+}
+
+/** The start time in the form that JSON shows. */
+export function startText(low: number, high: number): string {
+  const exact = high * 0x1_0000_0000 + low;
+  if (exact <= Number.MAX_SAFE_INTEGER) return String(exact);
+  return ((BigInt(high) << 32n) | BigInt(low)).toString();
+}

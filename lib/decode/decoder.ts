@@ -1,0 +1,154 @@
+/** Bytes to actions: one table from record type to decoder, and the joining of long argument lists. */
+import {
+  AgAbi,
+  AgClose,
+  AgCoverage,
+  AgExec,
+  AgExecArgs,
+  AgExecFailed,
+  AgExit,
+  AgFork,
+  AgLimit,
+  AgMove,
+  AgNet,
+  AgOp,
+  AgOpen,
+  AgPath,
+  AgRecord,
+  AgScopeChange,
+  AgUnix,
+} from "../../probes/abi.gen.ts";
+import { type Action, err, type KernelVerdict, ok, type Result } from "../core/mod.ts";
+import type { Decoded, DecodeError, Facts } from "./decoded.ts";
+import { decodeClose, decodeMove, decodeOpen, decodePath } from "./file.ts";
+import { Frame } from "./frame.ts";
+import { decodeCoverage, decodeNet, decodeUnix } from "./network.ts";
+import {
+  decodeExec,
+  decodeExecArgs,
+  decodeExecFailed,
+  decodeExit,
+  decodeFork,
+  decodeScope,
+  type ExecBody,
+  splitArgv,
+} from "./process.ts";
+
+interface Body {
+  readonly action?: Action;
+  readonly kernel?: KernelVerdict;
+  readonly facts: Facts;
+}
+
+interface Entry {
+  readonly size: number;
+  readonly decode: (frame: Frame) => Body | undefined;
+}
+
+/** By record type; `EXEC` and `EXEC_ARGS` are joined by the decoder itself. */
+const TABLE: readonly (Entry | undefined)[] = table([
+  [AgOp.EXEC_FAILED, AgExecFailed.SIZE, decodeExecFailed],
+  [AgOp.FORK, AgFork.SIZE, decodeFork],
+  [AgOp.EXIT, AgExit.SIZE, decodeExit],
+  [AgOp.OPEN, AgOpen.SIZE, decodeOpen],
+  [AgOp.CLOSE, AgClose.SIZE, decodeClose],
+  [AgOp.PATH, AgPath.SIZE, decodePath],
+  [AgOp.MOVE, AgMove.SIZE, decodeMove],
+  [AgOp.NET, AgNet.SIZE, decodeNet],
+  [AgOp.UNIX, AgUnix.SIZE, decodeUnix],
+  [AgOp.COVERAGE, AgCoverage.SIZE, decodeCoverage],
+  [AgOp.SCOPE, AgScopeChange.SIZE, decodeScope],
+]);
+
+function table(rows: readonly (readonly [number, number, Entry["decode"]])[]): readonly (Entry | undefined)[] {
+  const made: (Entry | undefined)[] = [];
+  for (const [op, size, decode] of rows) made[op] = { size, decode };
+  return made;
+}
+
+/** An exec that waits for the rest of its argv. */
+interface Waiting {
+  readonly body: ExecBody;
+  readonly head: Omit<Decoded, "action" | "kernel" | "facts">;
+  readonly parts: Buffer[];
+}
+
+/** Execs that wait at once: one per CPU is usual, since the pieces follow each other. */
+const WAITING_MAX = 256;
+
+/**
+ * Decodes records of one source. `undefined` in the result means: part of a longer record, nothing yet.
+ * Never throws; never keeps a view of the source's memory.
+ */
+export class Decoder {
+  readonly #frame = new Frame();
+  readonly #waiting: Map<string, Waiting> = new Map();
+
+  /** Decodes the record of `size` bytes at offset `at`. */
+  decode(view: DataView, bytes: Uint8Array, at: number, size: number): Result<Decoded | undefined, DecodeError> {
+    if (size < AgRecord.SIZE || at + size > bytes.length) return err({ reason: "short", op: 0 });
+    const frame = this.#frame;
+    frame.attach(view, bytes);
+    frame.at = at;
+    frame.size = size;
+    const op = frame.op;
+    if (frame.u8(AgRecord.abi) !== AgAbi.VERSION) return err({ reason: "abi", op });
+    // Rings round sizes up: the record says how long it really is.
+    const own = frame.u32(AgRecord.size);
+    if (own > size || own < AgRecord.SIZE) return err({ reason: "size", op });
+    frame.size = own;
+    if (op === AgOp.EXEC) return this.#exec(frame);
+    if (op === AgOp.EXEC_ARGS) return this.#execArgs(frame);
+    const entry = TABLE[op];
+    if (entry === undefined) return err({ reason: "op", op });
+    if (own < entry.size) return err({ reason: "short", op });
+    const body = entry.decode(frame);
+    if (body === undefined) return err({ reason: "field", op });
+    return ok(finish(frame, body));
+  }
+
+  #exec(frame: Frame): Result<Decoded | undefined, DecodeError> {
+    if (frame.size < AgExec.SIZE) return err({ reason: "short", op: AgOp.EXEC });
+    const body = decodeExec(frame);
+    if (!body.more) return ok(finish(frame, body));
+    if (this.#waiting.size >= WAITING_MAX) {
+      const oldest = this.#waiting.keys().next();
+      if (!oldest.done) this.#waiting.delete(oldest.value);
+    }
+    const { action: _action, kernel: _kernel, facts: _facts, ...head } = finish(frame, body);
+    this.#waiting.set(body.exec_id, { body, head, parts: [body.argv] });
+    return ok(undefined);
+  }
+
+  #execArgs(frame: Frame): Result<Decoded | undefined, DecodeError> {
+    if (frame.size < AgExecArgs.SIZE) return err({ reason: "short", op: AgOp.EXEC_ARGS });
+    const piece = decodeExecArgs(frame);
+    const waiting = this.#waiting.get(piece.exec_id);
+    if (waiting === undefined) return err({ reason: "field", op: AgOp.EXEC_ARGS });
+    waiting.parts.push(piece.bytes);
+    if (!piece.last && waiting.parts.length <= AgLimit.ARGS_CHUNKS_MAX) return ok(undefined);
+    this.#waiting.delete(piece.exec_id);
+    const argv = splitArgv(Buffer.concat(waiting.parts));
+    const { action, kernel, facts } = waiting.body;
+    return ok({
+      ...waiting.head,
+      action: { ...action, argv },
+      ...(kernel === undefined ? undefined : { kernel }),
+      facts,
+    });
+  }
+}
+
+function finish(frame: Frame, body: Body): Decoded {
+  return {
+    scope: frame.u32(AgRecord.scope),
+    boot_us: frame.u64(AgRecord.time_ns) / 1000,
+    pid: frame.u32(AgRecord.pid),
+    tid: frame.u32(AgRecord.tid),
+    start_low: frame.u32(AgRecord.start_ns),
+    start_high: frame.u32(AgRecord.start_ns + 4),
+    ...(body.action === undefined ? undefined : { action: body.action }),
+    ...(body.kernel === undefined ? undefined : { kernel: body.kernel }),
+    facts: body.facts,
+  };
+}

@@ -1,0 +1,76 @@
+/** Network records. */
+import { AgCoverage, AgCoverageKind, AgNet, AgNetAction, AgUnix, AgVerdict } from "../../probes/abi.gen.ts";
+import { type Action, type KernelVerdict, type Protocol, resultName } from "../core/mod.ts";
+import { ipv4Text, ipv6Text } from "./address_text.ts";
+import type { Facts } from "./decoded.ts";
+import type { Frame } from "./frame.ts";
+
+const TYPES: Readonly<Record<number, "net.connect" | "net.send" | "net.bind" | "net.listen" | undefined>> = {
+  [AgNetAction.CONNECT]: "net.connect",
+  [AgNetAction.SEND]: "net.send",
+  [AgNetAction.BIND]: "net.bind",
+  [AgNetAction.LISTEN]: "net.listen",
+};
+
+/** IPPROTO_* (include/uapi/linux/in.h). */
+const PROTOCOLS: Readonly<Record<number, Protocol | undefined>> = {
+  1: "icmp",
+  6: "tcp",
+  17: "udp",
+  58: "icmp",
+  132: "sctp",
+  255: "raw",
+};
+
+/** An IPv4 or IPv6 action with the verdict that the cgroup program gave, if one ran. */
+export function decodeNet(frame: Frame):
+  | { readonly action: Action; readonly kernel?: KernelVerdict; readonly facts: Facts }
+  | undefined {
+  const type = TYPES[frame.u8(AgNet.action)];
+  if (type === undefined) return undefined;
+  const four = frame.u8(AgNet.family) === 4;
+  const action: Action = {
+    type,
+    protocol: PROTOCOLS[frame.u8(AgNet.protocol)] ?? "other",
+    address: four ? ipv4Text(frame, AgNet.address) : ipv6Text(frame, AgNet.address),
+    port: frame.u16(AgNet.port),
+    ...(frame.u8(AgNet.has_result) !== 0 ? { result: resultName(frame.i32(AgNet.result)) } : undefined),
+  };
+  const verdict = frame.u8(AgNet.verdict);
+  const facts: Facts = { kind: "plain" };
+  if (verdict === AgVerdict.NONE) return { action, facts };
+  const denied = verdict === AgVerdict.DENY;
+  const kernel: KernelVerdict = {
+    verdict: denied ? "deny" : "allow",
+    rule_index: frame.i32(AgNet.rule_index),
+    generation: frame.u32(AgNet.generation),
+    effect: denied ? "refused" : "none",
+  };
+  return { action, kernel, facts };
+}
+
+/** A connection to a unix socket; the path ends at its NUL, an abstract name begins with one (shown as `@`). */
+export function decodeUnix(frame: Frame): { readonly action: Action; readonly facts: Facts } {
+  const length = Math.min(frame.u32(AgUnix.path_bytes), frame.size - AgUnix.SIZE);
+  const abstract = length > 0 && frame.u8(AgUnix.SIZE) === 0;
+  const raw = frame.text(AgUnix.SIZE + (abstract ? 1 : 0), length - (abstract ? 1 : 0));
+  const end = abstract ? -1 : raw.indexOf("\0");
+  const path = `${abstract ? "@" : ""}${end < 0 ? raw : raw.slice(0, end)}`;
+  return {
+    action: { type: "unix.connect", path, result: resultName(frame.i32(AgUnix.result)) },
+    facts: { kind: "plain" },
+  };
+}
+
+const COVERAGE: Readonly<Record<number, string | undefined>> = {
+  [AgCoverageKind.I386]: "i386",
+  [AgCoverageKind.X32]: "x32",
+  [AgCoverageKind.IO_URING]: "io_uring",
+};
+
+/** The first use by a process of an interface that the probes cannot see through: a gap that is known. */
+export function decodeCoverage(frame: Frame): { readonly facts: Facts } | undefined {
+  const type = COVERAGE[frame.u32(AgCoverage.kind)];
+  if (type === undefined) return undefined;
+  return { facts: { kind: "gap", gap: { source: "coverage", type, count: 1 } } };
+}

@@ -1,0 +1,174 @@
+/** Process records: program starts, forks, exits. */
+import {
+  AgExec,
+  AgExecArgs,
+  AgExecFailed,
+  AgExecFlag,
+  AgExit,
+  AgFlag,
+  AgFork,
+  AgScopeChange,
+  AgScopeKind,
+  AgVerdict,
+} from "../../probes/abi.gen.ts";
+import { type Action, errnoName, type ExecAction, type ExecFlag, type KernelVerdict } from "../core/mod.ts";
+import { type Facts, startText } from "./decoded.ts";
+import type { Frame } from "./frame.ts";
+import { joinPath } from "./path_text.ts";
+
+/** An exec record; its argv may still be incomplete. */
+export interface ExecBody {
+  readonly action: ExecAction;
+  readonly kernel?: KernelVerdict;
+  readonly facts: Facts;
+  /** argv bytes of this record, copied. */
+  readonly argv: Buffer;
+  /** More argv follows in records with this id. */
+  readonly more: boolean;
+  readonly exec_id: string;
+}
+
+/** A program start. */
+export function decodeExec(frame: Frame): ExecBody {
+  const header = frame.flags;
+  const path_bytes = frame.u16(AgExec.path_bytes);
+  const cwd_bytes = frame.u16(AgExec.cwd_bytes);
+  const requested_bytes = frame.u16(AgExec.requested_bytes);
+  const cgroup_bytes = frame.u16(AgExec.cgroup_bytes);
+  const exe = frame.text(AgExec.SIZE, path_bytes);
+  const cwd = frame.text(AgExec.SIZE + path_bytes, cwd_bytes);
+  const requested = frame.text(AgExec.SIZE + path_bytes + cwd_bytes, requested_bytes);
+  const cgroup_at = AgExec.SIZE + path_bytes + cwd_bytes + requested_bytes;
+  const argv_at = cgroup_at + cgroup_bytes;
+  const argv_bytes = Math.min(frame.u32(AgExec.argv_bytes), Math.max(0, frame.size - argv_at));
+  const exec_flags = frame.u32(AgExec.exec_flags);
+  const script = (exec_flags & AgExecFlag.SCRIPT) !== 0;
+  const flags = execFlags(header, exec_flags);
+  const argv = Buffer.from(frame.bytes.subarray(frame.at + argv_at, frame.at + argv_at + argv_bytes));
+  const path = script ? joinPath(cwd, requested) : exe;
+  const action: ExecAction = {
+    type: "exec",
+    path,
+    ...(requested !== "" && requested !== path ? { requested_path: requested } : undefined),
+    argv: splitArgv(argv),
+    ...(cwd !== "" ? { cwd } : undefined),
+    ...(script ? { interpreter: exe } : undefined),
+    ...(flags.length > 0 ? { flags } : undefined),
+  };
+  const kernel = execVerdict(frame);
+  return {
+    action,
+    ...(kernel !== undefined ? { kernel } : undefined),
+    facts: {
+      kind: "exec",
+      ppid: frame.u32(AgExec.ppid),
+      parent_start: startText(frame.u32(AgExec.parent_start_ns), frame.u32(AgExec.parent_start_ns + 4)),
+      uid: frame.u32(AgExec.uid),
+      exe,
+      cgroup: frame.text(cgroup_at, cgroup_bytes),
+      agent_index: (header & AgFlag.AGENT_START) !== 0 ? frame.i32(AgExec.agent_index) : -1,
+    },
+    argv,
+    more: (header & AgFlag.ARGS_MORE) !== 0,
+    exec_id: startText(frame.u32(AgExec.exec_id), frame.u32(AgExec.exec_id + 4)),
+  };
+}
+
+function execVerdict(frame: Frame): KernelVerdict | undefined {
+  const verdict = frame.u32(AgExec.verdict);
+  if (verdict === AgVerdict.NONE) return undefined;
+  const denied = verdict === AgVerdict.DENY;
+  return {
+    verdict: denied ? "deny" : "allow",
+    rule_index: frame.i32(AgExec.rule_index),
+    generation: frame.u32(AgExec.generation),
+    effect: denied ? "killed" : "none",
+  };
+}
+
+function execFlags(header: number, exec_flags: number): ExecFlag[] {
+  const flags: ExecFlag[] = [];
+  if ((header & AgFlag.ARGS_TRUNCATED) !== 0) flags.push("args_truncated");
+  if ((header & AgFlag.PATH_TRUNCATED) !== 0) flags.push("path_truncated");
+  if ((exec_flags & AgExecFlag.MEMFD) !== 0) flags.push("memfd");
+  if ((exec_flags & AgExecFlag.DELETED) !== 0) flags.push("deleted");
+  if ((exec_flags & AgExecFlag.SETUID) !== 0) flags.push("setuid");
+  if ((exec_flags & AgExecFlag.SCRIPT) !== 0) flags.push("script");
+  return flags;
+}
+
+/** Splits NUL-separated arguments; the last one may lack its NUL where argv was cut. */
+export function splitArgv(blob: Buffer): string[] {
+  const text = blob.toString("utf8");
+  if (text === "") return [];
+  const parts = text.split("\0");
+  if (text.endsWith("\0")) parts.pop();
+  return parts;
+}
+
+/** A piece of a long argv. */
+export interface ArgsBody {
+  readonly exec_id: string;
+  readonly bytes: Buffer;
+  readonly last: boolean;
+}
+
+/** A continuation of an exec record's argv. */
+export function decodeExecArgs(frame: Frame): ArgsBody {
+  const length = Math.min(frame.u32(AgExecArgs.bytes), frame.size - AgExecArgs.SIZE);
+  const from = frame.at + AgExecArgs.SIZE;
+  return {
+    exec_id: startText(frame.u32(AgExecArgs.exec_id), frame.u32(AgExecArgs.exec_id + 4)),
+    bytes: Buffer.from(frame.bytes.subarray(from, from + length)),
+    last: frame.u32(AgExecArgs.last) !== 0,
+  };
+}
+
+/** A program start that the kernel refused. */
+export function decodeExecFailed(frame: Frame): { readonly action: Action; readonly facts: Facts } {
+  const path_bytes = frame.u16(AgExecFailed.path_bytes);
+  const requested = frame.text(AgExecFailed.SIZE + path_bytes, frame.u16(AgExecFailed.requested_bytes));
+  return {
+    action: {
+      type: "exec.failed",
+      requested_path: requested,
+      errno: errnoName(-frame.i32(AgExecFailed.result)),
+    },
+    facts: { kind: "plain" },
+  };
+}
+
+/** A new process. */
+export function decodeFork(frame: Frame): { readonly action: Action; readonly facts: Facts } {
+  const child_pid = frame.u32(AgFork.child_pid);
+  const child_start = startText(frame.u32(AgFork.child_start_ns), frame.u32(AgFork.child_start_ns + 4));
+  return {
+    action: { type: "process.fork", child: { pid: child_pid, start: child_start } },
+    facts: { kind: "fork", child_pid, child_start, uid: frame.u32(AgFork.uid) },
+  };
+}
+
+/** The end of a process. */
+export function decodeExit(frame: Frame): { readonly action: Action; readonly facts: Facts } {
+  const status = frame.u32(AgExit.wait_status);
+  const signal = status & 0x7f;
+  return {
+    action: signal === 0 ? { type: "process.exit", exit_code: (status >> 8) & 0xff } : { type: "process.exit", signal },
+    facts: { kind: "exit" },
+  };
+}
+
+/** A member of the tree left its session's cgroup, or a stranger entered it. */
+export function decodeScope(frame: Frame): { readonly action: Action; readonly facts: Facts } {
+  const entered = frame.u32(AgScopeChange.kind) === AgScopeKind.ENTERED_CGROUP;
+  const cgroup = frame.text(AgScopeChange.SIZE, frame.u32(AgScopeChange.path_bytes));
+  return {
+    action: {
+      type: "guard.scope",
+      detail: entered
+        ? `entered the session's cgroup ${cgroup} from outside`
+        : `left the session's cgroup for ${cgroup}`,
+    },
+    facts: { kind: "scope", entered, cgroup },
+  };
+}

@@ -1,0 +1,247 @@
+/** The loaded probes: which programs this kernel takes, attaching and detaching, who is in scope. */
+import { closeSync } from "node:fs";
+import { AgConfig, AgControl, AgScope, AgTask } from "../../../probes/abi.gen.ts";
+import { type BpfLink, type BpfMap, BpfObject, type Libbpf, type Shim, type SystemCalls } from "../../../ffi/mod.ts";
+import { AgentguardError, err, LIMITS, ok, type Result } from "../../core/mod.ts";
+import { LossCounters } from "./counters.ts";
+import type { ProbeGroup, ProbeSupport, RunningProcess } from "./port.ts";
+
+/** Programs by group. A group is loaded whole or not at all. */
+const GROUPS: Readonly<Record<ProbeGroup, readonly string[]>> = {
+  process: ["ag_exec", "ag_fork", "ag_exit"],
+  syscall: ["ag_sys_exit"],
+  scope: ["ag_cgroup_attach"],
+  network: ["ag_connect4", "ag_connect6", "ag_sendmsg4", "ag_sendmsg6", "ag_bind4", "ag_bind6"],
+  iterator: ["ag_tasks"],
+};
+
+const GROUP_NAMES: readonly ProbeGroup[] = ["process", "syscall", "scope", "network", "iterator"];
+
+/** What loading needs. */
+export interface ProbeParts {
+  readonly bpf: Libbpf;
+  readonly shim: Shim;
+  readonly system: SystemCalls;
+  readonly image: Uint8Array;
+  /** The guard's own process, which the programs leave alone. */
+  readonly self_pid: number;
+  readonly ring_bytes?: { readonly decisions: number; readonly telemetry: number };
+}
+
+/** Loaded programs and their maps. */
+export class KernelProbes implements Disposable {
+  readonly support: readonly ProbeSupport[];
+  readonly counters: LossCounters;
+  readonly ring_bytes: { readonly decisions: number; readonly telemetry: number };
+  readonly #object: BpfObject;
+  readonly #parts: ProbeParts;
+  #links: BpfLink[] = [];
+
+  private constructor(parts: ProbeParts, object: BpfObject, support: readonly ProbeSupport[]) {
+    this.#parts = parts;
+    this.#object = object;
+    this.support = support;
+    this.ring_bytes = ringBytes(parts);
+    this.counters = new LossCounters(object.map("cpus"), parts.bpf.libbpf_num_possible_cpus());
+  }
+
+  /**
+   * Loads what this kernel takes. First everything at once; where that fails, group by group, so that one missing
+   * program type does not cost the others. Fails where not even process events can be had.
+   */
+  static load(parts: ProbeParts): Result<KernelProbes, readonly ProbeSupport[]> {
+    const all = loadGroups(parts, GROUP_NAMES);
+    if (all.ok) return ok(new KernelProbes(parts, all.value, GROUP_NAMES.map((group) => available(group))));
+    const support = tryGroups(parts);
+    const usable = support.filter((each) => each.available).map((each) => each.group);
+    if (!usable.includes("process")) return err(support);
+    const some = loadGroups(parts, usable);
+    if (!some.ok) return err(support);
+    return ok(new KernelProbes(parts, some.value, support));
+  }
+
+  /** True if the group was loaded. */
+  has(group: ProbeGroup): boolean {
+    return this.support.some((each) => each.group === group && each.available);
+  }
+
+  /** A map of the object, for whoever writes policy into it. */
+  map(name: string): BpfMap {
+    return this.#object.map(name);
+  }
+
+  /** Attaches the programs that see guarded processes; does nothing where they are attached. */
+  attach(): void {
+    if (this.#links.length > 0) return;
+    for (const group of ["process", "scope", "syscall"] as const) {
+      if (!this.has(group)) continue;
+      for (const program of GROUPS[group]) {
+        const link = this.#object.attach(program);
+        if (!link.ok) {
+          this.detach();
+          throw new AgentguardError("io", link.error);
+        }
+        this.#links.push(link.value);
+      }
+    }
+  }
+
+  /** Detaches them: from now on nothing costs anything. */
+  detach(): void {
+    for (const link of this.#links) link[Symbol.dispose]();
+    this.#links = [];
+  }
+
+  /** Attaches the network programs to a cgroup; disposing detaches them. */
+  attachCgroup(cgroup_fd: number): Disposable {
+    const links: BpfLink[] = [];
+    const release = (): void => {
+      for (const link of links) link[Symbol.dispose]();
+      links.length = 0;
+    };
+    for (const program of GROUPS.network) {
+      const link = this.#object.attachCgroup(program, cgroup_fd);
+      if (!link.ok) {
+        release();
+        throw new AgentguardError("io", link.error);
+      }
+      links.push(link.value);
+    }
+    return { [Symbol.dispose]: release };
+  }
+
+  /** Tells the exec program whether to look for `[[agent]]` programs, and where its scope numbers begin. */
+  setAgentSearch(enabled: boolean): void {
+    const map = this.map("control");
+    const value = new Uint8Array(AgControl.SIZE);
+    const view = new DataView(value.buffer);
+    map.lookup(new Uint8Array(4), value);
+    view.setUint32(AgControl.agents, enabled ? 1 : 0, true);
+    if (view.getUint32(AgControl.next_scope, true) === 0) {
+      view.setUint32(AgControl.next_scope, FIRST_KERNEL_SCOPE, true);
+    }
+    map.update(new Uint8Array(4), value);
+  }
+
+  /** Puts one single-threaded process into a scope; it must not have run yet. */
+  adoptStopped(pid: number, scope: number, cgroup_id: bigint): void {
+    const pidfd = this.#parts.system.pidfdOpen(pid);
+    if (pidfd < 0) throw new AgentguardError("not_found", `take process ${pid} into its session: it has ended`);
+    try {
+      const key = new Uint8Array(4);
+      new DataView(key.buffer).setInt32(0, pidfd, true);
+      this.map("scopes").update(key, scopeValue(scope, cgroup_id));
+    } finally {
+      closeSync(pidfd);
+    }
+  }
+
+  /** Lists the processes that run, and takes those of `adopt` (with all their threads) into a scope on the way. */
+  listProcesses(
+    adopt: readonly { readonly pid: number; readonly scope: number; readonly cgroup_id: bigint }[] = [],
+  ): RunningProcess[] {
+    const wanted = this.map("adopt");
+    const keys: Uint8Array[] = [];
+    for (const each of adopt) {
+      const key = new Uint8Array(4);
+      new DataView(key.buffer).setUint32(0, each.pid, true);
+      wanted.update(key, scopeValue(each.scope, each.cgroup_id));
+      keys.push(key);
+    }
+    try {
+      return this.#iterate();
+    } finally {
+      for (const key of keys) wanted.remove(key);
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.detach();
+    this.#object[Symbol.dispose]();
+  }
+
+  #iterate(): RunningProcess[] {
+    const opened = this.#object.openIterator("ag_tasks");
+    if (!opened.ok) throw new AgentguardError("io", opened.error);
+    const found: RunningProcess[] = [];
+    const buffer = new Uint8Array(AgTask.SIZE * 512);
+    const view = new DataView(buffer.buffer);
+    try {
+      let length = this.#parts.system.read(opened.value, buffer);
+      while (length > 0) {
+        for (let at = 0; at + AgTask.SIZE <= length; at += AgTask.SIZE) found.push(readTask(view, at));
+        length = this.#parts.system.read(opened.value, buffer);
+      }
+      if (length < 0) throw new AgentguardError("io", `read the task iterator: errno ${-length}`);
+    } finally {
+      closeSync(opened.value);
+    }
+    return found;
+  }
+}
+
+/** Scope numbers from here on are given by the kernel (agents that start by themselves); below, by user space. */
+export const FIRST_KERNEL_SCOPE = 0x4000_0000;
+
+function ringBytes(parts: ProbeParts): { readonly decisions: number; readonly telemetry: number } {
+  return parts.ring_bytes ?? { decisions: LIMITS.decision_ring_bytes, telemetry: LIMITS.telemetry_ring_bytes };
+}
+
+function available(group: ProbeGroup): ProbeSupport {
+  return { group, available: true, detail: GROUPS[group].join(", ") };
+}
+
+function loadGroups(parts: ProbeParts, groups: readonly ProbeGroup[]): Result<BpfObject, string> {
+  let reason = "";
+  // bpf_rdonly_cast came with Linux 6.2; without it paths are read by copying, a little slower.
+  for (const has_cast of [1, 0]) {
+    const config = new Uint8Array(AgConfig.SIZE);
+    const view = new DataView(config.buffer);
+    view.setUint32(AgConfig.self, parts.self_pid, true);
+    view.setUint32(AgConfig.has_cast, has_cast, true);
+    const loaded = BpfObject.load(parts.bpf, parts.shim, parts.image, {
+      programs: groups.flatMap((group) => GROUPS[group]),
+      sizes: ringBytes(parts),
+      data: { ".rodata.config": config },
+    });
+    if (loaded.ok) return loaded;
+    reason = `${loaded.error.errno}: ${lastLine(loaded.error.log)}`;
+    if (loaded.error.errno === "EPERM") break;
+  }
+  return err(reason);
+}
+
+function lastLine(log: string): string {
+  const lines = log.split("\n").filter((line) => line.trim() !== "");
+  return lines.find((line) => line.includes("failed to load") || line.includes("unknown func")) ?? lines.at(-1) ??
+    "no message";
+}
+
+function tryGroups(parts: ProbeParts): ProbeSupport[] {
+  return GROUP_NAMES.map((group) => {
+    const loaded = loadGroups({ ...parts, ring_bytes: { decisions: 4096, telemetry: 4096 } }, [group]);
+    if (!loaded.ok) return { group, available: false, detail: loaded.error };
+    loaded.value[Symbol.dispose]();
+    return available(group);
+  });
+}
+
+function scopeValue(scope: number, cgroup_id: bigint): Uint8Array {
+  const value = new Uint8Array(AgScope.SIZE);
+  const view = new DataView(value.buffer);
+  view.setBigUint64(AgScope.cgroup_id, cgroup_id, true);
+  view.setUint32(AgScope.scope, scope, true);
+  return value;
+}
+
+function readTask(view: DataView, at: number): RunningProcess {
+  return {
+    pid: view.getUint32(at + AgTask.pid, true),
+    ppid: view.getUint32(at + AgTask.ppid, true),
+    uid: view.getUint32(at + AgTask.uid, true),
+    start: view.getBigUint64(at + AgTask.start_ns, true).toString(),
+    parent_start: view.getBigUint64(at + AgTask.parent_start_ns, true).toString(),
+    cgroup_id: view.getBigUint64(at + AgTask.cgroup_id, true).toString(),
+    scope: view.getUint32(at + AgTask.scope, true),
+  };
+}

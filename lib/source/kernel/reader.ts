@@ -1,0 +1,106 @@
+/**
+ * Drains the two rings in time order and finds losses. The telemetry ring wakes nobody: it is looked at every few
+ * milliseconds while there is traffic, less often when there is none; the decision ring wakes the wait.
+ */
+import { AgRecord, AgRing } from "../../../probes/abi.gen.ts";
+import type { Epoll, RingMemory } from "../../../ffi/mod.ts";
+import type { FrameSink } from "./port.ts";
+import { SequenceTracker } from "./sequence.ts";
+
+/** What a reader reads. */
+export interface ReaderParts {
+  readonly decisions: RingMemory;
+  readonly telemetry: RingMemory;
+  readonly epoll: Epoll;
+  /** The kernel's next sequence number of each CPU, for a ring. */
+  readonly nextSequence: (ring: number) => readonly number[];
+}
+
+/** Wait between two looks while records come, milliseconds. */
+const WAIT_BUSY_MS = 2;
+/** Longest wait while nothing comes. */
+const WAIT_IDLE_MS = 50;
+/** Records after which space is given back within one drain. */
+const RELEASE_EVERY = 1024;
+/** Records of one drain, so that messages of other threads are not kept waiting. */
+const DRAIN_MAX = 65_536;
+
+/** The consumer of both rings; one per object, on one thread. */
+export class RingReader {
+  readonly #parts: ReaderParts;
+  readonly #decisions = new SequenceTracker("decisions");
+  readonly #telemetry = new SequenceTracker("telemetry");
+  #wait_ms = WAIT_BUSY_MS;
+  #records = 0;
+
+  constructor(parts: ReaderParts) {
+    this.#parts = parts;
+  }
+
+  /** Records read so far. */
+  get records(): number {
+    return this.#records;
+  }
+
+  /** Waits, blocking the thread, until there may be records. */
+  wait(): void {
+    this.#parts.epoll.wait(this.#wait_ms);
+  }
+
+  /** Gives everything that is there to `sink`, oldest first; returns how many records it was. */
+  drain(sink: FrameSink): number {
+    const { decisions, telemetry } = this.#parts;
+    // What a telemetry record before `telemetry_end` depends on (its process's exec) was sent before it.
+    const telemetry_end = telemetry.produced();
+    const decisions_end = decisions.produced();
+    let count = 0;
+    let d = decisions.next(decisions_end);
+    let t = telemetry.next(telemetry_end);
+    while ((d >= 0 || t >= 0) && count < DRAIN_MAX) {
+      if (t < 0 || (d >= 0 && this.#earlier(decisions, d, telemetry, t))) {
+        this.#give(sink, decisions, d, this.#decisions);
+        d = decisions.next(decisions_end);
+      } else {
+        this.#give(sink, telemetry, t, this.#telemetry);
+        t = telemetry.next(telemetry_end);
+      }
+      if (++count % RELEASE_EVERY === 0) this.#release();
+    }
+    this.#release();
+    const gap = (found: Parameters<FrameSink["gap"]>[0]): void => sink.gap(found);
+    this.#decisions.endBatch(gap);
+    this.#telemetry.endBatch(gap);
+    this.#records += count;
+    this.#wait_ms = count > 0 ? WAIT_BUSY_MS : Math.min(WAIT_IDLE_MS, this.#wait_ms * 2);
+    return count;
+  }
+
+  /** After the programs are detached: drains to the end and reports what is missing there. */
+  finish(sink: FrameSink): void {
+    while (this.drain(sink) > 0);
+    const gap = (found: Parameters<FrameSink["gap"]>[0]): void => sink.gap(found);
+    this.#decisions.finish(this.#parts.nextSequence(AgRing.DECISIONS), gap);
+    this.#telemetry.finish(this.#parts.nextSequence(AgRing.TELEMETRY), gap);
+  }
+
+  #earlier(a: RingMemory, a_at: number, b: RingMemory, b_at: number): boolean {
+    const a_high = a.view.getUint32(a_at + AgRecord.time_ns + 4, true);
+    const b_high = b.view.getUint32(b_at + AgRecord.time_ns + 4, true);
+    if (a_high !== b_high) return a_high < b_high;
+    return a.view.getUint32(a_at + AgRecord.time_ns, true) <= b.view.getUint32(b_at + AgRecord.time_ns, true);
+  }
+
+  #give(sink: FrameSink, ring: RingMemory, at: number, tracker: SequenceTracker): void {
+    const view = ring.view;
+    const size = view.getUint32(at + AgRecord.size, true);
+    const seq = view.getUint32(at + AgRecord.seq + 4, true) * 0x1_0000_0000 + view.getUint32(at + AgRecord.seq, true);
+    tracker.see(view.getUint32(at + AgRecord.cpu, true), seq);
+    sink.frame(view, ring.bytes, at, size);
+    ring.advance();
+  }
+
+  #release(): void {
+    this.#parts.decisions.release();
+    this.#parts.telemetry.release();
+  }
+}

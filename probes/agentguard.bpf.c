@@ -1,0 +1,6 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/* The probes: one object, so that all programs share their maps. */
+#include "dispatch.h"
+#include "iterator.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";

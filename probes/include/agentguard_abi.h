@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * What the BPF programs and user space agree on: record layouts, map keys and values, numbers.
+ * Described once, here; probes/abi.gen.ts is generated from this file's BTF.
+ * Fixed-width types, natural alignment, explicit padding, no `packed`. Retired numbers stay retired.
+ */
+#ifndef AGENTGUARD_ABI_H
+#define AGENTGUARD_ABI_H
+
+/* Written into every record; user space refuses any other. */
+enum ag_abi {
+	AG_ABI_VERSION = 1,
+};
+
+enum ag_limit {
+	AG_PATH_MAX = 4096,      /* bytes of one path, with its NUL */
+	AG_NAME_MAX = 255,       /* bytes of one file name */
+	AG_ARGS_INLINE_MAX = 4096, /* bytes of argv inside the exec record */
+	AG_ARGS_CHUNK_MAX = 16384, /* bytes of argv in one continuation record */
+	AG_ARGS_CHUNKS_MAX = 4,  /* continuation records of one exec */
+	AG_ARGS_MAX = 65536,     /* bytes of argv kept of one exec */
+	AG_PATH_DEPTH_MAX = 128, /* components of one path walk */
+	AG_KEY_PATH_MAX = 248,   /* bytes of a path that a policy map can hold */
+	AG_NET_WORDS = 4,        /* 64-bit words of a rule bit vector */
+	AG_NET_RULES_MAX = 256,
+	AG_FDS_MAX = 1024,       /* descriptors whose bytes are counted, per process */
+	AG_CGROUP_NAME_MAX = 128,
+	AG_UNIX_PATH_MAX = 108,
+};
+
+enum ag_op {
+	AG_OP_EXEC = 1,
+	AG_OP_EXEC_ARGS = 2,
+	AG_OP_EXEC_FAILED = 3,
+	AG_OP_FORK = 4,
+	AG_OP_EXIT = 5,
+	AG_OP_OPEN = 6,
+	AG_OP_CLOSE = 7,
+	AG_OP_PATH = 8,      /* one name: delete, mkdir, ... (enum ag_path_action) */
+	AG_OP_MOVE = 9,      /* two names: rename, link, symlink (enum ag_move_action) */
+	AG_OP_NET = 10,
+	AG_OP_UNIX = 11,
+	AG_OP_COVERAGE = 12, /* an ABI or interface that the probes cannot see through */
+	AG_OP_SCOPE = 13,    /* cgroup and task tree disagree */
+	AG_OP_COUNT = 14,
+};
+
+enum ag_ring {
+	AG_RING_DECISIONS = 0,
+	AG_RING_TELEMETRY = 1,
+	AG_RING_COUNT = 2,
+};
+
+/* Why a record, or a part of one, is missing; counted per op. */
+enum ag_loss {
+	AG_LOSS_RING_FULL = 0,
+	AG_LOSS_FAULT = 1,    /* user or kernel memory could not be read */
+	AG_LOSS_MAP_FULL = 2,
+	AG_LOSS_SCRATCH = 3,
+	AG_LOSS_DEPTH = 4,    /* path deeper or longer than the walk */
+	AG_LOSS_COUNT = 5,
+};
+
+/* Header flags. */
+enum ag_flag {
+	AG_FLAG_PATH_TRUNCATED = 1,
+	AG_FLAG_BASE = 2,          /* `path` is the directory that `requested` is relative to, not the object */
+	AG_FLAG_REQUESTED_FAULT = 4, /* `requested` could not be read */
+	AG_FLAG_ARGS_TRUNCATED = 8,
+	AG_FLAG_ARGS_MORE = 16,    /* EXEC_ARGS records follow */
+	AG_FLAG_AGENT_START = 32,  /* this exec matched an [[agent]] entry: a new scope begins */
+	AG_FLAG_BASE2 = 64,
+	AG_FLAG_UNHASHED = 128,    /* the object has no name any more */
+};
+
+struct ag_record {
+	__u32 size; /* bytes, header included */
+	__u16 op;
+	__u8 abi;
+	__u8 flags;
+	__u32 cpu;
+	__u32 scope;
+	__u64 seq; /* counts this ring's records of this CPU, lost ones included */
+	__u64 time_ns; /* CLOCK_BOOTTIME */
+	__u32 pid; /* tgid in the initial pid namespace */
+	__u32 tid;
+	__u64 start_ns; /* group leader's start_boottime: with pid the identity */
+};
+
+enum ag_exec_flag {
+	AG_EXEC_MEMFD = 1,
+	AG_EXEC_DELETED = 2,
+	AG_EXEC_SETUID = 4,
+	AG_EXEC_SCRIPT = 8,
+	AG_EXEC_AT_FD = 16,
+};
+
+enum ag_verdict {
+	AG_VERDICT_NONE = 0, /* the kernel had nothing to decide */
+	AG_VERDICT_ALLOW = 1,
+	AG_VERDICT_DENY = 2,
+};
+
+/* Strings follow: path, cwd, requested, cgroup, argv (NUL-separated); none carries a final NUL but argv. */
+struct ag_exec {
+	struct ag_record h;
+	__u64 parent_start_ns;
+	__u32 ppid;
+	__u32 uid;
+	__u64 ino;
+	__u32 dev;
+	__u32 exec_flags;
+	__u64 cgroup_id;
+	__u64 exec_id; /* joins EXEC_ARGS */
+	__u32 argv_bytes_total;
+	__u32 argv_bytes; /* in this record */
+	__u16 path_bytes;
+	__u16 cwd_bytes;
+	__u16 requested_bytes;
+	__u16 cgroup_bytes;
+	__s32 rule_index;
+	__u32 generation;
+	__u32 verdict;
+	__u32 agent_index;
+};
+
+/* argv bytes follow. */
+struct ag_exec_args {
+	struct ag_record h;
+	__u64 exec_id;
+	__u32 offset;
+	__u32 bytes;
+	__u32 last;
+	__u32 reserved;
+};
+
+/* Strings follow: path (base), requested. */
+struct ag_exec_failed {
+	struct ag_record h;
+	__s32 result;
+	__u16 path_bytes;
+	__u16 requested_bytes;
+};
+
+struct ag_fork {
+	struct ag_record h; /* pid: the parent */
+	__u64 child_start_ns;
+	__u32 child_pid;
+	__u32 uid;
+};
+
+struct ag_exit {
+	struct ag_record h;
+	__u32 wait_status; /* as wait(2) gives it */
+	__u32 reserved;
+};
+
+/* Strings follow: path, requested. */
+struct ag_open {
+	struct ag_record h;
+	__u64 ino;
+	__u32 dev;
+	__s32 result; /* descriptor, or negative errno */
+	__u32 open_flags; /* as asked for */
+	__u32 created; /* 1: this call made the file */
+	__u16 path_bytes;
+	__u16 requested_bytes;
+	__u32 reserved;
+};
+
+struct ag_close {
+	struct ag_record h;
+	__u64 ino;
+	__u64 read_bytes;
+	__u64 written_bytes;
+	__u32 dev;
+	__u32 fd;
+};
+
+enum ag_path_action {
+	AG_PATH_DELETE = 1,
+	AG_PATH_RMDIR = 2,
+	AG_PATH_MKDIR = 3,
+	AG_PATH_CHMOD = 4,
+	AG_PATH_CHOWN = 5,
+	AG_PATH_TRUNCATE = 6,
+	AG_PATH_MKNOD = 7,
+};
+
+/* Strings follow: path, requested. */
+struct ag_path {
+	struct ag_record h;
+	__u32 action;
+	__s32 result;
+	__u32 mode;
+	__u32 uid;
+	__u32 gid;
+	__u16 path_bytes;
+	__u16 requested_bytes;
+};
+
+enum ag_move_action {
+	AG_MOVE_RENAME = 1,
+	AG_MOVE_LINK = 2,
+	AG_MOVE_SYMLINK = 3,
+};
+
+/* Strings follow: path, requested, new path, new requested. */
+struct ag_move {
+	struct ag_record h;
+	__u32 action;
+	__s32 result;
+	__u16 path_bytes;
+	__u16 requested_bytes;
+	__u16 new_path_bytes;
+	__u16 new_requested_bytes;
+};
+
+enum ag_net_action {
+	AG_NET_CONNECT = 0,
+	AG_NET_SEND = 1,
+	AG_NET_BIND = 2,
+	AG_NET_LISTEN = 3,
+	AG_NET_ACTION_COUNT = 4,
+};
+
+struct ag_net {
+	struct ag_record h;
+	__u8 address[16]; /* 4 bytes for family 4 */
+	__u16 port; /* host order */
+	__u8 family; /* 4 or 6 */
+	__u8 action;
+	__u8 protocol; /* IPPROTO_* */
+	__u8 verdict;
+	__u8 has_result;
+	__u8 source; /* 0: the kernel's copy of the address; 1: user memory after the call */
+	__s32 result;
+	__s32 rule_index;
+	__u32 generation;
+	__u32 reserved;
+};
+
+/* The path follows; a leading NUL means abstract. */
+struct ag_unix {
+	struct ag_record h;
+	__s32 result;
+	__u32 path_bytes;
+};
+
+enum ag_coverage_kind {
+	AG_COVERAGE_I386 = 1,
+	AG_COVERAGE_X32 = 2,
+	AG_COVERAGE_IO_URING = 3,
+};
+
+struct ag_coverage {
+	struct ag_record h;
+	__u32 kind;
+	__u32 syscall;
+};
+
+enum ag_scope_kind {
+	AG_SCOPE_LEFT_CGROUP = 1,
+	AG_SCOPE_ENTERED_CGROUP = 2,
+};
+
+/* The cgroup's path below the mount follows. */
+struct ag_scope_change {
+	struct ag_record h;
+	__u64 cgroup_id;
+	__u32 kind;
+	__u32 path_bytes;
+};
+
+/* Task storage: which session a task belongs to. */
+struct ag_scope {
+	__u64 cgroup_id; /* the session's leaf, 0 without one */
+	__u32 scope;
+	__u32 reported; /* bits 1 << ag_coverage_kind */
+};
+
+/* Per CPU. */
+struct ag_cpu {
+	__u64 seq[AG_RING_COUNT];
+	__u64 lost[AG_OP_COUNT][AG_LOSS_COUNT];
+};
+
+/* Bytes through one descriptor. */
+struct ag_file_key {
+	__u32 pid;
+	__u32 fd;
+};
+
+struct ag_file_bytes {
+	__u64 file; /* identity of the struct file */
+	__u64 ino;
+	__u64 read_bytes;
+	__u64 written_bytes;
+	__u32 dev;
+	__u32 reserved;
+};
+
+/* Policy maps. Every key begins with the slot (0 or 1) of its generation. */
+struct ag_exec_key {
+	__u32 slot;
+	__u32 base_name; /* 1: `path` is a base name */
+	char path[AG_KEY_PATH_MAX];
+};
+
+struct ag_tree_key {
+	__u32 prefix_bits;
+	__u32 slot;
+	char path[AG_KEY_PATH_MAX];
+};
+
+struct ag_exec_rule {
+	__u32 verdict; /* enum ag_verdict */
+	__s32 rule_index;
+};
+
+struct ag_v4_key {
+	__u32 prefix_bits;
+	__u32 slot;
+	__u8 address[4];
+};
+
+struct ag_v6_key {
+	__u32 prefix_bits;
+	__u32 slot;
+	__u8 address[16];
+};
+
+struct ag_port_key {
+	__u32 prefix_bits;
+	__u32 slot;
+	__u8 port[2]; /* big endian */
+	__u8 pad[2];
+};
+
+struct ag_rule_bits {
+	__u64 word[AG_NET_WORDS];
+};
+
+/* What all network rules of one slot share: bit i is rule i. */
+struct ag_net_policy {
+	__u32 generation;
+	__u32 rules;
+	__u32 deny_by_default[AG_NET_ACTION_COUNT];
+	struct ag_rule_bits action[AG_NET_ACTION_COUNT];
+	struct ag_rule_bits tcp;
+	struct ag_rule_bits udp;
+	struct ag_rule_bits other;
+	struct ag_rule_bits deny;
+	struct ag_rule_bits allow;
+	struct ag_rule_bits except;
+	struct ag_rule_bits except_tcp;
+	struct ag_rule_bits except_udp;
+	struct ag_rule_bits except_other;
+	__s32 rule_index[AG_NET_RULES_MAX];
+};
+
+struct ag_exec_policy {
+	__u32 generation;
+	__u32 rules;
+	__u32 deny_by_default;
+	__u32 reserved;
+};
+
+/* Set before load; the verifier prunes by it. */
+struct ag_config {
+	__u32 self; /* the guard's own process: excluded by the first instruction of every program */
+	__u32 has_cast; /* 1 where the running kernel has bpf_rdonly_cast (Linux 6.2) */
+};
+
+/* What user space may change while the programs run. */
+struct ag_control {
+	__u32 slot; /* active policy slot */
+	__u32 agents; /* 1: look for [[agent]] programs among processes in no scope */
+	__u32 next_scope; /* next scope id for agents that the kernel finds */
+	__u32 reserved;
+};
+
+/* One task as the iterator reports it. */
+struct ag_task {
+	__u64 start_ns;
+	__u64 parent_start_ns;
+	__u64 cgroup_id;
+	__u32 pid;
+	__u32 ppid;
+	__u32 uid;
+	__u32 scope; /* 0: in none */
+};
+
+#endif

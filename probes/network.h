@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Network: cgroup programs decide on the kernel's own copy of the address (no race with the caller's memory) and
+ * leave their finding for the end of the system call, which adds the result.
+ */
+#ifndef AGENTGUARD_NETWORK_H
+#define AGENTGUARD_NETWORK_H
+
+#include "agentguard_path.h"
+
+static __always_inline bool ag_is_mapped(const __u8 *a)
+{
+	return *(__u64 *)a == 0 && *(__u32 *)(a + 8) == bpf_htonl(0xffff);
+}
+
+static __always_inline const struct ag_rule_bits *ag_select(const struct ag_rule_bits *tcp,
+							    const struct ag_rule_bits *udp,
+							    const struct ag_rule_bits *other, __u8 protocol)
+{
+	if (protocol == AG_IPPROTO_TCP)
+		return tcp;
+	return protocol == AG_IPPROTO_UDP ? udp : other;
+}
+
+static __always_inline __s32 ag_lowest_rule(struct ag_net_policy *p, __u32 word, __u64 bits)
+{
+	__u32 bit = 0;
+
+	if (!(bits & 0xffffffffull)) { bits >>= 32; bit += 32; }
+	if (!(bits & 0xffff)) { bits >>= 16; bit += 16; }
+	if (!(bits & 0xff)) { bits >>= 8; bit += 8; }
+	if (!(bits & 0xf)) { bits >>= 4; bit += 4; }
+	if (!(bits & 3)) { bits >>= 2; bit += 2; }
+	if (!(bits & 1)) bit += 1;
+	bit += word * 64;
+	if (bit >= AG_NET_RULES_MAX)
+		return -1;
+	return p->rule_index[bit];
+}
+
+/* Decides one address; fills verdict, rule and generation of *net. */
+static __noinline int ag_decide_net(struct ag_net *net)
+{
+	const struct ag_rule_bits *address, *port, *proto, *x_address, *x_port, *x_proto;
+	struct ag_control *c = ag_get_control();
+	struct ag_port_key pk = {.prefix_bits = 48};
+	struct ag_net_policy *p;
+	__u32 slot, action = net->action, allowed = 0;
+	int w;
+
+	net->verdict = AG_VERDICT_NONE;
+	net->rule_index = -1;
+	if (!c)
+		return 0;
+	slot = c->slot & 1;
+	p = bpf_map_lookup_elem(&net_policy, &slot);
+	if (!p || action >= AG_NET_ACTION_COUNT)
+		return 0;
+	net->generation = p->generation;
+	net->verdict = AG_VERDICT_ALLOW;
+	if (!p->rules && !p->deny_by_default[action])
+		return 0;
+	pk.slot = slot;
+	pk.port[0] = net->port >> 8;
+	pk.port[1] = net->port & 255;
+	port = bpf_map_lookup_elem(&port_rules, &pk);
+	x_port = bpf_map_lookup_elem(&port_except, &pk);
+	if (net->family == 4) {
+		struct ag_v4_key k = {.prefix_bits = 64, .slot = slot};
+
+		__builtin_memcpy(k.address, net->address, 4);
+		address = bpf_map_lookup_elem(&v4_rules, &k);
+		x_address = bpf_map_lookup_elem(&v4_except, &k);
+	} else {
+		struct ag_v6_key k = {.prefix_bits = 160, .slot = slot};
+
+		__builtin_memcpy(k.address, net->address, 16);
+		address = bpf_map_lookup_elem(&v6_rules, &k);
+		x_address = bpf_map_lookup_elem(&v6_except, &k);
+	}
+	proto = ag_select(&p->tcp, &p->udp, &p->other, net->protocol);
+	x_proto = ag_select(&p->except_tcp, &p->except_udp, &p->except_other, net->protocol);
+	for (w = 0; w < AG_NET_WORDS; w++) {
+		__u64 bits = 0;
+
+		if (address && port)
+			bits = address->word[w] & port->word[w] & proto->word[w] & p->action[action].word[w];
+		if (x_address && x_port)
+			bits &= ~(x_address->word[w] & x_port->word[w] & x_proto->word[w] & p->except.word[w]);
+		if (bits & p->deny.word[w]) {
+			net->verdict = AG_VERDICT_DENY;
+			net->rule_index = ag_lowest_rule(p, w, bits & p->deny.word[w]);
+			return 0;
+		}
+		if (bits & p->allow.word[w])
+			allowed = 1;
+	}
+	if (!allowed && p->deny_by_default[action])
+		net->verdict = AG_VERDICT_DENY;
+	return 0;
+}
+
+/* Sends a finding; the current thread made the call. */
+static __noinline int ag_send_net(struct ag_net *net, __u32 scope)
+{
+	ag_fill(&net->h, AG_OP_NET, scope, sizeof(*net), 0);
+	if (net->verdict == AG_VERDICT_DENY)
+		ag_send_decision(net, sizeof(*net), BPF_RB_FORCE_WAKEUP);
+	else if (net->action == AG_NET_SEND)
+		ag_send_telemetry(net, sizeof(*net));
+	else
+		ag_send_decision(net, sizeof(*net), BPF_RB_NO_WAKEUP);
+	return 0;
+}
+
+/* Leaves a finding for the end of the call. An earlier one of the same call (sendmmsg) went through. */
+static __noinline int ag_leave_net(struct ag_net *net)
+{
+	__u64 id = bpf_get_current_pid_tgid();
+	struct ag_net *before = bpf_map_lookup_elem(&net_pending, &id);
+
+	if (before) {
+		struct ag_net sent = *before;
+
+		sent.has_result = 1;
+		sent.result = 0;
+		ag_send_net(&sent, 0);
+	}
+	if (bpf_map_update_elem(&net_pending, &id, net, BPF_ANY)) {
+		ag_count_loss(AG_OP_NET, AG_LOSS_MAP_FULL);
+		ag_send_net(net, 0);
+	}
+	return 0;
+}
+
+static __always_inline int ag_hook4(struct bpf_sock_addr *ctx, __u32 action)
+{
+	struct ag_net net = {.family = 4, .action = action};
+	__u32 address;
+
+	if (bpf_get_current_pid_tgid() >> 32 == ag_self)
+		return 1;
+	address = ctx->user_ip4;
+	__builtin_memcpy(net.address, &address, 4);
+	net.port = bpf_ntohs(ctx->user_port);
+	net.protocol = ctx->protocol;
+	ag_decide_net(&net);
+	ag_leave_net(&net);
+	return net.verdict != AG_VERDICT_DENY;
+}
+
+static __always_inline int ag_hook6(struct bpf_sock_addr *ctx, __u32 action)
+{
+	struct ag_net net = {.family = 6, .action = action};
+	__u32 word;
+
+	if (bpf_get_current_pid_tgid() >> 32 == ag_self)
+		return 1;
+	word = ctx->user_ip6[0];
+	__builtin_memcpy(net.address, &word, 4);
+	word = ctx->user_ip6[1];
+	__builtin_memcpy(net.address + 4, &word, 4);
+	word = ctx->user_ip6[2];
+	__builtin_memcpy(net.address + 8, &word, 4);
+	word = ctx->user_ip6[3];
+	__builtin_memcpy(net.address + 12, &word, 4);
+	if (ag_is_mapped(net.address)) {
+		/* ::ffff:a.b.c.d reaches the IPv4 network: the IPv4 rules hold. */
+		__builtin_memcpy(net.address, &word, 4);
+		__builtin_memset(net.address + 4, 0, 12);
+		net.family = 4;
+	}
+	net.port = bpf_ntohs(ctx->user_port);
+	net.protocol = ctx->protocol;
+	ag_decide_net(&net);
+	ag_leave_net(&net);
+	return net.verdict != AG_VERDICT_DENY;
+}
+
+SEC("cgroup/connect4")
+int ag_connect4(struct bpf_sock_addr *ctx)
+{
+	return ag_hook4(ctx, AG_NET_CONNECT);
+}
+
+SEC("cgroup/connect6")
+int ag_connect6(struct bpf_sock_addr *ctx)
+{
+	return ag_hook6(ctx, AG_NET_CONNECT);
+}
+
+SEC("cgroup/sendmsg4")
+int ag_sendmsg4(struct bpf_sock_addr *ctx)
+{
+	return ag_hook4(ctx, AG_NET_SEND);
+}
+
+SEC("cgroup/sendmsg6")
+int ag_sendmsg6(struct bpf_sock_addr *ctx)
+{
+	return ag_hook6(ctx, AG_NET_SEND);
+}
+
+SEC("cgroup/bind4")
+int ag_bind4(struct bpf_sock_addr *ctx)
+{
+	return ag_hook4(ctx, AG_NET_BIND);
+}
+
+SEC("cgroup/bind6")
+int ag_bind6(struct bpf_sock_addr *ctx)
+{
+	return ag_hook6(ctx, AG_NET_BIND);
+}
+
+/* Sends what a cgroup hook left for this thread; false if there was nothing. */
+static __noinline bool ag_finish_net(__u32 scope, long result, __u32 has_result)
+{
+	__u64 id = bpf_get_current_pid_tgid();
+	struct ag_net *pending = bpf_map_lookup_elem(&net_pending, &id);
+	struct ag_net net;
+
+	if (!pending)
+		return false;
+	net = *pending;
+	bpf_map_delete_elem(&net_pending, &id);
+	net.has_result = has_result;
+	net.result = result < 0 ? result : 0;
+	ag_send_net(&net, scope);
+	return true;
+}
+
+/* The inet socket behind a descriptor, or 0. */
+static __always_inline __u64 ag_sock_of(__u64 fd)
+{
+	__u64 file = ag_file_of(fd), inode, socket, sk;
+	__u16 mode;
+
+	if (!file)
+		return 0;
+	AG_READ(inode, file, struct file, f_inode);
+	AG_READ(mode, inode, struct inode, i_mode);
+	if ((mode & AG_S_IFMT) != AG_S_IFSOCK)
+		return 0;
+	AG_READ(socket, file, struct file, private_data);
+	AG_READ(sk, socket, struct socket, sk);
+	return sk;
+}
+
+/* connect, bind, sendto and sendmsg that no hook saw: refused before it, or a tree without a cgroup. */
+static __noinline int ag_on_address(__u32 scope, __u32 action, __u32 fd, const __u8 *user, long result)
+{
+	struct ag_net net = {.action = action, .has_result = 1, .source = 1};
+	__u64 sk = ag_sock_of(fd);
+	__u16 family = 0, port = 0;
+
+	if (!user || bpf_probe_read_user(&family, 2, user)) {
+		if (user)
+			ag_count_loss(AG_OP_NET, AG_LOSS_FAULT);
+		return 0;
+	}
+	if (family != AG_AF_INET && family != AG_AF_INET6)
+		return 0;
+	bpf_probe_read_user(&port, 2, user + 2);
+	net.port = bpf_ntohs(port);
+	net.family = 4;
+	if (family == AG_AF_INET) {
+		bpf_probe_read_user(net.address, 4, user + 4);
+	} else {
+		net.family = 6;
+		bpf_probe_read_user(net.address, 16, user + 8);
+		if (ag_is_mapped(net.address)) {
+			__builtin_memcpy(net.address, net.address + 12, 4);
+			__builtin_memset(net.address + 4, 0, 12);
+			net.family = 4;
+		}
+	}
+	if (sk) {
+		__u16 protocol;
+
+		AG_READ(protocol, sk, struct sock, sk_protocol);
+		net.protocol = protocol;
+	}
+	net.rule_index = -1;
+	net.result = result < 0 ? result : 0;
+	ag_send_net(&net, scope);
+	return 0;
+}
+
+static __noinline int ag_on_listen(__u32 scope, __u32 fd, long result)
+{
+	struct ag_net net = {.action = AG_NET_LISTEN, .has_result = 1};
+	__u64 sk = ag_sock_of(fd);
+	__u16 family, protocol;
+
+	if (!sk)
+		return 0;
+	AG_READ(family, sk, struct sock, __sk_common.skc_family);
+	if (family != AG_AF_INET && family != AG_AF_INET6)
+		return 0;
+	AG_READ(net.port, sk, struct sock, __sk_common.skc_num);
+	AG_READ(protocol, sk, struct sock, sk_protocol);
+	net.protocol = protocol;
+	net.family = family == AG_AF_INET ? 4 : 6;
+	if (family == AG_AF_INET)
+		BPF_CORE_READ_INTO(&net.address, (struct sock *)sk, __sk_common.skc_rcv_saddr);
+	else
+		BPF_CORE_READ_INTO(&net.address, (struct sock *)sk, __sk_common.skc_v6_rcv_saddr);
+	net.rule_index = -1;
+	net.result = result < 0 ? result : 0;
+	ag_send_net(&net, scope);
+	return 0;
+}
+
+static __noinline int ag_on_unix(struct ag_scratch *s, __u32 scope, const __u8 *user, __u32 length, long result)
+{
+	struct ag_unix *r = (struct ag_unix *)s->record;
+	__u32 bytes = length > 2 ? length - 2 : 0;
+
+	if (bytes > AG_UNIX_PATH_MAX)
+		bytes = AG_UNIX_PATH_MAX;
+	r->result = result < 0 ? result : 0;
+	r->path_bytes = bytes;
+	if (bytes && bpf_probe_read_user(s->record + sizeof(*r), bytes, user + 2)) {
+		ag_count_loss(AG_OP_UNIX, AG_LOSS_FAULT);
+		bytes = 0;
+		r->path_bytes = 0;
+	}
+	ag_fill(&r->h, AG_OP_UNIX, scope, sizeof(*r) + bytes, 0);
+	ag_send_decision(r, sizeof(*r) + bytes, BPF_RB_NO_WAKEUP);
+	return 0;
+}
+
+#endif
