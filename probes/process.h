@@ -343,6 +343,21 @@ int BPF_PROG(ag_exit, struct task_struct *task)
 	return 0;
 }
 
+/* True if `cgroup` is `wanted` or below it. */
+static __always_inline bool ag_is_within(struct cgroup *cgroup, __u64 wanted)
+{
+	int i;
+
+	for (i = 0; i < 16; i++) {
+		if (!cgroup)
+			return false;
+		if (BPF_CORE_READ(cgroup, kn, id) == wanted)
+			return true;
+		cgroup = BPF_CORE_READ(cgroup, self.parent, cgroup);
+	}
+	return false;
+}
+
 /* A move between cgroups: a member of the tree that leaves its leaf, or a stranger who enters one. */
 SEC("tp_btf/cgroup_attach_task")
 int BPF_PROG(ag_cgroup_attach, struct cgroup *destination, const char *path, struct task_struct *task)
@@ -358,7 +373,7 @@ int BPF_PROG(ag_cgroup_attach, struct cgroup *destination, const char *path, str
 		return 0; /* a version 1 hierarchy: nothing of ours hangs on it */
 	scope = bpf_task_storage_get(&scopes, task, 0, 0);
 	known = bpf_map_lookup_elem(&cgroups, &id);
-	if (scope && scope->cgroup_id && scope->cgroup_id != id && !known) {
+	if (scope && scope->cgroup_id && !ag_is_within(destination, scope->cgroup_id)) {
 		kind = AG_SCOPE_LEFT_CGROUP;
 		fresh.scope = scope->scope;
 	} else if (!scope && known) {

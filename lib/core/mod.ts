@@ -15,6 +15,7 @@ export * from "./limits.ts";
 export * from "./log.ts";
 export * from "./lowered.ts";
 export * from "./metric.ts";
+export * from "./observed.ts";
 export * from "./outcome.ts";
 export * from "./port.ts";
 export * from "./process.ts";

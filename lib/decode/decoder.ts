@@ -18,8 +18,16 @@ import {
   AgScopeChange,
   AgUnix,
 } from "../../probes/abi.gen.ts";
-import { type Action, err, type KernelVerdict, ok, type Result } from "../core/mod.ts";
-import type { Decoded, DecodeError, Facts } from "./decoded.ts";
+import {
+  type Action,
+  type DecodeError,
+  err,
+  type Facts,
+  type KernelVerdict,
+  type Observed,
+  ok,
+  type Result,
+} from "../core/mod.ts";
 import { decodeClose, decodeMove, decodeOpen, decodePath } from "./file.ts";
 import { Frame } from "./frame.ts";
 import { decodeCoverage, decodeNet, decodeUnix } from "./network.ts";
@@ -69,7 +77,7 @@ function table(rows: readonly (readonly [number, number, Entry["decode"]])[]): r
 /** An exec that waits for the rest of its argv. */
 interface Waiting {
   readonly body: ExecBody;
-  readonly head: Omit<Decoded, "action" | "kernel" | "facts">;
+  readonly head: Omit<Observed, "action" | "kernel" | "facts">;
   readonly parts: Buffer[];
 }
 
@@ -85,7 +93,7 @@ export class Decoder {
   readonly #waiting: Map<string, Waiting> = new Map();
 
   /** Decodes the record of `size` bytes at offset `at`. */
-  decode(view: DataView, bytes: Uint8Array, at: number, size: number): Result<Decoded | undefined, DecodeError> {
+  decode(view: DataView, bytes: Uint8Array, at: number, size: number): Result<Observed | undefined, DecodeError> {
     if (size < AgRecord.SIZE || at + size > bytes.length) return err({ reason: "short", op: 0 });
     const frame = this.#frame;
     frame.attach(view, bytes);
@@ -107,7 +115,7 @@ export class Decoder {
     return ok(finish(frame, body));
   }
 
-  #exec(frame: Frame): Result<Decoded | undefined, DecodeError> {
+  #exec(frame: Frame): Result<Observed | undefined, DecodeError> {
     if (frame.size < AgExec.SIZE) return err({ reason: "short", op: AgOp.EXEC });
     const body = decodeExec(frame);
     if (!body.more) return ok(finish(frame, body));
@@ -120,7 +128,7 @@ export class Decoder {
     return ok(undefined);
   }
 
-  #execArgs(frame: Frame): Result<Decoded | undefined, DecodeError> {
+  #execArgs(frame: Frame): Result<Observed | undefined, DecodeError> {
     if (frame.size < AgExecArgs.SIZE) return err({ reason: "short", op: AgOp.EXEC_ARGS });
     const piece = decodeExecArgs(frame);
     const waiting = this.#waiting.get(piece.exec_id);
@@ -139,7 +147,7 @@ export class Decoder {
   }
 }
 
-function finish(frame: Frame, body: Body): Decoded {
+function finish(frame: Frame, body: Body): Observed {
   return {
     scope: frame.u32(AgRecord.scope),
     boot_us: frame.u64(AgRecord.time_ns) / 1000,

@@ -1,7 +1,6 @@
 /** File records: opens, changes by name, bytes. */
 import { AgClose, AgFlag, AgMove, AgMoveAction, AgOpen, AgPath, AgPathAction } from "../../probes/abi.gen.ts";
-import { type Action, type FileFlag, resultName } from "../core/mod.ts";
-import type { Facts } from "./decoded.ts";
+import { type Action, type Facts, type FileFlag, resultName } from "../core/mod.ts";
 import type { Frame } from "./frame.ts";
 import { joinPath } from "./path_text.ts";
 
@@ -79,6 +78,7 @@ export function decodeClose(frame: Frame): Body {
   return {
     facts: {
       kind: "close",
+      fd: frame.u32(AgClose.fd),
       dev: frame.u32(AgClose.dev),
       ino: frame.u64(AgClose.ino),
       read_bytes: frame.u64(AgClose.read_bytes),

@@ -2,7 +2,5 @@
  * lib/decode: bytes of kernel records to actions. Pure and total: any bytes give an action, "not yet" or a
  * `DecodeError` that the caller counts. It never throws, never does I/O and never keeps a view of the source's memory.
  */
-export type { Decoded, DecodeError, Facts } from "./decoded.ts";
-export { startText } from "./decoded.ts";
 export { Decoder } from "./decoder.ts";
 export { joinPath, normalPath } from "./path_text.ts";

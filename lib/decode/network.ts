@@ -1,8 +1,7 @@
 /** Network records. */
 import { AgCoverage, AgCoverageKind, AgNet, AgNetAction, AgUnix, AgVerdict } from "../../probes/abi.gen.ts";
-import { type Action, type KernelVerdict, type Protocol, resultName } from "../core/mod.ts";
+import { type Action, type Facts, type KernelVerdict, type Protocol, resultName } from "../core/mod.ts";
 import { ipv4Text, ipv6Text } from "./address_text.ts";
-import type { Facts } from "./decoded.ts";
 import type { Frame } from "./frame.ts";
 
 const TYPES: Readonly<Record<number, "net.connect" | "net.send" | "net.bind" | "net.listen" | undefined>> = {

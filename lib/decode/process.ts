@@ -11,8 +11,15 @@ import {
   AgScopeKind,
   AgVerdict,
 } from "../../probes/abi.gen.ts";
-import { type Action, errnoName, type ExecAction, type ExecFlag, type KernelVerdict } from "../core/mod.ts";
-import { type Facts, startText } from "./decoded.ts";
+import {
+  type Action,
+  errnoName,
+  type ExecAction,
+  type ExecFlag,
+  type Facts,
+  type KernelVerdict,
+  startText,
+} from "../core/mod.ts";
 import type { Frame } from "./frame.ts";
 import { joinPath } from "./path_text.ts";
 

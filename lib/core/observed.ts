@@ -1,5 +1,7 @@
-/** What comes out of this folder: an action and the facts that only the process table needs. */
-import type { Action, Gap, KernelVerdict } from "../core/mod.ts";
+/** What a decoder makes of a record: an action, and the facts that only the process table needs. */
+import type { Action } from "./action.ts";
+import type { KernelVerdict } from "./decision.ts";
+import type { Gap } from "./entry.ts";
 
 /** Facts beside the action, by what the record was. */
 export type Facts =
@@ -20,6 +22,7 @@ export type Facts =
   | { readonly kind: "open"; readonly dev: number; readonly ino: number; readonly opened: boolean }
   | {
     readonly kind: "close";
+    readonly fd: number;
     readonly dev: number;
     readonly ino: number;
     readonly read_bytes: number;
@@ -32,7 +35,7 @@ export type Facts =
   | { readonly kind: "plain" };
 
 /** One decoded record. */
-export interface Decoded {
+export interface Observed {
   /** The session's number in the kernel; 0 where the record could not know it. */
   readonly scope: number;
   /** CLOCK_BOOTTIME, microseconds. */

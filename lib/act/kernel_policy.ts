@@ -1,0 +1,145 @@
+/**
+ * Writes the kernel's copy of a policy. Two slots: the inactive one is filled completely, then the active slot number is
+ * flipped, so that no action ever sees half a policy.
+ */
+import {
+  AgControl,
+  AgExecKey,
+  AgExecPolicy,
+  AgLimit,
+  AgNetPolicy,
+  AgPortKey,
+  AgV4Key,
+  AgV6Key,
+} from "../../probes/abi.gen.ts";
+import { AgentguardError, type LoweredPolicy } from "../core/mod.ts";
+import { execEntries, execKey } from "./exec_rules.ts";
+import { NET_ACTIONS, TrieRules, TRIES, writeNetRule } from "./net_rules.ts";
+import { pushDown } from "./prefix_bits.ts";
+
+/** The part of a BPF map that is used; `ffi`'s BpfMap has it. */
+export interface PolicyMap {
+  lookup(key: Uint8Array, value: Uint8Array): boolean;
+  update(key: Uint8Array, value: Uint8Array): void;
+  remove(key: Uint8Array): boolean;
+  keys(): Uint8Array[];
+}
+
+/** Maps by the names that the probes give them. */
+export type PolicyMaps = (name: string) => PolicyMap;
+
+const KEYED_BY_PATH = ["exec_rules", "exec_trees"] as const;
+
+/** Owns the policy maps of one object. */
+export class KernelPolicy {
+  readonly #maps: PolicyMaps;
+
+  constructor(maps: PolicyMaps) {
+    this.#maps = maps;
+  }
+
+  /** Makes `policy` the one that the kernel decides by. Throws `overflow` where it does not fit; the old one then stays. */
+  install(policy: LoweredPolicy): void {
+    const slot = 1 - this.#activeSlot();
+    this.#clear(slot);
+    this.#writeNet(slot, policy);
+    this.#writeExec(slot, policy);
+    this.#activate(slot);
+    this.#clear(1 - slot);
+  }
+
+  /** Names of `[[agent]]` programs that the exec program looks for: absolute paths and base names, with their index. */
+  setAgents(
+    agents: readonly { readonly index: number; readonly paths: readonly string[]; readonly names: readonly string[] }[],
+  ): void {
+    const map = this.#maps("agents");
+    for (const key of map.keys()) map.remove(key);
+    for (const agent of agents) {
+      const value = new Uint8Array(4);
+      new DataView(value.buffer).setUint32(0, agent.index, true);
+      for (const path of agent.paths) map.update(execKey(0, path, false), value);
+      for (const name of agent.names) map.update(execKey(0, name, true), value);
+    }
+  }
+
+  #activeSlot(): number {
+    const value = new Uint8Array(AgControl.SIZE);
+    this.#maps("control").lookup(new Uint8Array(4), value);
+    return new DataView(value.buffer).getUint32(AgControl.slot, true) & 1;
+  }
+
+  #activate(slot: number): void {
+    const control = this.#maps("control");
+    const value = new Uint8Array(AgControl.SIZE);
+    control.lookup(new Uint8Array(4), value);
+    new DataView(value.buffer).setUint32(AgControl.slot, slot, true);
+    control.update(new Uint8Array(4), value);
+  }
+
+  /** Removes what a slot holds. Keys of tries have their slot behind the prefix length, the others at the front. */
+  #clear(slot: number): void {
+    for (const name of [...TRIES, ...KEYED_BY_PATH]) {
+      const at = name === "exec_rules" ? AgExecKey.slot : AgV4Key.slot;
+      const map = this.#maps(name);
+      for (const key of map.keys()) {
+        if (new DataView(key.buffer, key.byteOffset).getUint32(at, true) === slot) map.remove(key);
+      }
+    }
+  }
+
+  #writeNet(slot: number, policy: LoweredPolicy): void {
+    const value = new Uint8Array(AgNetPolicy.SIZE);
+    const view = new DataView(value.buffer);
+    view.setUint32(AgNetPolicy.generation, policy.generation, true);
+    view.setUint32(AgNetPolicy.rules, policy.net.length, true);
+    for (const name of ["net.connect", "net.send", "net.bind"] as const) {
+      const at = AgNetPolicy.deny_by_default + NET_ACTIONS[name] * 4;
+      view.setUint32(at, policy.net_default[name] === "deny" ? 1 : 0, true);
+    }
+    if (policy.net.length > AgLimit.NET_RULES_MAX) {
+      throw new AgentguardError(
+        "overflow",
+        `lower policy: ${policy.net.length} network rules, the kernel holds ${AgLimit.NET_RULES_MAX}`,
+      );
+    }
+    const tries = new TrieRules();
+    policy.net.forEach((rule, bit) => {
+      writeNetRule(view, rule, bit);
+      tries.add(rule, bit);
+    });
+    this.#writeTries(slot, tries);
+    this.#maps("net_policy").update(slotKey(slot), value);
+  }
+
+  #writeTries(slot: number, tries: TrieRules): void {
+    for (const name of TRIES) {
+      const map = this.#maps(name);
+      const width = name.startsWith("v4") ? 4 : name.startsWith("v6") ? 16 : 2;
+      for (const entry of pushDown(tries.rules[name], width)) {
+        const size = width === 4 ? AgV4Key.SIZE : width === 16 ? AgV6Key.SIZE : AgPortKey.SIZE;
+        const key = new Uint8Array(size);
+        const view = new DataView(key.buffer);
+        view.setUint32(AgV4Key.prefix_bits, 32 + entry.bits, true);
+        view.setUint32(AgV4Key.slot, slot, true);
+        key.set(entry.bytes, AgV4Key.address);
+        map.update(key, new Uint8Array(entry.words.buffer));
+      }
+    }
+  }
+
+  #writeExec(slot: number, policy: LoweredPolicy): void {
+    const value = new Uint8Array(AgExecPolicy.SIZE);
+    const view = new DataView(value.buffer);
+    view.setUint32(AgExecPolicy.generation, policy.generation, true);
+    view.setUint32(AgExecPolicy.rules, policy.exec.length, true);
+    view.setUint32(AgExecPolicy.deny_by_default, policy.exec_default === "deny" ? 1 : 0, true);
+    for (const entry of execEntries(slot, policy.exec)) this.#maps(entry.map).update(entry.key, entry.value);
+    this.#maps("exec_policy").update(slotKey(slot), value);
+  }
+}
+
+function slotKey(slot: number): Uint8Array {
+  const key = new Uint8Array(4);
+  new DataView(key.buffer).setUint32(0, slot, true);
+  return key;
+}

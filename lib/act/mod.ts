@@ -1,0 +1,9 @@
+/**
+ * lib/act: the only place with effects on guarded processes. Owns the kernel's copy of the policy, session cgroups, and
+ * ending processes. It never decides. Outcomes are labelled for what happened; a failure is the outcome `failed`, or an
+ * `AgentguardError` (`io`, `overflow`) from set-up. Cgroups are disposable and belong to a session.
+ */
+export { KernelActor, type ProcessKiller } from "./actor.ts";
+export { findCgroup2, SessionCgroup } from "./cgroup.ts";
+export { KernelPolicy, type PolicyMap, type PolicyMaps } from "./kernel_policy.ts";
+export { PidfdKiller } from "./process_killer.ts";

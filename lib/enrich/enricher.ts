@@ -1,0 +1,182 @@
+/** Adds to each decoded record who did it and for which session, and keeps the process table true. */
+import {
+  type Action,
+  type Clock,
+  type Enriched,
+  type Event,
+  type Facts,
+  type Observed,
+  type ProcessInfo,
+  type SessionInfo,
+  startText,
+} from "../core/mod.ts";
+import type { NameResolver } from "./names.ts";
+import { type KnownProcess, type ProcessTable, shownProcess } from "./process_table.ts";
+import type { SessionTable } from "./session_table.ts";
+
+/** What an enricher works with; it owns none of it but may change the process table. */
+export interface EnricherParts {
+  readonly processes: ProcessTable;
+  readonly sessions: SessionTable;
+  readonly names: NameResolver;
+  readonly clock: Clock;
+  /** CLOCK_BOOTTIME now, microseconds: the clock of the records. */
+  readonly bootUs: () => number;
+  /** Told when an exec matched an `[[agent]]` entry; makes the session that later records belong to. */
+  readonly onAgent?: (scope: number, agent_index: number, process: ProcessInfo) => void;
+}
+
+/** How often the distance between the wall clock and the boot clock is measured again, microseconds. */
+const OFFSET_EVERY_US = 1_000_000;
+const CONTAINER_ID = /(?:^|[^0-9a-f])([0-9a-f]{64})(?:$|[^0-9a-f])/;
+
+/** The enrich stage. Does no I/O but what `names` does for changes of the tree. */
+export class Enricher {
+  readonly #parts: EnricherParts;
+  #offset_us = 0;
+  #offset_until_us = -1;
+
+  constructor(parts: EnricherParts) {
+    this.#parts = parts;
+  }
+
+  /** One record; `undefined` where it says nothing to anybody (bytes of an unknown process). */
+  enrich(observed: Observed): Enriched | undefined {
+    const time_us = this.#wallUs(observed.boot_us);
+    const facts = observed.facts;
+    if (facts.kind === "exec") return this.#exec(observed, facts, time_us);
+    const process = this.#process(observed);
+    const session = this.#parts.sessions.get(observed.scope !== 0 ? observed.scope : process.scope);
+    const owner = session === undefined ? undefined : { session };
+    switch (facts.kind) {
+      case "gap":
+        return { kind: "gap", time_us, ...owner, shown: process.shown, gap: facts.gap };
+      case "close":
+        return {
+          kind: "bytes",
+          time_us,
+          ...owner,
+          shown: process.shown,
+          file: { dev: facts.dev, ino: facts.ino },
+          read_bytes: facts.read_bytes,
+          written_bytes: facts.written_bytes,
+        };
+      case "fork":
+        this.#fork(observed, facts, process);
+        break;
+      case "exit":
+        this.#parts.processes.remove(process);
+        break;
+      default:
+        break;
+    }
+    if (observed.action === undefined) return undefined;
+    const action = facts.kind === "names" ? this.#parts.names.resolve(observed.action) : observed.action;
+    const event: Event = {
+      time_us,
+      ...owner,
+      process: process.info,
+      shown: process.shown,
+      action,
+      ...(facts.kind === "open" && facts.opened ? { file: { dev: facts.dev, ino: facts.ino } } : undefined),
+      ...(observed.kernel === undefined ? undefined : { kernel: observed.kernel }),
+    };
+    return { kind: "event", event };
+  }
+
+  /** Remembers a process that ran before the probes did. */
+  adopt(scope: number, info: ProcessInfo): void {
+    const start = BigInt(info.start);
+    this.#parts.processes.put({
+      info,
+      shown: shownProcess(info),
+      scope,
+      start_low: Number(start & 0xffff_ffffn),
+      start_high: Number(start >> 32n),
+    });
+  }
+
+  #exec(observed: Observed, facts: Extract<Facts, { kind: "exec" }>, time_us: number): Enriched | undefined {
+    const action = observed.action;
+    if (action?.type !== "exec") return undefined;
+    const container = CONTAINER_ID.exec(facts.cgroup)?.[1];
+    const info: ProcessInfo = {
+      pid: observed.pid,
+      start: startText(observed.start_low, observed.start_high),
+      ppid: facts.ppid,
+      uid: facts.uid,
+      exe: facts.exe,
+      argv: action.argv,
+      ...(action.cwd === undefined ? undefined : { cwd: action.cwd }),
+      ...(container === undefined ? undefined : { container_id: container }),
+    };
+    const process = this.#put(observed, info, observed.scope);
+    if (facts.agent_index >= 0) this.#parts.onAgent?.(observed.scope, facts.agent_index, info);
+    const session = this.#parts.sessions.get(observed.scope);
+    return { kind: "event", event: eventOf(time_us, session, process, action, observed) };
+  }
+
+  #fork(observed: Observed, facts: Extract<Facts, { kind: "fork" }>, parent: KnownProcess): void {
+    const start = BigInt(facts.child_start);
+    const info: ProcessInfo = {
+      ...parent.info,
+      pid: facts.child_pid,
+      start: facts.child_start,
+      ppid: observed.pid,
+      uid: facts.uid,
+    };
+    this.#parts.processes.put({
+      info,
+      shown: shownProcess(info),
+      scope: observed.scope,
+      start_low: Number(start & 0xffff_ffffn),
+      start_high: Number(start >> 32n),
+    });
+  }
+
+  /** The acting process; one that is not known yet is remembered by its identity alone. */
+  #process(observed: Observed): KnownProcess {
+    const { pid, start_low, start_high } = observed;
+    const known = this.#parts.processes.find(pid, start_low, start_high);
+    if (known !== undefined) return known;
+    return this.#put(observed, { pid, start: startText(start_low, start_high) }, observed.scope);
+  }
+
+  #put(observed: Observed, info: ProcessInfo, scope: number): KnownProcess {
+    const process: KnownProcess = {
+      info,
+      shown: shownProcess(info),
+      scope,
+      start_low: observed.start_low,
+      start_high: observed.start_high,
+    };
+    this.#parts.processes.put(process);
+    return process;
+  }
+
+  #wallUs(boot_us: number): number {
+    if (boot_us > this.#offset_until_us) {
+      const now_us = this.#parts.bootUs();
+      this.#offset_us = this.#parts.clock.wallUs() - now_us;
+      this.#offset_until_us = now_us + OFFSET_EVERY_US;
+    }
+    return Math.round(boot_us + this.#offset_us);
+  }
+}
+
+function eventOf(
+  time_us: number,
+  session: SessionInfo | undefined,
+  process: KnownProcess,
+  action: Action,
+  observed: Observed,
+): Event {
+  return {
+    time_us,
+    ...(session === undefined ? undefined : { session }),
+    process: process.info,
+    shown: process.shown,
+    action,
+    ...(observed.kernel === undefined ? undefined : { kernel: observed.kernel }),
+  };
+}

@@ -1,0 +1,91 @@
+/**
+ * Names that the kernel resolved and that a probe could only join: the symbolic links in their directories are followed
+ * here, after the event, and the action says so (`resolved_late`). What cannot be followed keeps `requested_only`.
+ */
+import type { Action, Clock, FileFlag } from "../core/mod.ts";
+
+/** Follows symbolic links of a directory; `undefined` where it does not exist (any more). May do I/O. */
+export type DirectoryResolver = (directory: string) => string | undefined;
+
+/** Directories remembered. */
+const CACHE_MAX = 4096;
+/** How long an answer holds: a directory may be replaced by a link. */
+const CACHE_US = 1_000_000;
+
+interface Cached {
+  readonly real: string | undefined;
+  readonly until_us: number;
+}
+
+/** Resolves the names of changes; keeps a small cache of directories. */
+export class NameResolver {
+  readonly #resolve: DirectoryResolver;
+  readonly #clock: Clock;
+  readonly #cache: Map<string, Cached> = new Map();
+
+  constructor(resolve: DirectoryResolver, clock: Clock) {
+    this.#resolve = resolve;
+    this.#clock = clock;
+  }
+
+  /** The action with resolved names, or the same action where nothing could be resolved. */
+  resolve(action: Action): Action {
+    switch (action.type) {
+      case "file.delete":
+      case "file.mkdir":
+      case "file.rmdir":
+      case "file.mknod": {
+        const path = this.#entry(action.path);
+        return path === undefined ? action : { ...action, path, flags: late(action.flags) };
+      }
+      case "file.chmod":
+      case "file.chown":
+      case "file.truncate": {
+        // These follow a final link, except lchown: its target is then named where the link is meant.
+        const path = this.#entry(action.path);
+        return path === undefined ? action : { ...action, path, flags: late(action.flags) };
+      }
+      case "file.rename":
+      case "file.link": {
+        const path = this.#entry(action.path);
+        const new_path = this.#entry(action.new_path);
+        if (path === undefined || new_path === undefined) return action;
+        return { ...action, path, new_path, flags: late(action.flags) };
+      }
+      case "file.symlink": {
+        const new_path = this.#entry(action.new_path);
+        return new_path === undefined ? action : { ...action, new_path, flags: late(action.flags) };
+      }
+      default:
+        return action;
+    }
+  }
+
+  /** The name in its resolved directory; the name itself is not followed. */
+  #entry(path: string): string | undefined {
+    if (!path.startsWith("/")) return undefined;
+    const slash = path.lastIndexOf("/");
+    if (path === "/" || slash === 0) return path;
+    const directory = this.#directory(path.slice(0, slash));
+    if (directory === undefined) return undefined;
+    return directory === "/" ? path.slice(slash) : `${directory}${path.slice(slash)}`;
+  }
+
+  #directory(directory: string): string | undefined {
+    const now_us = this.#clock.monotonicUs();
+    const cached = this.#cache.get(directory);
+    if (cached !== undefined && cached.until_us > now_us) return cached.real;
+    const real = this.#resolve(directory);
+    this.#cache.delete(directory);
+    this.#cache.set(directory, { real, until_us: now_us + CACHE_US });
+    if (this.#cache.size > CACHE_MAX) {
+      const oldest = this.#cache.keys().next();
+      if (!oldest.done) this.#cache.delete(oldest.value);
+    }
+    return real;
+  }
+}
+
+function late(flags: readonly FileFlag[] | undefined): readonly FileFlag[] {
+  return ["resolved_late", ...(flags ?? []).filter((flag) => flag !== "requested_only")];
+}

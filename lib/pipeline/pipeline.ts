@@ -1,0 +1,252 @@
+/**
+ * The runner: enriched records go to decide, to act and to the record here, and nowhere else. A decision is recorded
+ * before its effect, its outcome after.
+ */
+import {
+  type Actor,
+  type Counters,
+  counters,
+  type Decider,
+  type Decision,
+  type DecisionId,
+  type Enriched,
+  type EntryDraft,
+  type Event,
+  type Gap,
+  type IdGenerator,
+  LIMITS,
+  type PolicyRef,
+  type RecordSink,
+  type Ruling,
+  type SessionInfo,
+} from "../core/mod.ts";
+import { OpenCoalescer } from "./coalescer.ts";
+import { OpenFiles } from "./open_files.ts";
+
+/** The policy that decides, with what the pipeline must know of it. */
+export interface ActivePolicy {
+  readonly decider: Decider;
+  readonly ref: PolicyRef;
+  /** Name of a rule by its index. */
+  readonly ruleName: (index: number) => string | undefined;
+  /** Rules that the kernel enforces completely: a difference between its verdict and ours is an alarm. */
+  readonly in_kernel: ReadonlySet<number>;
+}
+
+/** What the runner works with. */
+export interface PipelineParts {
+  readonly actor: Actor;
+  readonly sink: RecordSink;
+  readonly ids: IdGenerator;
+  readonly policy: ActivePolicy;
+  /** Told of every loss, for `[guard] on_loss`. */
+  readonly onLoss?: (gap: Gap, session: SessionInfo | undefined) => void;
+}
+
+const COUNTERS = ["actions", "denied", "asked", "observed_denials", "lost", "mismatches", "bytes_unmatched"] as const;
+
+/** Counts of one pipeline. */
+export type PipelineCounters = Counters<(typeof COUNTERS)[number]>;
+
+/** Runs the stages for one source, on one thread. */
+export class Pipeline {
+  readonly #parts: PipelineParts;
+  readonly #coalescer = new OpenCoalescer();
+  readonly #open_files = new OpenFiles();
+  readonly #counters: PipelineCounters = counters(COUNTERS);
+  #policy: ActivePolicy;
+  #short_ref: PolicyRef;
+
+  constructor(parts: PipelineParts) {
+    this.#parts = parts;
+    this.#policy = parts.policy;
+    this.#short_ref = shortRef(parts.policy.ref);
+  }
+
+  /** A copy of the counts. */
+  counters(): PipelineCounters {
+    return { ...this.#counters };
+  }
+
+  /** Opens that were merged under pressure. */
+  get coalesced(): number {
+    return this.#coalescer.merged;
+  }
+
+  /** Later records are decided by `policy`. */
+  setPolicy(policy: ActivePolicy): void {
+    this.#policy = policy;
+    this.#short_ref = shortRef(policy.ref);
+  }
+
+  /** Takes one enriched record through decide, act and record. */
+  handle(enriched: Enriched): void {
+    switch (enriched.kind) {
+      case "event":
+        this.#event(enriched.event);
+        return;
+      case "bytes":
+        this.#bytes(enriched);
+        return;
+      default:
+        this.gap(enriched.gap, enriched.time_us, enriched);
+    }
+  }
+
+  /** Records a loss. */
+  gap(gap: Gap, time_us: number, of: Pick<Event, "session" | "shown"> = {}): void {
+    this.#counters.lost += gap.count;
+    this.#append({ time_us, kind: "gap", ...owner(of), gap });
+    this.#parts.onLoss?.(gap, of.session);
+  }
+
+  /** Ends a batch: what was merged is recorded as soon as the recorder keeps up, or when too much waits. */
+  endBatch(): void {
+    if (this.#coalescer.waiting && (this.#coalescer.full || !this.#pressure())) this.flush();
+  }
+
+  /** Records what was merged. */
+  flush(): void {
+    this.#coalescer.flush((draft) => this.#append(draft));
+  }
+
+  #event(event: Event): void {
+    this.#counters.actions++;
+    const policy = this.#policy;
+    const ruling = this.#agree(event, policy.decider.evaluate(event));
+    if (ruling.verdict === "deny" || ruling.verdict === "ask" || ruling.would !== undefined) {
+      this.#decide(event, ruling);
+      return;
+    }
+    if (ruling.rule === undefined && this.#pressure() && this.#coalescer.add(event)) return;
+    this.#observe(event, ruling);
+  }
+
+  /** A verdict that has, or would have had, an effect. */
+  #decide(event: Event, ruling: Ruling): void {
+    const asked = ruling.verdict === "ask";
+    if (asked) this.#counters.asked++;
+    if (ruling.verdict === "allow") this.#counters.observed_denials++;
+    else this.#counters.denied++;
+    const decision: Decision = {
+      ...this.#decision(ruling, this.#policy.ref),
+      verdict: asked ? "deny" : ruling.verdict,
+      reason: asked ? `nobody can approve yet, so denied: ${ruling.reason}` : ruling.reason,
+    };
+    this.#append({ ...this.#draft(event), kind: "decision", decision });
+    const outcome = this.#parts.actor.perform(event, decision);
+    this.#append({ ...this.#draft(event), kind: "outcome", outcome });
+    this.#remember(event, decision.decision_id);
+  }
+
+  #observe(event: Event, ruling: Ruling): void {
+    const type = event.action.type;
+    const ruled = ruling.rule !== undefined || !(type.startsWith("process.") || type === "exec.failed");
+    if (!ruled) {
+      this.#append({ ...this.#draft(event), kind: "observation" });
+      return;
+    }
+    const decision = this.#decision(ruling, this.#short_ref);
+    this.#append({ ...this.#draft(event), kind: "observation", decision });
+    this.#remember(event, decision.decision_id);
+  }
+
+  /** Compares with what the kernel did; the kernel's deed stands, a difference is an alarm. */
+  #agree(event: Event, ruling: Ruling): Ruling {
+    const kernel = event.kernel;
+    if (kernel === undefined) return ruling;
+    const stops = ruling.verdict === "deny" || ruling.verdict === "ask";
+    const same_policy = kernel.generation === this.#policy.ref.generation;
+    if (kernel.verdict === "allow") {
+      if (stops && same_policy && this.#policy.in_kernel.has(ruling.rule_index)) this.#mismatch(event, ruling);
+      return ruling;
+    }
+    if (stops) return ruling;
+    if (same_policy) this.#mismatch(event, ruling);
+    const rule = same_policy ? this.#policy.ruleName(kernel.rule_index) : undefined;
+    return {
+      verdict: "deny",
+      ...(rule === undefined ? undefined : { rule }),
+      rule_index: kernel.rule_index,
+      reason: `refused by the kernel's copy of policy generation ${kernel.generation}`,
+      mode: "enforce",
+    };
+  }
+
+  #mismatch(event: Event, ruling: Ruling): void {
+    this.#counters.mismatches++;
+    const kernel = event.kernel?.verdict ?? "none";
+    const detail = `the kernel said ${kernel}, the policy says ${ruling.verdict} (${
+      ruling.rule ?? "default"
+    }) for ${event.action.type}`;
+    this.#append({ ...this.#draft(event), kind: "guard", action: { type: "guard.mismatch", detail } });
+  }
+
+  #bytes(step: Extract<Enriched, { kind: "bytes" }>): void {
+    const decision_id = this.#open_files.find(step.shown, step.session, step.file);
+    if (decision_id === undefined) {
+      // The file was opened before the session began, and nothing says where.
+      this.#counters.bytes_unmatched++;
+      return;
+    }
+    this.#append({
+      time_us: step.time_us,
+      kind: "outcome",
+      ...owner(step),
+      outcome: {
+        decision_id,
+        label: "observed",
+        mechanism: "none",
+        bytes_read: step.read_bytes,
+        bytes_written: step.written_bytes,
+      },
+    });
+  }
+
+  #remember(event: Event, decision_id: DecisionId): void {
+    if (event.file === undefined || event.process === undefined) return;
+    this.#open_files.note(event.process, event.session, event.file, decision_id);
+  }
+
+  #decision(ruling: Ruling, policy: PolicyRef): Decision {
+    return {
+      decision_id: this.#parts.ids.decision(),
+      verdict: ruling.verdict,
+      ...(ruling.rule === undefined ? undefined : { rule: ruling.rule }),
+      reason: ruling.reason,
+      mode: ruling.mode,
+      policy,
+      ...(ruling.would === undefined ? undefined : { would: ruling.would }),
+    };
+  }
+
+  #draft(event: Event): Omit<EntryDraft, "kind"> {
+    const process = event.action.type === "exec" ? event.process : event.shown;
+    return {
+      time_us: event.time_us,
+      ...owner({ ...(event.session === undefined ? undefined : { session: event.session }) }),
+      ...(process === undefined ? undefined : { process }),
+      action: event.action,
+    };
+  }
+
+  #append(draft: EntryDraft): void {
+    this.#parts.sink.append(draft);
+  }
+
+  #pressure(): boolean {
+    return this.#parts.sink.pending() > LIMITS.recorder_queue_soft;
+  }
+}
+
+function owner(of: Pick<Event, "session" | "shown">): Pick<EntryDraft, "session_id" | "principal" | "process"> {
+  return {
+    ...(of.session === undefined ? undefined : { session_id: of.session.session_id, principal: of.session.principal }),
+    ...(of.shown === undefined ? undefined : { process: of.shown }),
+  };
+}
+
+/** The policy of an observation is named by the first 16 digits; decisions and the `policy` entry hold all 64. */
+function shortRef(ref: PolicyRef): PolicyRef {
+  return { ...ref, digest: ref.digest.slice(0, 16) };
+}
