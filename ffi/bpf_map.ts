@@ -36,7 +36,8 @@ export class BpfMap {
   /** Copies the value of `key` into `value`; false where there is none. */
   lookup(key: Uint8Array, value: Uint8Array): boolean {
     this.#check(key);
-    // SAFETY: the kernel reads key_bytes and writes one value (all CPUs' for a per-CPU map); the caller sized both.
+    this.#checkValue(value);
+    // SAFETY: the kernel reads key_bytes and writes one value; for a per-CPU map the caller made room for all CPUs.
     const result = this.#bpf.bpf_map_lookup_elem(this.fd, ptr(key), ptr(value));
     if (result === 0) return true;
     if (-result === ENOENT) return false;
@@ -46,6 +47,7 @@ export class BpfMap {
   /** Writes `value`; throws `overflow` where the map is full. */
   update(key: Uint8Array, value: Uint8Array): void {
     this.#check(key);
+    this.#checkValue(value);
     // SAFETY: the kernel reads key_bytes and value_bytes.
     const result = this.#bpf.bpf_map_update_elem(this.fd, ptr(key), ptr(value), 0);
     if (result === 0) return;
@@ -81,5 +83,10 @@ export class BpfMap {
   #check(key: Uint8Array): void {
     // Task storage is keyed by a pidfd, ring buffers by nothing.
     invariant(key.length === this.key_bytes, `map ${this.name}: key of ${key.length} bytes, not ${this.key_bytes}`);
+  }
+
+  #checkValue(value: Uint8Array): void {
+    const found = value.length;
+    invariant(found >= this.value_bytes, `map ${this.name}: value of ${found} bytes, not ${this.value_bytes}`);
   }
 }

@@ -48,7 +48,12 @@ export class BpfObject implements Disposable {
     const object = bpf.bpf_object__open_mem(ptr(image), image.length, null);
     if (object === null) return err({ errno: errnoName(shim.ag_errno()), log: takeMessages(shim) });
     const made = new BpfObject(bpf, shim, object);
-    made.#prepare(options);
+    try {
+      made.#prepare(options);
+    } catch (error) {
+      made[Symbol.dispose]();
+      throw error;
+    }
     const result = bpf.bpf_object__load(object);
     if (result !== 0) {
       const failure = { errno: errnoName(-result), log: takeMessages(shim) };

@@ -20,6 +20,10 @@ int ag_tasks(struct bpf_iter__task *ctx)
 		return 0; /* kernel threads have no memory */
 	wanted = bpf_map_lookup_elem(&adopt, &pid);
 	scope = bpf_task_storage_get(&scopes, task, wanted, wanted ? BPF_LOCAL_STORAGE_GET_F_CREATE : 0);
+	if (scope && wanted) {
+		scope->scope = wanted->scope;
+		scope->cgroup_id = wanted->cgroup_id;
+	}
 	if (task->pid != task->tgid)
 		return 0;
 	r.pid = pid;

@@ -113,7 +113,10 @@ static __noinline int ag_send_net(struct ag_net *net, __u32 scope)
 	return 0;
 }
 
-/* Leaves a finding for the end of the call. An earlier one of the same call (sendmmsg) went through. */
+/*
+ * Leaves a finding for the end of the call. An earlier one of the same call (sendmmsg) went through; one that was refused
+ * is from a call whose end nobody looked at, because its thread is in no scope.
+ */
 static __noinline int ag_leave_net(struct ag_net *net)
 {
 	__u64 id = bpf_get_current_pid_tgid();
@@ -122,7 +125,7 @@ static __noinline int ag_leave_net(struct ag_net *net)
 	if (before) {
 		struct ag_net sent = *before;
 
-		sent.has_result = 1;
+		sent.has_result = sent.verdict != AG_VERDICT_DENY;
 		sent.result = 0;
 		ag_send_net(&sent, 0);
 	}

@@ -27,51 +27,62 @@ struct {
 	__type(value, struct ag_exec_keys);
 } exec_keys SEC(".maps");
 
+struct ag_slash {
+	__u32 at; /* where the name begins in the scratch record */
+	__u32 behind; /* position behind its last slash */
+};
+
 static long ag_find_slash(__u32 index, void *context)
 {
-	__u32 *state = context; /* [0] = position behind the last slash; the path is in exec_keys */
-	struct ag_exec_keys *k;
-	__u32 zero = 0;
+	struct ag_slash *w = context;
+	__u32 kind = AG_SCRATCH_PROCESS, at = w->at + index;
+	struct ag_scratch *s = bpf_map_lookup_elem(&scratch, &kind);
 
-	k = bpf_map_lookup_elem(&exec_keys, &zero);
-	if (!k || index >= AG_KEY_PATH_MAX || !k->exact.path[index])
+	if (!s || at >= sizeof(s->record))
 		return 1;
-	if (k->exact.path[index] == '/')
-		state[0] = index + 1;
+	if (s->record[at] == '/')
+		w->behind = index + 1;
 	return 0;
 }
 
-/* Looks one name of the program up: as a path, below trees, by base name. Returns the agent index, or -1. */
+/*
+ * Looks one name of the program up: as a path, below trees, by base name. Returns the agent index, or -1. A path longer
+ * than any key is no exact match, but its directories and its base name still count.
+ */
 static __noinline int ag_match_program(struct ag_exec *r, __u32 at, __u32 bytes, __u32 slot, __u32 want_agent)
 {
-	__u32 zero = 0, base[1] = {0}, *agent;
+	struct ag_slash slash = {.at = at};
+	__u32 zero = 0, head, length, *agent;
 	struct ag_scratch *s;
 	struct ag_exec_keys *k = bpf_map_lookup_elem(&exec_keys, &zero);
 	__u32 kind = AG_SCRATCH_PROCESS;
 
 	s = bpf_map_lookup_elem(&scratch, &kind);
-	if (!k || !s || !bytes || bytes >= AG_KEY_PATH_MAX || at >= AG_RECORD_DATA)
+	if (!k || !s || !bytes || at >= AG_RECORD_DATA)
 		return -1;
+	head = bytes < AG_KEY_PATH_MAX ? bytes : AG_KEY_PATH_MAX - 1;
 	__builtin_memset(k, 0, sizeof(*k));
-	bpf_probe_read_kernel(k->exact.path, bytes, s->record + at);
-	bpf_probe_read_kernel(k->tree.path, bytes, s->record + at);
+	bpf_probe_read_kernel(k->exact.path, head, s->record + at);
+	bpf_probe_read_kernel(k->tree.path, head, s->record + at);
 	k->exact.slot = slot;
 	k->tree.slot = slot;
-	k->tree.prefix_bits = 32 + bytes * 8;
+	k->tree.prefix_bits = 32 + head * 8;
 	if (want_agent) {
 		k->exact.slot = 0;
-		agent = bpf_map_lookup_elem(&agents, &k->exact);
+		agent = head == bytes ? bpf_map_lookup_elem(&agents, &k->exact) : 0;
 		if (agent)
 			return *agent;
 	} else {
-		ag_apply_rule(r, bpf_map_lookup_elem(&exec_rules, &k->exact));
+		if (head == bytes)
+			ag_apply_rule(r, bpf_map_lookup_elem(&exec_rules, &k->exact));
 		ag_apply_rule(r, bpf_map_lookup_elem(&exec_trees, &k->tree));
 	}
-	bpf_loop(bytes, ag_find_slash, base, 0);
-	if (base[0] >= bytes)
+	bpf_loop(bytes, ag_find_slash, &slash, 0);
+	length = bytes - slash.behind;
+	if (!length || length >= AG_KEY_PATH_MAX)
 		return -1;
 	__builtin_memset(k->exact.path, 0, sizeof(k->exact.path));
-	bpf_probe_read_kernel(k->exact.path, (bytes - base[0]) & 255, s->record + ((at + base[0]) & 32767));
+	bpf_probe_read_kernel(k->exact.path, length, s->record + ((at + slash.behind) & 32767));
 	k->exact.base_name = 1;
 	if (want_agent) {
 		agent = bpf_map_lookup_elem(&agents, &k->exact);
@@ -228,8 +239,10 @@ int BPF_PROG(ag_exec, struct task_struct *task, int old_pid, struct linux_binprm
 	}
 	cgroup = BPF_CORE_READ(task, cgroups, dfl_cgrp);
 	r->cgroup_id = BPF_CORE_READ(cgroup, kn, id);
-	if (at >= AG_RECORD_DATA - 8192)
+	if (at >= AG_RECORD_DATA - AG_ARGS_INLINE_MAX - 512) {
+		ag_count_loss(AG_OP_EXEC, AG_LOSS_DEPTH); /* for the verifier: three paths are shorter */
 		return 0;
+	}
 	r->cgroup_bytes = ag_cgroup_name(s, at, cgroup);
 	at += r->cgroup_bytes & 511;
 	r->ppid = BPF_CORE_READ(task, real_parent, tgid);
@@ -318,10 +331,13 @@ int BPF_PROG(ag_fork, struct task_struct *parent, struct task_struct *child)
 	return 0;
 }
 
+/* In ag_scope.reported, above the bits of ag_coverage_kind. */
+#define AG_REPORTED_EXIT (1u << 31)
+
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(ag_exit, struct task_struct *task)
 {
-	struct ag_scope *scope;
+	struct ag_scope *scope, *leader;
 	struct ag_exit r = {};
 	__u32 pid = bpf_get_current_pid_tgid() >> 32;
 
@@ -332,6 +348,10 @@ int BPF_PROG(ag_exit, struct task_struct *task)
 		return 0;
 	ag_finish_net(scope->scope, 0, 0); /* killed inside the call */
 	if (BPF_CORE_READ(task, signal, live.counter) != 0)
+		return 0;
+	/* Threads that end at the same time may all see 0: the first one reports. */
+	leader = bpf_task_storage_get(&scopes, task->group_leader, 0, 0);
+	if (leader && __sync_fetch_and_or(&leader->reported, AG_REPORTED_EXIT) & AG_REPORTED_EXIT)
 		return 0;
 	ag_sweep_bytes(scope->scope, 0, AG_FDS_MAX, 0);
 	bpf_map_delete_elem(&file_bytes_top, &pid);
@@ -358,11 +378,29 @@ static __always_inline bool ag_is_within(struct cgroup *cgroup, __u64 wanted)
 	return false;
 }
 
+/* The scope whose leaf `cgroup` is or lies below, or 0; `*id` is that leaf. */
+static __always_inline __u32 *ag_scope_of_cgroup(struct cgroup *cgroup, __u64 *id)
+{
+	__u32 *known;
+	int i;
+
+	for (i = 0; i < 16; i++) {
+		if (!cgroup)
+			return 0;
+		*id = BPF_CORE_READ(cgroup, kn, id);
+		known = bpf_map_lookup_elem(&cgroups, id);
+		if (known)
+			return known;
+		cgroup = BPF_CORE_READ(cgroup, self.parent, cgroup);
+	}
+	return 0;
+}
+
 /* A move between cgroups: a member of the tree that leaves its leaf, or a stranger who enters one. */
 SEC("tp_btf/cgroup_attach_task")
 int BPF_PROG(ag_cgroup_attach, struct cgroup *destination, const char *path, struct task_struct *task)
 {
-	__u64 id = BPF_CORE_READ(destination, kn, id);
+	__u64 id = BPF_CORE_READ(destination, kn, id), leaf = 0;
 	struct ag_scope *scope, fresh = {};
 	struct ag_scope_change *r;
 	struct ag_scratch *s;
@@ -372,14 +410,14 @@ int BPF_PROG(ag_cgroup_attach, struct cgroup *destination, const char *path, str
 	if (BPF_CORE_READ(destination, root, hierarchy_id) != 0)
 		return 0; /* a version 1 hierarchy: nothing of ours hangs on it */
 	scope = bpf_task_storage_get(&scopes, task, 0, 0);
-	known = bpf_map_lookup_elem(&cgroups, &id);
+	known = scope ? 0 : ag_scope_of_cgroup(destination, &leaf);
 	if (scope && scope->cgroup_id && !ag_is_within(destination, scope->cgroup_id)) {
 		kind = AG_SCOPE_LEFT_CGROUP;
 		fresh.scope = scope->scope;
-	} else if (!scope && known) {
+	} else if (known) {
 		kind = AG_SCOPE_ENTERED_CGROUP;
 		fresh.scope = *known;
-		fresh.cgroup_id = id;
+		fresh.cgroup_id = leaf;
 		if (!bpf_task_storage_get(&scopes, task, &fresh, BPF_LOCAL_STORAGE_GET_F_CREATE))
 			ag_count_loss(AG_OP_SCOPE, AG_LOSS_MAP_FULL);
 	}

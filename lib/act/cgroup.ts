@@ -45,9 +45,11 @@ export class SessionCgroup implements Disposable {
   readonly directory: string;
   /** The kernel's id of it: the inode of the directory. */
   readonly id: bigint;
+  readonly #mount_point: string;
   #removed = false;
 
   private constructor(mount_point: string, path: string) {
+    this.#mount_point = mount_point;
     this.path = path;
     this.directory = join(mount_point, path);
     this.id = statSync(this.directory, { bigint: true }).ino;
@@ -91,7 +93,22 @@ export class SessionCgroup implements Disposable {
     this.#write("cgroup.freeze", "0", `thaw cgroup ${this.directory}`);
   }
 
-  /** Processes in the leaf and below. */
+  /** Number of processes in the leaf itself; 0 where it is gone. */
+  processes(): number {
+    return this.members().length;
+  }
+
+  /** Processes in the leaf itself. */
+  members(): number[] {
+    try {
+      const text = readFileSync(join(this.directory, "cgroup.procs"), "utf8");
+      return text.split("\n").filter((line) => line !== "").map(Number);
+    } catch {
+      return []; // removed
+    }
+  }
+
+  /** True while there are processes in the leaf or below. */
   populated(): boolean {
     try {
       return /^populated 1$/m.test(readFileSync(join(this.directory, "cgroup.events"), "utf8"));
@@ -108,6 +125,29 @@ export class SessionCgroup implements Disposable {
     } finally {
       closeSync(fd);
     }
+  }
+
+  /** Moves every member to the cgroup `path` (below the mount point), for a session that goes on unguarded. */
+  release(path: string): void {
+    const target = join(this.#mount_point, path, "cgroup.procs");
+    for (const pid of this.members()) {
+      try {
+        writeFileSync(target, String(pid));
+      } catch {
+        // It has ended, or the cgroup it came from is gone: it stays where it is.
+      }
+    }
+  }
+
+  /** Kills what is left and waits until the leaf is empty; `false` after `timeout_ms`. */
+  async killAndWait(timeout_ms: number): Promise<boolean> {
+    const until = performance.now() + timeout_ms;
+    while (this.populated()) {
+      if (performance.now() > until) return false;
+      this.kill();
+      await Bun.sleep(1);
+    }
+    return true;
   }
 
   /** Removes the leaf; `false` while it still has members. */

@@ -44,8 +44,8 @@ export class KernelPolicy {
     this.#clear(slot);
     this.#writeNet(slot, policy);
     this.#writeExec(slot, policy);
+    // The old slot stays filled until the next install: a program that read its number may still be looking things up in it.
     this.#activate(slot);
-    this.#clear(1 - slot);
   }
 
   /** Names of `[[agent]]` programs that the exec program looks for: absolute paths and base names, with their index. */

@@ -6,4 +6,4 @@
 export { KernelActor, type ProcessKiller } from "./actor.ts";
 export { findCgroup2, SessionCgroup } from "./cgroup.ts";
 export { KernelPolicy, type PolicyMap, type PolicyMaps } from "./kernel_policy.ts";
-export { PidfdKiller } from "./process_killer.ts";
+export { PidfdKiller, processStart } from "./process_killer.ts";

@@ -6,6 +6,8 @@ import type { ProcessKiller } from "./actor.ts";
 
 const SIGKILL = 9;
 const EPERM = 1;
+/** What pidfd_open says where no process has this pid: it ended, or the number is a thread's now. */
+const NO_PROCESS: readonly number[] = [3, 22, 2]; // ESRCH, EINVAL, ENOENT
 /** USER_HZ: /proc shows start times in hundredths of a second on every Linux that Bun runs on. */
 const NS_PER_TICK = 10_000_000n;
 
@@ -19,10 +21,11 @@ export class PidfdKiller implements ProcessKiller {
 
   kill(process: ProcessRef): "killed" | "gone" | "refused" {
     const pidfd = this.#system.pidfdOpen(process.pid);
-    if (pidfd < 0) return "gone";
+    if (pidfd < 0) return NO_PROCESS.includes(-pidfd) ? "gone" : "refused";
     try {
       // The descriptor holds the process; if its start time is ours, the pid was not reused before we opened it.
-      if (startTicks(process.pid) !== BigInt(process.start) / NS_PER_TICK) return "gone";
+      const now = readStat(process.pid);
+      if (now === undefined || now.ended || now.start_ticks !== BigInt(process.start) / NS_PER_TICK) return "gone";
       const result = this.#system.pidfdSignal(pidfd, SIGKILL);
       if (result === 0) return "killed";
       return -result === EPERM ? "refused" : "gone";
@@ -32,12 +35,27 @@ export class PidfdKiller implements ProcessKiller {
   }
 }
 
-/** Field 22 of /proc/PID/stat; the name in field 2 may hold spaces and brackets, so counting begins behind the last one. */
-function startTicks(pid: number): bigint | undefined {
+/**
+ * Start of a process in the form of `ProcessRef`, as far as /proc tells: to the hundredth of a second. Only for processes
+ * that the kernel has not reported yet; its reports are exact.
+ */
+export function processStart(pid: number): string {
+  return ((readStat(pid)?.start_ticks ?? 0n) * NS_PER_TICK).toString();
+}
+
+/**
+ * Of /proc/PID/stat (proc(5)): field 3 is the state, 20 the threads, 22 the start. The name in field 2 may hold spaces and
+ * brackets, so counting begins behind the last one. A signal to a process that nobody has reaped yet succeeds and does
+ * nothing: it has ended, unless other threads outlive the first one.
+ */
+function readStat(pid: number): { readonly start_ticks: bigint; readonly ended: boolean } | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
-    const field = stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
-    return field === undefined ? undefined : BigInt(field);
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    const [state, threads, start] = [fields[0], fields[17], fields[19]];
+    if (state === undefined || start === undefined) return undefined;
+    const ended = state === "X" || (state === "Z" && Number(threads) <= 1);
+    return { start_ticks: BigInt(start), ended };
   } catch {
     return undefined; // it has ended
   }

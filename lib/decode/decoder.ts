@@ -79,10 +79,16 @@ interface Waiting {
   readonly body: ExecBody;
   readonly head: Omit<Observed, "action" | "kernel" | "facts">;
   readonly parts: Buffer[];
+  /** argv bytes in `parts`. */
+  bytes: number;
+  /** Ends of batches since the record came. */
+  age: number;
 }
 
 /** Execs that wait at once: one per CPU is usual, since the pieces follow each other. */
 const WAITING_MAX = 256;
+/** Whole batches after which the missing pieces of an argv are lost. */
+const AGE_LOST = 3;
 
 /**
  * Decodes records of one source. `undefined` in the result means: part of a longer record, nothing yet.
@@ -115,36 +121,74 @@ export class Decoder {
     return ok(finish(frame, body));
   }
 
+  /** Ends a batch: gives the execs whose remaining arguments were lost, with what there is of them. */
+  endBatch(emit: (observed: Observed) => void): void {
+    for (const [key, waiting] of this.#waiting) {
+      waiting.age++;
+      if (waiting.age >= AGE_LOST) emit(this.#complete(key, waiting, { truncated: true }));
+    }
+  }
+
+  /** Gives every exec that still waits, when no more records come. */
+  finish(emit: (observed: Observed) => void): void {
+    for (const [key, waiting] of this.#waiting) emit(this.#complete(key, waiting, { truncated: true }));
+  }
+
   #exec(frame: Frame): Result<Observed | undefined, DecodeError> {
     if (frame.size < AgExec.SIZE) return err({ reason: "short", op: AgOp.EXEC });
     const body = decodeExec(frame);
     if (!body.more) return ok(finish(frame, body));
-    if (this.#waiting.size >= WAITING_MAX) {
-      const oldest = this.#waiting.keys().next();
-      if (!oldest.done) this.#waiting.delete(oldest.value);
-    }
     const { action: _action, kernel: _kernel, facts: _facts, ...head } = finish(frame, body);
-    this.#waiting.set(body.exec_id, { body, head, parts: [body.argv] });
-    return ok(undefined);
+    const oldest = this.#waiting.size >= WAITING_MAX ? this.#waiting.entries().next() : undefined;
+    const evicted = oldest === undefined || oldest.done
+      ? undefined
+      : this.#complete(oldest.value[0], oldest.value[1], { truncated: true });
+    this.#waiting.set(keyOf(frame, body.exec_id), {
+      body,
+      head,
+      parts: [body.argv],
+      bytes: body.argv.length,
+      age: 0,
+    });
+    return ok(evicted);
   }
 
   #execArgs(frame: Frame): Result<Observed | undefined, DecodeError> {
     if (frame.size < AgExecArgs.SIZE) return err({ reason: "short", op: AgOp.EXEC_ARGS });
     const piece = decodeExecArgs(frame);
-    const waiting = this.#waiting.get(piece.exec_id);
+    const key = keyOf(frame, piece.exec_id);
+    const waiting = this.#waiting.get(key);
     if (waiting === undefined) return err({ reason: "field", op: AgOp.EXEC_ARGS });
+    // A piece before this one was lost: what follows must not look as if it were joined to it.
+    if (piece.offset !== waiting.bytes) return ok(this.#complete(key, waiting, { truncated: true }));
     waiting.parts.push(piece.bytes);
+    waiting.bytes += piece.bytes.length;
     if (!piece.last && waiting.parts.length <= AgLimit.ARGS_CHUNKS_MAX) return ok(undefined);
-    this.#waiting.delete(piece.exec_id);
-    const argv = splitArgv(Buffer.concat(waiting.parts));
+    const cut = waiting.bytes < waiting.body.argv_bytes_wanted;
+    return ok(this.#complete(key, waiting, { truncated: cut }));
+  }
+
+  #complete(key: string, waiting: Waiting, options: { readonly truncated: boolean }): Observed {
+    this.#waiting.delete(key);
     const { action, kernel, facts } = waiting.body;
-    return ok({
+    const flags = action.flags ?? [];
+    const cut = options.truncated && !flags.includes("args_truncated");
+    return {
       ...waiting.head,
-      action: { ...action, argv },
+      action: {
+        ...action,
+        argv: splitArgv(Buffer.concat(waiting.parts)),
+        ...(cut ? { flags: ["args_truncated", ...flags] } : undefined),
+      },
       ...(kernel === undefined ? undefined : { kernel }),
       facts,
-    });
+    };
   }
+}
+
+/** Two CPUs may exec in the same nanosecond: the process tells them apart. */
+function keyOf(frame: Frame, exec_id: string): string {
+  return `${frame.u32(AgRecord.pid)}:${exec_id}`;
 }
 
 function finish(frame: Frame, body: Body): Observed {

@@ -7,6 +7,7 @@ import {
   AgExit,
   AgFlag,
   AgFork,
+  AgLimit,
   AgScopeChange,
   AgScopeKind,
   AgVerdict,
@@ -33,6 +34,8 @@ export interface ExecBody {
   /** More argv follows in records with this id. */
   readonly more: boolean;
   readonly exec_id: string;
+  /** argv bytes that all records together should hold. */
+  readonly argv_bytes_wanted: number;
 }
 
 /** A program start. */
@@ -53,6 +56,11 @@ export function decodeExec(frame: Frame): ExecBody {
   const flags = execFlags(header, exec_flags);
   const argv = Buffer.from(frame.bytes.subarray(frame.at + argv_at, frame.at + argv_at + argv_bytes));
   const path = script ? joinPath(cwd, requested) : exe;
+  const missing = [
+    ...(path === "" ? ["path"] : []),
+    ...(cwd === "" ? ["cwd"] : []),
+    ...(requested === "" ? ["requested_path"] : []),
+  ];
   const action: ExecAction = {
     type: "exec",
     path,
@@ -61,6 +69,7 @@ export function decodeExec(frame: Frame): ExecBody {
     ...(cwd !== "" ? { cwd } : undefined),
     ...(script ? { interpreter: exe } : undefined),
     ...(flags.length > 0 ? { flags } : undefined),
+    ...(missing.length > 0 ? { missing } : undefined),
   };
   const kernel = execVerdict(frame);
   return {
@@ -78,6 +87,7 @@ export function decodeExec(frame: Frame): ExecBody {
     argv,
     more: (header & AgFlag.ARGS_MORE) !== 0,
     exec_id: startText(frame.u32(AgExec.exec_id), frame.u32(AgExec.exec_id + 4)),
+    argv_bytes_wanted: Math.min(frame.u32(AgExec.argv_bytes_total), AgLimit.ARGS_MAX - 1),
   };
 }
 
@@ -116,6 +126,8 @@ export function splitArgv(blob: Buffer): string[] {
 /** A piece of a long argv. */
 export interface ArgsBody {
   readonly exec_id: string;
+  /** Where in argv the bytes belong. */
+  readonly offset: number;
   readonly bytes: Buffer;
   readonly last: boolean;
 }
@@ -126,6 +138,7 @@ export function decodeExecArgs(frame: Frame): ArgsBody {
   const from = frame.at + AgExecArgs.SIZE;
   return {
     exec_id: startText(frame.u32(AgExecArgs.exec_id), frame.u32(AgExecArgs.exec_id + 4)),
+    offset: frame.u32(AgExecArgs.offset),
     bytes: Buffer.from(frame.bytes.subarray(from, from + length)),
     last: frame.u32(AgExecArgs.last) !== 0,
   };
@@ -135,10 +148,11 @@ export function decodeExecArgs(frame: Frame): ArgsBody {
 export function decodeExecFailed(frame: Frame): { readonly action: Action; readonly facts: Facts } {
   const path_bytes = frame.u16(AgExecFailed.path_bytes);
   const requested = frame.text(AgExecFailed.SIZE + path_bytes, frame.u16(AgExecFailed.requested_bytes));
+  const unread = (frame.flags & AgFlag.REQUESTED_FAULT) !== 0;
   return {
     action: {
       type: "exec.failed",
-      requested_path: requested,
+      ...(unread ? { missing: ["requested_path"] } : { requested_path: requested }),
       errno: errnoName(-frame.i32(AgExecFailed.result)),
     },
     facts: { kind: "plain" },

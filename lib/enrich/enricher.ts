@@ -40,7 +40,7 @@ export class Enricher {
     this.#parts = parts;
   }
 
-  /** One record; `undefined` where it says nothing to anybody (bytes of an unknown process). */
+  /** One record; `undefined` where it holds neither an action nor facts for the record. */
   enrich(observed: Observed): Enriched | undefined {
     const time_us = this.#wallUs(observed.boot_us);
     const facts = observed.facts;
@@ -134,12 +134,18 @@ export class Enricher {
     });
   }
 
-  /** The acting process; one that is not known yet is remembered by its identity alone. */
+  /**
+   * The acting process; one that is not known yet is remembered by its identity alone. Bytes may be told after the end of
+   * their process, and its end may be told twice: these must not bring it back.
+   */
   #process(observed: Observed): KnownProcess {
     const { pid, start_low, start_high } = observed;
     const known = this.#parts.processes.find(pid, start_low, start_high);
     if (known !== undefined) return known;
-    return this.#put(observed, { pid, start: startText(start_low, start_high) }, observed.scope);
+    const info: ProcessInfo = { pid, start: startText(start_low, start_high) };
+    const kind = observed.facts.kind;
+    if (kind === "close" || kind === "exit") return { info, shown: info, scope: observed.scope, start_low, start_high };
+    return this.#put(observed, info, observed.scope);
   }
 
   #put(observed: Observed, info: ProcessInfo, scope: number): KnownProcess {

@@ -4,10 +4,10 @@
  */
 import type { Action, Clock, FileFlag } from "../core/mod.ts";
 
-/** Follows symbolic links of a directory; `undefined` where it does not exist (any more). May do I/O. */
-export type DirectoryResolver = (directory: string) => string | undefined;
+/** Follows every symbolic link of an absolute path; `undefined` where it does not exist (any more). May do I/O. */
+export type DirectoryResolver = (path: string) => string | undefined;
 
-/** Directories remembered. */
+/** Paths remembered. */
 const CACHE_MAX = 4096;
 /** How long an answer holds: a directory may be replaced by a link. */
 const CACHE_US = 1_000_000;
@@ -42,7 +42,7 @@ export class NameResolver {
       case "file.chown":
       case "file.truncate": {
         // These follow a final link, except lchown: its target is then named where the link is meant.
-        const path = this.#entry(action.path);
+        const path = this.#real(action.path) ?? this.#entry(action.path);
         return path === undefined ? action : { ...action, path, flags: late(action.flags) };
       }
       case "file.rename":
@@ -66,18 +66,19 @@ export class NameResolver {
     if (!path.startsWith("/")) return undefined;
     const slash = path.lastIndexOf("/");
     if (path === "/" || slash === 0) return path;
-    const directory = this.#directory(path.slice(0, slash));
+    const directory = this.#real(path.slice(0, slash));
     if (directory === undefined) return undefined;
     return directory === "/" ? path.slice(slash) : `${directory}${path.slice(slash)}`;
   }
 
-  #directory(directory: string): string | undefined {
+  #real(path: string): string | undefined {
+    if (!path.startsWith("/")) return undefined;
     const now_us = this.#clock.monotonicUs();
-    const cached = this.#cache.get(directory);
+    const cached = this.#cache.get(path);
     if (cached !== undefined && cached.until_us > now_us) return cached.real;
-    const real = this.#resolve(directory);
-    this.#cache.delete(directory);
-    this.#cache.set(directory, { real, until_us: now_us + CACHE_US });
+    const real = this.#resolve(path);
+    this.#cache.delete(path);
+    this.#cache.set(path, { real, until_us: now_us + CACHE_US });
     if (this.#cache.size > CACHE_MAX) {
       const oldest = this.#cache.keys().next();
       if (!oldest.done) this.#cache.delete(oldest.value);

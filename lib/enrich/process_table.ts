@@ -15,6 +15,8 @@ export interface KnownProcess {
 /** Processes by pid; a reused pid replaces the older one. */
 export class ProcessTable {
   readonly #by_pid: Map<number, KnownProcess> = new Map();
+  /** Living processes by scope, so that the end of a session is seen without a search. */
+  readonly #counts: Map<number, number> = new Map();
   readonly #max: number;
   #evicted = 0;
 
@@ -48,24 +50,39 @@ export class ProcessTable {
   put(process: KnownProcess): void {
     const pid = process.info.pid;
     // Deleting first moves the entry to the end: the map's order is the order of last change.
-    this.#by_pid.delete(pid);
+    this.#take(pid);
     this.#by_pid.set(pid, process);
+    this.#counts.set(process.scope, this.countOf(process.scope) + 1);
     if (this.#by_pid.size <= this.#max) return;
     const oldest = this.#by_pid.keys().next();
     if (oldest.done) return;
-    this.#by_pid.delete(oldest.value);
+    this.#take(oldest.value);
     this.#evicted++;
   }
 
   /** Forgets a process that ended. */
   remove(process: KnownProcess): void {
     const pid = process.info.pid;
-    if (this.#by_pid.get(pid) === process) this.#by_pid.delete(pid);
+    if (this.#by_pid.get(pid) === process) this.#take(pid);
+  }
+
+  /** Living processes of one scope. */
+  countOf(scope: number): number {
+    return this.#counts.get(scope) ?? 0;
   }
 
   /** Processes of one session. */
   ofScope(scope: number): KnownProcess[] {
     return [...this.#by_pid.values()].filter((each) => each.scope === scope);
+  }
+
+  #take(pid: number): void {
+    const known = this.#by_pid.get(pid);
+    if (known === undefined) return;
+    this.#by_pid.delete(pid);
+    const left = this.countOf(known.scope) - 1;
+    if (left > 0) this.#counts.set(known.scope, left);
+    else this.#counts.delete(known.scope);
   }
 }
 

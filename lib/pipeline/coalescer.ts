@@ -39,7 +39,7 @@ export class OpenCoalescer {
     const action = event.action;
     if (action.type !== "file.read" && action.type !== "file.write") return false;
     if (action.result !== "0" || event.process === undefined) return false;
-    const directory = action.path.slice(0, Math.max(1, action.path.lastIndexOf("/")));
+    const directory = directoryOf(action.path);
     const key = `${event.process.pid}:${event.process.start}:${action.type}:${directory}`;
     const known = this.#waiting.get(key);
     if (known === undefined) this.#waiting.set(key, { event, action, directory, count: 1 });
@@ -64,4 +64,11 @@ export class OpenCoalescer {
     }
     this.#waiting.clear();
   }
+}
+
+/** The directory of a path; a name without one stays as it is. */
+function directoryOf(path: string): string {
+  const slash = path.lastIndexOf("/");
+  if (slash < 0) return path;
+  return slash === 0 ? "/" : path.slice(0, slash);
 }

@@ -34,7 +34,7 @@ export class OpenFiles {
 }
 
 function processKey(process: ProcessRef, file: FileRef): string {
-  return `${process.pid}:${file.dev}:${file.ino}`;
+  return `${process.pid}:${process.start}:${file.dev}:${file.ino}`;
 }
 
 function sessionKey(session: SessionInfo, file: FileRef): string {

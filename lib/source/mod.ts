@@ -7,5 +7,5 @@
 export type { FrameSink, ProbeGroup, ProbeSupport, RunningProcess } from "./kernel/port.ts";
 export { LossCounters } from "./kernel/counters.ts";
 export { FIRST_KERNEL_SCOPE, KernelProbes, type ProbeParts } from "./kernel/probes.ts";
-export { type ReaderParts, RingReader } from "./kernel/reader.ts";
+export { type ReadableRing, type ReaderParts, RingReader } from "./kernel/reader.ts";
 export { SequenceTracker } from "./kernel/sequence.ts";

@@ -12,7 +12,8 @@ enum ag_scratch_kind {
 	AG_SCRATCH_COUNT = 2,
 };
 
-#define AG_RECORD_DATA 16384
+/* Three paths, a header and inline argv fit; a per-CPU value may hold 32 KiB in all. */
+#define AG_RECORD_DATA 20464
 #define AG_WALK_BYTES 8192
 
 struct ag_scratch {

@@ -8,14 +8,14 @@ const LOSS_NAMES: readonly (readonly [string, number])[] = Object.entries(AgLoss
 
 /** Reads the per-CPU map `cpus` and turns its growth into gaps. */
 export class LossCounters {
-  readonly #map: BpfMap;
+  readonly #map: Pick<BpfMap, "lookup">;
   readonly #cpus: number;
   readonly #key = new Uint8Array(4);
   readonly #value: Uint8Array;
   readonly #view: DataView;
   readonly #seen: Map<string, number> = new Map();
 
-  constructor(map: BpfMap, cpus: number) {
+  constructor(map: Pick<BpfMap, "lookup">, cpus: number) {
     this.#map = map;
     this.#cpus = cpus;
     this.#value = new Uint8Array(AgCpu.SIZE * cpus);

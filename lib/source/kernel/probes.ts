@@ -35,7 +35,7 @@ export class KernelProbes implements Disposable {
   readonly ring_bytes: { readonly decisions: number; readonly telemetry: number };
   readonly #object: BpfObject;
   readonly #parts: ProbeParts;
-  #links: BpfLink[] = [];
+  readonly #links: Map<ProbeGroup, BpfLink[]> = new Map();
 
   private constructor(parts: ProbeParts, object: BpfObject, support: readonly ProbeSupport[]) {
     this.#parts = parts;
@@ -70,26 +70,20 @@ export class KernelProbes implements Disposable {
     return this.#object.map(name);
   }
 
-  /** Attaches the programs that see guarded processes; does nothing where they are attached. */
+  /** Attaches the programs that see guarded processes; does nothing where they are attached. Throws `io`. */
   attach(): void {
-    if (this.#links.length > 0) return;
-    for (const group of ["process", "scope", "syscall"] as const) {
-      if (!this.has(group)) continue;
-      for (const program of GROUPS[group]) {
-        const link = this.#object.attach(program);
-        if (!link.ok) {
-          this.detach();
-          throw new AgentguardError("io", link.error);
-        }
-        this.#links.push(link.value);
-      }
-    }
+    for (const group of ["process", "scope", "syscall"] as const) this.#attachGroup(group);
   }
 
-  /** Detaches them: from now on nothing costs anything. */
+  /** Attaches only what sees agents start: a program at exec, fork and exit each, nothing at system calls. */
+  attachSearch(): void {
+    this.#attachGroup("process");
+  }
+
+  /** Detaches all: from now on nothing costs anything. */
   detach(): void {
-    for (const link of this.#links) link[Symbol.dispose]();
-    this.#links = [];
+    for (const links of this.#links.values()) for (const link of links) link[Symbol.dispose]();
+    this.#links.clear();
   }
 
   /** Attaches the network programs to a cgroup; disposing detaches them. */
@@ -121,6 +115,18 @@ export class KernelProbes implements Disposable {
       view.setUint32(AgControl.next_scope, FIRST_KERNEL_SCOPE, true);
     }
     map.update(new Uint8Array(4), value);
+  }
+
+  /** The next scope number, as the kernel would give it to an agent that it finds. */
+  takeScope(): number {
+    const map = this.map("control");
+    const value = new Uint8Array(AgControl.SIZE);
+    const view = new DataView(value.buffer);
+    map.lookup(new Uint8Array(4), value);
+    const scope = view.getUint32(AgControl.next_scope, true) || FIRST_KERNEL_SCOPE;
+    view.setUint32(AgControl.next_scope, scope + 1, true);
+    map.update(new Uint8Array(4), value);
+    return scope;
   }
 
   /** Puts one single-threaded process into a scope; it must not have run yet. */
@@ -158,6 +164,20 @@ export class KernelProbes implements Disposable {
   [Symbol.dispose](): void {
     this.detach();
     this.#object[Symbol.dispose]();
+  }
+
+  #attachGroup(group: ProbeGroup): void {
+    if (this.#links.has(group) || !this.has(group)) return;
+    const links: BpfLink[] = [];
+    for (const program of GROUPS[group]) {
+      const link = this.#object.attach(program);
+      if (!link.ok) {
+        for (const made of links) made[Symbol.dispose]();
+        throw new AgentguardError("io", link.error);
+      }
+      links.push(link.value);
+    }
+    this.#links.set(group, links);
   }
 
   #iterate(): RunningProcess[] {

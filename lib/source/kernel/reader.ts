@@ -7,11 +7,17 @@ import type { Epoll, RingMemory } from "../../../ffi/mod.ts";
 import type { FrameSink } from "./port.ts";
 import { SequenceTracker } from "./sequence.ts";
 
+/** The part of a ring's memory that a reader uses. */
+export type ReadableRing = Pick<
+  RingMemory,
+  "view" | "bytes" | "position" | "produced" | "next" | "advance" | "release"
+>;
+
 /** What a reader reads. */
 export interface ReaderParts {
-  readonly decisions: RingMemory;
-  readonly telemetry: RingMemory;
-  readonly epoll: Epoll;
+  readonly decisions: ReadableRing;
+  readonly telemetry: ReadableRing;
+  readonly epoll: Pick<Epoll, "wait">;
   /** The kernel's next sequence number of each CPU, for a ring. */
   readonly nextSequence: (ring: number) => readonly number[];
 }
@@ -50,13 +56,20 @@ export class RingReader {
   /** Gives everything that is there to `sink`, oldest first; returns how many records it was. */
   drain(sink: FrameSink): number {
     const { decisions, telemetry } = this.#parts;
-    // What a telemetry record before `telemetry_end` depends on (its process's exec) was sent before it.
+    // A telemetry record before `telemetry_end` may need a decision record sent before it (its process's exec): those are
+    // before `decisions_end`. A decision record (an exit) must not pass telemetry sent before it: that is before
+    // `telemetry_end` only if the record is before `decisions_first`.
+    const decisions_first = decisions.produced();
     const telemetry_end = telemetry.produced();
     const decisions_end = decisions.produced();
     let count = 0;
     let d = decisions.next(decisions_end);
     let t = telemetry.next(telemetry_end);
     while ((d >= 0 || t >= 0) && count < DRAIN_MAX) {
+      if (t < 0) {
+        // Nothing, or a record that is being written: the rest waits for the next drain.
+        if (decisions.position >= decisions_first || telemetry.position < telemetry_end) break;
+      }
       if (t < 0 || (d >= 0 && this.#earlier(decisions, d, telemetry, t))) {
         this.#give(sink, decisions, d, this.#decisions);
         d = decisions.next(decisions_end);
@@ -83,14 +96,14 @@ export class RingReader {
     this.#telemetry.finish(this.#parts.nextSequence(AgRing.TELEMETRY), gap);
   }
 
-  #earlier(a: RingMemory, a_at: number, b: RingMemory, b_at: number): boolean {
+  #earlier(a: ReadableRing, a_at: number, b: ReadableRing, b_at: number): boolean {
     const a_high = a.view.getUint32(a_at + AgRecord.time_ns + 4, true);
     const b_high = b.view.getUint32(b_at + AgRecord.time_ns + 4, true);
     if (a_high !== b_high) return a_high < b_high;
     return a.view.getUint32(a_at + AgRecord.time_ns, true) <= b.view.getUint32(b_at + AgRecord.time_ns, true);
   }
 
-  #give(sink: FrameSink, ring: RingMemory, at: number, tracker: SequenceTracker): void {
+  #give(sink: FrameSink, ring: ReadableRing, at: number, tracker: SequenceTracker): void {
     const view = ring.view;
     const size = view.getUint32(at + AgRecord.size, true);
     const seq = view.getUint32(at + AgRecord.seq + 4, true) * 0x1_0000_0000 + view.getUint32(at + AgRecord.seq, true);

@@ -1,0 +1,178 @@
+/** The commands of the command line: their options, and what becomes of them. */
+import { ENTRY_KINDS, readInteger, readSessionId, readText, readTime, readType, readWord, VERDICTS } from "./argv.ts";
+import type { HelpPath } from "./cli_help.ts";
+import { type GivenOptions, type OptionName, UsageProblem } from "./cli_options.ts";
+import type { AuditFilter, Command, SessionCommand } from "./command.ts";
+import { formatWord } from "./format_text.ts";
+
+/** Options of everything that guards. */
+export const GUARD_OPTIONS: readonly OptionName[] = [
+  "policy",
+  "mode",
+  "state",
+  "runtime",
+  "json",
+  "quiet",
+  "log_level",
+];
+
+/** Commands that only hold others. */
+export type GroupName = "sessions" | "audit" | "policy";
+
+/** The words of a command: its own, and those after `--` (absent without one). */
+export interface LeafWords {
+  readonly words: readonly string[];
+  readonly rest: readonly string[] | undefined;
+}
+
+/** One command that does something. */
+export interface Leaf {
+  readonly group?: GroupName;
+  readonly name: string;
+  readonly path: HelpPath;
+  readonly options: readonly OptionName[];
+  /** Each with its description; the form is commander's. */
+  readonly arguments?: readonly (readonly [string, string])[];
+  /** True if the words after `--` are for it. */
+  readonly takes_rest?: boolean;
+  readonly make: (given: GivenOptions, words: LeafWords) => Command;
+}
+
+/** Largest pid (`PID_MAX_LIMIT`, include/linux/threads.h). */
+const PID_MAX = 4_194_304;
+
+/** The daemon. */
+export function makeDaemon(given: GivenOptions): Command {
+  return { kind: "daemon", policies: given.texts("policy"), flags: given.flags() };
+}
+
+/** The guarded run; refuses an empty command. */
+export function makeRun(given: GivenOptions, argv: readonly string[]): Command {
+  if (argv.length === 0) throw new UsageProblem("give the command to run after --: agentguard -- CMD ARG...");
+  if (argv[0] === "") throw new UsageProblem("give the command to run after --: its name is empty");
+  return { kind: "run", argv, policies: given.texts("policy"), flags: given.flags() };
+}
+
+const CLIENT_OPTIONS: readonly OptionName[] = ["runtime", "json"];
+
+const SESSION_VERBS = ["show", "kill", "pause", "resume"] as const;
+
+/** Every command but `help` and `completions`, which need the whole tree; in the order of the help. */
+export const LEAVES: readonly Leaf[] = [
+  {
+    name: "run",
+    path: "run",
+    options: GUARD_OPTIONS,
+    takes_rest: true,
+    arguments: [["[word...]", ""]],
+    make: readRun,
+  },
+  {
+    name: "doctor",
+    path: "doctor",
+    options: ["policy", "state", "runtime", "json"],
+    make: (given) => ({ kind: "doctor", policies: given.texts("policy"), flags: given.flags() }),
+  },
+  {
+    name: "status",
+    path: "status",
+    options: [...CLIENT_OPTIONS, "config"],
+    make: (given) => ({ kind: "status", show_config: given.has("config"), flags: given.flags() }),
+  },
+  { name: "events", path: "events", options: [...CLIENT_OPTIONS, "follow", "session", "type"], make: readEvents },
+  {
+    group: "sessions",
+    name: "list",
+    path: "sessions list",
+    options: CLIENT_OPTIONS,
+    make: (given) => ({ kind: "sessions.list", flags: given.flags() }),
+  },
+  ...SESSION_VERBS.map((verb): Leaf => ({
+    group: "sessions",
+    name: verb,
+    path: `sessions ${verb}`,
+    options: CLIENT_OPTIONS,
+    arguments: [["<id>", "session id, see 'agentguard sessions list'"]],
+    make: (given, words) => readSession(given, words, { kind: `sessions.${verb}` }),
+  })),
+  {
+    group: "audit",
+    name: "query",
+    path: "audit query",
+    options: [
+      ...["state", "json", "since", "until", "session", "type", "kind", "verdict"] as const,
+      ...["rule", "text", "pid", "after_seq", "limit", "newest"] as const,
+    ],
+    make: (given) => ({ kind: "audit.query", filter: readFilter(given), flags: given.flags() }),
+  },
+  {
+    group: "audit",
+    name: "verify",
+    path: "audit verify",
+    options: ["state", "json"],
+    make: (given) => ({ kind: "audit.verify", flags: given.flags() }),
+  },
+  {
+    group: "policy",
+    name: "check",
+    path: "policy check",
+    options: ["json"],
+    arguments: [["<file...>", "policy files; later ones can only tighten"]],
+    make: (given, { words }) => ({ kind: "policy.check", policies: words, flags: given.flags() }),
+  },
+  {
+    name: "version",
+    path: "version",
+    options: ["json", "licenses"],
+    make: (given) => ({ kind: "version", licenses: given.has("licenses"), flags: given.flags() }),
+  },
+];
+
+function readRun(given: GivenOptions, { words, rest }: LeafWords): Command {
+  const word = words[0];
+  if (word !== undefined) {
+    throw new UsageProblem(`put -- before the command: agentguard run -- ${formatWord(word, 64)}`);
+  }
+  if (rest === undefined) throw new UsageProblem("give the command to run after --: agentguard run -- CMD ARG...");
+  return makeRun(given, rest);
+}
+
+function readEvents(given: GivenOptions): Command {
+  const session_id = given.read("session", readSessionId);
+  const type = given.read("type", readType);
+  return {
+    kind: "events",
+    follow: given.has("follow"),
+    ...(session_id === undefined ? {} : { session_id }),
+    ...(type === undefined ? {} : { type }),
+    flags: given.flags(),
+  };
+}
+
+function readSession(
+  given: GivenOptions,
+  { words }: LeafWords,
+  options: { readonly kind: SessionCommand["kind"] },
+): Command {
+  const session_id = readSessionId(words[0] ?? "");
+  if (!session_id.ok) throw new UsageProblem(session_id.error);
+  return { kind: options.kind, session_id: session_id.value, flags: given.flags() };
+}
+
+function readFilter(given: GivenOptions): AuditFilter {
+  const seq_max = Number.MAX_SAFE_INTEGER;
+  return {
+    since: given.read("since", readTime),
+    until: given.read("until", readTime),
+    session_id: given.read("session", readSessionId),
+    type: given.read("type", readType),
+    kind: given.read("kind", (text) => readWord(text, ENTRY_KINDS)),
+    verdict: given.read("verdict", (text) => readWord(text, VERDICTS)),
+    rule: given.read("rule", readText),
+    text: given.read("text", readText),
+    pid: given.read("pid", (text) => readInteger(text, { min: 1, max: PID_MAX })),
+    after_seq: given.read("after_seq", (text) => readInteger(text, { min: 0, max: seq_max })),
+    limit: given.read("limit", (text) => readInteger(text, { min: 1, max: seq_max })),
+    newest: given.has("newest"),
+  };
+}

@@ -1,0 +1,156 @@
+/** The options of the command line: their definitions, and typed access to what was given. */
+import { Command as Program, Option } from "commander";
+import type { FlagValues } from "../config/mod.ts";
+import type { Result } from "../core/mod.ts";
+import { ENTRY_KINDS, VERDICTS } from "./argv.ts";
+import type { Command } from "./command.ts";
+
+/** Wrong usage found by our own readers; the message is one line and already safe for a terminal. */
+export class UsageProblem extends Error {}
+
+/** What a parse fills in. */
+export interface ParsedLine {
+  /** The words after `--`; absent without one. */
+  readonly rest?: readonly string[];
+  command?: Command;
+}
+
+/** Name of an option: see `OPTIONS`. */
+export type OptionName =
+  | "policy"
+  | "mode"
+  | "state"
+  | "runtime"
+  | "json"
+  | "quiet"
+  | "log_level"
+  | "config"
+  | "follow"
+  | "session"
+  | "type"
+  | "since"
+  | "until"
+  | "kind"
+  | "verdict"
+  | "rule"
+  | "text"
+  | "pid"
+  | "after_seq"
+  | "limit"
+  | "newest"
+  | "licenses";
+
+/** Every option of the product, once. Each call makes new objects, as commander changes them. */
+export const OPTIONS: Readonly<Record<OptionName, () => Option>> = {
+  policy: () =>
+    new Option("--policy <file>", "policy file; give it again for more layers, a later one can only tighten")
+      .argParser((value: string, before: unknown): string[] => [...(isTexts(before) ? before : []), value]),
+  mode: () =>
+    new Option(
+      "--mode <mode>",
+      "act on the policy or only say what it would have done; overrides the policy's own mode",
+    )
+      .choices(["enforce", "observe"]),
+  state: () => new Option("--state <dir>", "directory of the record (AGENTGUARD_STATE)"),
+  runtime: () => new Option("--runtime <dir>", "directory of the control socket (AGENTGUARD_RUNTIME)"),
+  json: () => new Option("--json", "machine-readable output with stable names"),
+  quiet: () => new Option("--quiet", "no notices on stderr, errors excepted"),
+  log_level: () =>
+    new Option("--log-level <level>", "least severity that is logged").choices(["debug", "info", "warn", "error"]),
+  config: () => new Option("--config", "also show each configuration value and where it comes from"),
+  follow: () => new Option("-f, --follow", "go on with what happens from now, until interrupted"),
+  session: () => new Option("--session <id>", "only this session"),
+  type: () => new Option("--type <glob>", "only these action types, for example 'file.*'"),
+  since: () =>
+    new Option("--since <time>", "from this time on: 2026-01-31T12:00:00Z, 2026-01-31, or an age such as 15m, 2h, 7d"),
+  until: () => new Option("--until <time>", "up to this time, in the same forms"),
+  kind: () => new Option("--kind <kind>", "only entries of this kind").choices(ENTRY_KINDS),
+  verdict: () => new Option("--verdict <verdict>", "only entries with this verdict").choices(VERDICTS),
+  rule: () => new Option("--rule <name>", "only entries that this rule decided"),
+  text: () => new Option("--text <words>", "only entries that contain this text"),
+  pid: () => new Option("--pid <pid>", "only this process"),
+  after_seq: () => new Option("--after-seq <seq>", "only entries after this sequence number"),
+  limit: () => new Option("--limit <count>", "at most this many entries"),
+  newest: () => new Option("--newest", "newest first"),
+  licenses: () => new Option("--licenses", "print the notices of everything that the executable embeds"),
+};
+
+/** What was given for one command: its own options, and those of its parents that it shares. */
+export class GivenOptions {
+  readonly #values: ReadonlyMap<string, unknown>;
+
+  constructor(values: ReadonlyMap<string, unknown>) {
+    this.#values = values;
+  }
+
+  /** The text of an option. */
+  text(name: OptionName): string | undefined {
+    const value = this.#values.get(attributeOf(name));
+    return typeof value === "string" ? value : undefined;
+  }
+
+  /** True if a switch was given. */
+  has(name: OptionName): boolean {
+    return this.#values.get(attributeOf(name)) === true;
+  }
+
+  /** Every text of an option that may be repeated. */
+  texts(name: OptionName): readonly string[] {
+    const value = this.#values.get(attributeOf(name));
+    return isTexts(value) ? value : [];
+  }
+
+  /** The text of an option through one of the readers of `argv.ts`; throws `UsageProblem` with the option's name. */
+  read<T>(name: OptionName, reader: (text: string) => Result<T, string>): T | undefined {
+    const text = this.text(name);
+    if (text === undefined) return undefined;
+    const result = reader(text);
+    if (!result.ok) throw new UsageProblem(`${OPTIONS[name]().long ?? name}: ${result.error}`);
+    return result.value;
+  }
+
+  /** The flags that `lib/config` resolves. */
+  flags(): FlagValues {
+    const [state, runtime, mode] = [this.text("state"), this.text("runtime"), this.text("mode")];
+    const log_level = this.text("log_level");
+    return {
+      ...(state === undefined ? {} : { state_dir: state }),
+      ...(runtime === undefined ? {} : { runtime_dir: runtime }),
+      ...(mode === undefined ? {} : { mode }),
+      ...(log_level === undefined ? {} : { log_level }),
+      ...(this.has("json") ? { json: true } : {}),
+      ...(this.has("quiet") ? { quiet: true } : {}),
+    };
+  }
+}
+
+/**
+ * Collects the options of a command and of the commands before it on the line. Throws `UsageProblem` for an option
+ * before a subcommand that does not know it: it would have no effect.
+ */
+export function givenOptions(command: Program): GivenOptions {
+  const values = new Map<string, unknown>();
+  const own = new Set(command.options.map((option) => option.attributeName()));
+  for (let at: Program | null = command; at !== null; at = at.parent) {
+    for (const option of at.options) {
+      const name = option.attributeName();
+      if (at.getOptionValueSource(name) !== "cli") continue;
+      if (!own.has(name)) {
+        throw new UsageProblem(`remove ${option.long ?? name}: it has no effect on '${command.name()}'`);
+      }
+      const value: unknown = at.getOptionValue(name);
+      const nearer = values.get(name);
+      if (isTexts(value) && isTexts(nearer)) values.set(name, [...value, ...nearer]);
+      else if (nearer === undefined) values.set(name, value);
+    }
+  }
+  return new GivenOptions(values);
+}
+
+function attributeOf(name: OptionName): string {
+  return OPTIONS[name]().attributeName();
+}
+
+function isTexts(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((item) => typeof item === "string");
+}

@@ -1,0 +1,71 @@
+/** `agentguard policy check` */
+import { type Diagnostic, formatDiagnostic, type PolicySnapshot } from "../decide/mod.ts";
+import { EXIT, type PolicyCheckCommand } from "./command.ts";
+import { configOf } from "./command_config.ts";
+import { type CommandIo, exitCodeOf, LineWriter } from "./command_io.ts";
+import { escapeMessage, escapeText, formatTable, formatWord, type Paint, painter } from "./format_text.ts";
+import { loadPolicyFiles, reportRules, type RuleReport } from "./policy_files.ts";
+
+/** Prints findings and what enforces each rule. Exit 2 if the policy cannot be used. */
+export function commandPolicyCheck(command: PolicyCheckCommand, io: CommandIo): Promise<number> {
+  return exitCodeOf(io, async () => {
+    const json = configOf(io, command.flags).json.value;
+    const out = new LineWriter(io.stdout);
+    const loaded = loadPolicyFiles(command.policies, { generation: 1 });
+    const diagnostics = loaded.ok ? loaded.value.warnings : loaded.error;
+    const rules = loaded.ok ? reportRules(loaded.value, { home: io.env["HOME"], lacking: new Set() }) : [];
+    if (json) {
+      await out.line(
+        JSON.stringify(checkDocument(diagnostics, { snapshot: loaded.ok ? loaded.value : undefined, rules })),
+      );
+    } else {
+      const paint = painter(io);
+      for (const diagnostic of diagnostics) await out.line(paintDiagnostic(diagnostic, paint));
+      if (loaded.ok) { for (const line of formatPolicy(loaded.value, rules)) await out.line(line); }
+      else await out.line(summary(diagnostics));
+    }
+    await out.flush();
+    return loaded.ok ? EXIT.ok : EXIT.usage;
+  });
+}
+
+/** The document of `--json`. */
+function checkDocument(
+  diagnostics: readonly Diagnostic[],
+  checked: { readonly snapshot: PolicySnapshot | undefined; readonly rules: readonly RuleReport[] },
+): object {
+  const { snapshot, rules } = checked;
+  if (snapshot === undefined) return { ok: false, diagnostics };
+  return { ok: true, policy: snapshot.ref, mode: snapshot.mode, rules, diagnostics };
+}
+
+function summary(diagnostics: readonly Diagnostic[]): string {
+  const errors = diagnostics.filter((diagnostic) => diagnostic.severity === "error").length;
+  return `${errors} ${errors === 1 ? "error" : "errors"}: the policy cannot be used`;
+}
+
+function paintDiagnostic(diagnostic: Diagnostic, paint: Paint): string {
+  const colour = diagnostic.severity === "error" ? "red" : "yellow";
+  const line = escapeMessage(formatDiagnostic(diagnostic));
+  const place = `:${diagnostic.line}:${diagnostic.column}: `;
+  return line.replace(`${place}${diagnostic.severity}:`, `${place}${paint(colour, diagnostic.severity)}:`);
+}
+
+/** The policy and its rules with what enforces them; shared with `doctor`. */
+export function formatPolicy(snapshot: PolicySnapshot, rules: readonly RuleReport[]): readonly string[] {
+  const { ref, mode } = snapshot;
+  const count = `${rules.length} ${rules.length === 1 ? "rule" : "rules"}`;
+  const head = `policy ${formatWord(ref.name)}: ${count}, mode ${mode}, digest ${ref.digest.slice(0, 12)}`;
+  const rows = rules.map((rule) => [
+    `${formatWord(rule.file)}:${rule.line}`,
+    formatWord(rule.rule),
+    rule.complete ? rule.mechanism : `${rule.mechanism} (in part)`,
+    escapeText(rule.note),
+  ]);
+  const table = rows.length === 0 ? [] : formatTable([["PLACE", "RULE", "ENFORCED BY", "NOTE"], ...rows]);
+  const refused = rules.filter((rule) => rule.refused !== undefined);
+  const names = refused.map((rule) => formatWord(rule.rule)).join(", ");
+  const advice = `not enforced completely: ${names}; enforce mode refuses to start until each of them says ` +
+    `enforce = "best" or mode = "observe"`;
+  return [head, ...table, ...(refused.length === 0 ? [] : [advice])];
+}

@@ -1,0 +1,178 @@
+/** `agentguard [run] -- CMD`: one command, guarded, with its own streams and its own exit code. */
+import { homedir } from "node:os";
+import { basename } from "node:path";
+import type { Config } from "../config/mod.ts";
+import { type Clock, errorMessage, type Log, type SessionInfo } from "../core/mod.ts";
+import {
+  type CommandExit,
+  launchCommand,
+  type LaunchedCommand,
+  releaseStreams,
+  type StartState,
+  stopSelf,
+} from "../../ffi/mod.ts";
+import { processStart, type SessionCgroup } from "../act/mod.ts";
+import { EXIT, type RunCommand } from "./command.ts";
+import { Guard } from "./guard.ts";
+import type { LoadedPolicy } from "./policy_files.ts";
+import { forwardSignals } from "./signals.ts";
+
+/** What a run needs beside its command line. */
+export interface RunParts {
+  readonly config: Config;
+  readonly policy: LoadedPolicy;
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly version: string;
+  /** The state that the guard was started in, which the command gets back. */
+  readonly state: StartState;
+  /** One line for the user, at the end. */
+  readonly notice: (text: string) => void;
+}
+
+/** The session's number in the kernel: the only one of a run. */
+const SCOPE = 1;
+/** How long what the command left behind may take to die, milliseconds. */
+const REST_MS_MAX = 5_000;
+
+/** Runs the command to its end and returns its exit code; throws what kept the guard from starting it. */
+export async function commandRun(command: RunCommand, parts: RunParts): Promise<number> {
+  const guard = await Guard.start({ ...parts, policies: command.policies, home: homedir() });
+  const run = new GuardedRun(guard, command, parts);
+  try {
+    return await run.run();
+  } finally {
+    try {
+      await guard.close();
+    } catch (error) {
+      parts.log.error(`end the record: ${errorMessage(error)}`);
+    }
+    run.summarize();
+  }
+}
+
+class GuardedRun {
+  readonly #guard: Guard;
+  readonly #command: RunCommand;
+  readonly #parts: RunParts;
+  #session: SessionInfo | undefined;
+
+  constructor(guard: Guard, command: RunCommand, parts: RunParts) {
+    this.#guard = guard;
+    this.#command = command;
+    this.#parts = parts;
+  }
+
+  async run(): Promise<number> {
+    const guard = this.#guard;
+    const session_id = guard.ids.session();
+    using leaf = guard.makeCgroup(session_id);
+    await using launched = await launchCommand({
+      argv: commandBytes(this.#parts.state, this.#command.argv),
+      ...(leaf === undefined ? undefined : { cgroup_dir: leaf.directory }),
+      on_failure: guard.snapshot.guard.on_failure,
+      state: this.#parts.state,
+    });
+    releaseStreams(this.#parts.state.fds);
+    const session: SessionInfo = {
+      session_id,
+      agent: basename(this.#command.argv[0] ?? "command"),
+      ...(leaf === undefined ? undefined : { cgroup: leaf.path }),
+      root: { pid: launched.pid, start: processStart(launched.pid) },
+      principal: `uid-${process.getuid?.() ?? 0}`,
+      home: homedir(),
+    };
+    this.#session = session;
+    await this.#begin(session, launched, leaf);
+    using _signals = forwardSignals((signo) => launched.forward(signo));
+    const end = this.#watch(launched, leaf);
+    launched.go();
+    const exit = await end;
+    await launched.finish({ kill_rest: true });
+    await this.#endSession(session, exit, leaf);
+    return exit.code;
+  }
+
+  /** One summary line, when everything is in the record. */
+  summarize(): void {
+    const { actions, asked, denied, observed_denials, lost } = this.#guard.reader.stats();
+    const shadow = observed_denials > 0 ? `, ${observed_denials} would be denied` : "";
+    const where = `${this.#parts.config.state_dir.value}/record.db`;
+    const session = this.#session === undefined ? "" : `, session ${this.#session.session_id}`;
+    this.#parts.notice(
+      `${actions} actions seen, ${asked} asked, ${denied} denied${shadow}, ${lost} lost; record ${where}${session}`,
+    );
+  }
+
+  async #begin(session: SessionInfo, launched: LaunchedCommand, leaf: SessionCgroup | undefined): Promise<void> {
+    this.#guard.sessions.add(SCOPE, session, leaf);
+    await this.#guard.reader.begin({
+      scope: SCOPE,
+      session,
+      stopped_pid: launched.pid,
+      ...(leaf === undefined ? undefined : { cgroup: { directory: leaf.directory, id: String(leaf.id) } }),
+    });
+    // Attached and in scope: now the process may enter the leaf, and after that begin.
+    leaf?.enter(launched.pid);
+  }
+
+  /** Settles when the command ended, or could not begin. */
+  #watch(
+    launched: LaunchedCommand,
+    leaf: SessionCgroup | undefined,
+  ): Promise<{ readonly code: number; readonly exit?: CommandExit }> {
+    const { promise, resolve } = Promise.withResolvers<{ readonly code: number; readonly exit?: CommandExit }>();
+    const name = this.#command.argv[0] ?? "";
+    launched.onEvent((event) => {
+      switch (event.type) {
+        case "exec_failed":
+          this.#parts.log.error(`run ${name}: ${execFailure(event.stage, event.errno)}`);
+          return;
+        case "stopped":
+          stopSelf(event.signal);
+          return;
+        case "continued":
+          return;
+        case "exited": {
+          const { exit } = event;
+          return resolve({ code: exit.exit_code ?? 128 + (exit.signal ?? 0), exit });
+        }
+        case "launcher_lost":
+          this.#parts.log.error("the launcher of the command was killed: ending its tree");
+          leaf?.kill();
+          return resolve({ code: EXIT.guard_failed });
+      }
+    });
+    return promise;
+  }
+
+  async #endSession(
+    session: SessionInfo,
+    end: { readonly exit?: CommandExit },
+    leaf: SessionCgroup | undefined,
+  ): Promise<void> {
+    if (leaf !== undefined && !(await leaf.killAndWait(REST_MS_MAX))) {
+      this.#parts.log.error(`processes of the session are still in ${leaf.directory}`);
+    }
+    await this.#guard.reader.end(SCOPE);
+    const { exit_code, signal } = end.exit ?? {};
+    this.#guard.sessions.ended(session.session_id, {
+      ...(exit_code === undefined ? undefined : { exit_code }),
+      ...(signal === undefined ? undefined : { signal }),
+    });
+  }
+}
+
+/** The command as the kernel gave it to us: any bytes, also those that are no UTF-8. */
+function commandBytes(state: StartState, argv: readonly string[]): readonly (string | Uint8Array)[] {
+  const raw = state.arguments.slice(-argv.length);
+  const decoder = new TextDecoder();
+  const same = raw.length === argv.length && raw.every((bytes, i) => decoder.decode(bytes) === argv[i]);
+  return same ? raw : argv;
+}
+
+function execFailure(stage: string, errno: number): string {
+  if (errno === 2) return "not found";
+  if (errno === 13) return "permission denied";
+  return `${stage} failed with errno ${errno}`;
+}

@@ -1,0 +1,132 @@
+/** Tries what this host can do, without changing it: loads programs, looks for the hierarchy, asks for descriptors. */
+import { accessSync, constants, existsSync, readFileSync } from "node:fs";
+import { findCgroup2, SessionCgroup } from "../act/mod.ts";
+import { errorMessage, IdGenerator, systemClock } from "../core/mod.ts";
+import { openLibbpf, openShim, probeImage, SystemCalls } from "../../ffi/mod.ts";
+import { KernelProbes, type ProbeGroup, type ProbeSupport } from "../source/mod.ts";
+import type { Check, DoctorPort } from "./command_doctor.ts";
+
+/** What a group of programs is for, and which rules need it. */
+const GROUPS: Readonly<Record<ProbeGroup, { readonly name: string; readonly needed_for?: Check["needed_for"] }>> = {
+  process: { name: "see programs start, fork and exit; end forbidden ones before they run", needed_for: ["exec_kill"] },
+  syscall: { name: "see files opened, changed, removed", needed_for: ["kill_after"] },
+  scope: { name: "see processes leave their session's cgroup" },
+  network: { name: "refuse connections, sends and binds", needed_for: ["cgroup"] },
+  iterator: { name: "find agents that run already" },
+};
+
+/** The running host. */
+export class DoctorHost implements DoctorPort {
+  async run(): Promise<readonly Check[]> {
+    return [userCheck(), btfCheck(), ...probeChecks(), cgroupCheck(), pidfdCheck(), anchorCheck()];
+  }
+}
+
+function userCheck(): Check {
+  const root = process.geteuid?.() === 0;
+  return {
+    id: "user",
+    name: "run as root",
+    state: root ? "ok" : "missing",
+    detail: root
+      ? "effective uid 0"
+      : `effective uid ${process.geteuid?.() ?? "unknown"}: no BPF programs can be loaded`,
+    ...(root ? undefined : { fix: "run agentguard as root; policy check, audit and help work without" }),
+  };
+}
+
+function btfCheck(): Check {
+  const found = existsSync("/sys/kernel/btf/vmlinux");
+  return {
+    id: "kernel.btf",
+    name: "kernel type information",
+    state: found ? "ok" : "missing",
+    detail: found ? `/sys/kernel/btf/vmlinux, Linux ${kernelRelease()}` : "no /sys/kernel/btf/vmlinux",
+    ...(found ? undefined : { fix: "use a kernel built with CONFIG_DEBUG_INFO_BTF=y (Debian 11 and later have it)" }),
+  };
+}
+
+function probeChecks(): readonly Check[] {
+  let support: readonly ProbeSupport[];
+  try {
+    const shim = openShim();
+    const loaded = KernelProbes.load({
+      bpf: openLibbpf(shim),
+      shim,
+      system: new SystemCalls(shim),
+      image: probeImage(),
+      self_pid: process.pid,
+      ring_bytes: { decisions: 4096, telemetry: 4096 },
+    });
+    support = loaded.ok ? loaded.value.support : loaded.error;
+    if (loaded.ok) loaded.value[Symbol.dispose]();
+  } catch (error) {
+    return [{ id: "probes", name: "load probes", state: "missing", detail: errorMessage(error) }];
+  }
+  return support.map(({ group, available, detail }) => {
+    const { name, needed_for } = GROUPS[group];
+    return {
+      id: `probes.${group}`,
+      name,
+      state: available ? "ok" : "missing",
+      detail: available ? `loaded: ${detail}` : detail,
+      ...(available ? undefined : { fix: "run as root on Linux 5.17 or later, outside of containers without CAP_BPF" }),
+      ...(needed_for === undefined ? undefined : { needed_for }),
+    } satisfies Check;
+  });
+}
+
+function cgroupCheck(): Check {
+  const id = "cgroup";
+  const name = "session cgroups: refuse network, pause, kill as a whole";
+  const mount_point = findCgroup2();
+  if (mount_point === undefined) {
+    const fix = "mount it: mount -t cgroup2 none /sys/fs/cgroup/unified";
+    return { id, name, state: "missing", detail: "no cgroup2 file system is mounted", fix, needed_for: ["cgroup"] };
+  }
+  const made = SessionCgroup.create(`doctor-${new IdGenerator(systemClock).next()}`);
+  if (!made.ok) {
+    const fix = "give agentguard a writable cgroup2 mount (in a container: a private cgroup namespace, mounted rw)";
+    return { id, name, state: "missing", detail: made.error, fix, needed_for: ["cgroup"] };
+  }
+  using leaf = made.value;
+  try {
+    accessSync(`${leaf.directory}/cgroup.kill`, constants.W_OK);
+    return { id, name, state: "ok", detail: `made and removed a leaf below ${mount_point}`, needed_for: ["cgroup"] };
+  } catch {
+    const detail = `${mount_point} has no cgroup.kill (Linux 5.14)`;
+    return { id, name, state: "degraded", detail, fix: "use Linux 5.14 or later", needed_for: ["cgroup"] };
+  }
+}
+
+function pidfdCheck(): Check {
+  const system = new SystemCalls(openShim());
+  const fd = system.pidfdOpen(process.pid);
+  if (fd >= 0) system.close(fd);
+  return {
+    id: "pidfd",
+    name: "signal processes without the danger of a reused pid",
+    state: fd >= 0 ? "ok" : "missing",
+    detail: fd >= 0 ? "opened a pidfd" : `pidfd_open failed with errno ${-fd}`,
+    needed_for: ["kill_after"],
+  };
+}
+
+/** What the record cannot prove yet; said here so that nobody believes more. */
+function anchorCheck(): Check {
+  return {
+    id: "record.anchor",
+    name: "prove that the end of the record was not cut off",
+    state: "degraded",
+    detail: "the record is a hash chain on this host: edits are found, a cut tail is not",
+    fix: "copy the head that `agentguard audit verify` prints to another machine",
+  };
+}
+
+function kernelRelease(): string {
+  try {
+    return readFileSync("/proc/sys/kernel/osrelease", "utf8").trim();
+  } catch {
+    return "of unknown release";
+  }
+}

@@ -1,0 +1,271 @@
+/** One running guard: record, kernel reader, sessions, control API. Both `run` and the daemon are made of it. */
+import { mkdirSync } from "node:fs";
+import { SessionCgroup } from "../act/mod.ts";
+import type { Config } from "../config/mod.ts";
+import {
+  AgentguardError,
+  type Clock,
+  type EntryDraft,
+  err,
+  errorMessage,
+  formatTime,
+  type GuardAction,
+  IdGenerator,
+  type Log,
+  ok,
+  type Result,
+} from "../core/mod.ts";
+import { formatDiagnostic, type PolicySnapshot } from "../decide/mod.ts";
+import {
+  ControlServer,
+  type GuardStatus,
+  type LossStatus,
+  type PolicyStatus,
+  type ReloadPort,
+  type StatusPort,
+} from "../publish/mod.ts";
+import { EventHub } from "./event_hub.ts";
+import { type LoadedPolicy, loadPolicySources } from "./policy_files.ts";
+import type { PolicyLoad, ReaderEvent } from "./reader_protocol.ts";
+import { ReaderThread } from "./reader_thread.ts";
+import { RecorderThread } from "./recorder_thread.ts";
+import { Sessions } from "./sessions.ts";
+import { guardStatus } from "./guard_status.ts";
+
+/** What a guard is made from. */
+export interface GuardParts {
+  readonly config: Config;
+  readonly policies: readonly string[];
+  readonly policy: LoadedPolicy;
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly version: string;
+  /** What `~` stands for in rules that the kernel holds. */
+  readonly home: string | undefined;
+  /** Agents that the reader found, and scopes that became empty. */
+  readonly onReader?: (event: ReaderEvent) => void;
+}
+
+/** A guard that is ready. Close it. */
+export class Guard implements StatusPort, ReloadPort {
+  readonly sessions: Sessions;
+  readonly recorder: RecorderThread;
+  readonly reader: ReaderThread;
+  readonly ids: IdGenerator;
+  readonly #parts: GuardParts;
+  readonly #events: EventHub;
+  readonly #control: ControlServer;
+  readonly #started_us: number;
+  readonly #losses: Map<string, LossStatus>;
+  #policy: LoadedPolicy;
+  #ready = false;
+
+  private constructor(
+    parts: GuardParts,
+    recorder: RecorderThread,
+    reader: ReaderThread,
+    losses: Map<string, LossStatus>,
+  ) {
+    this.#parts = parts;
+    this.#policy = parts.policy;
+    this.#losses = losses;
+    this.recorder = recorder;
+    this.reader = reader;
+    this.ids = new IdGenerator(parts.clock);
+    this.#started_us = parts.clock.wallUs();
+    this.sessions = new Sessions({ clock: parts.clock, log: parts.log, sink: recorder.sink });
+    this.#events = new EventHub(recorder, parts.config.state_dir.value);
+    const ports = { status: this, sessions: this.sessions, events: this.#events, policy: this };
+    const uid = process.geteuid?.() ?? 0;
+    this.#control = new ControlServer(ports, { runtime_dir: parts.config.runtime_dir.value, uid, log: parts.log });
+  }
+
+  /**
+   * Opens the record and loads the probes at the same time, then serves the control API. Whatever fails, nothing of it stays:
+   * `busy` (another guard has the record), `tamper`, `io`, `unsupported` (no BPF here).
+   */
+  static async start(parts: GuardParts): Promise<Guard> {
+    const directory = parts.config.state_dir.value;
+    makePrivate(directory);
+    const losses = new Map<string, LossStatus>();
+    const held: { guard?: Guard } = {};
+    const recorder = await RecorderThread.start(directory, parts.log);
+    let reader: ReaderThread | undefined;
+    try {
+      reader = await ReaderThread.start({
+        policy: policyLoad(parts.policy, parts),
+        recorder: recorder.connect(),
+        onEvent: (event) => {
+          if (event.event === "loss") countLoss(losses, event.gap.source, event.gap.type, event.gap.count);
+          if (event.event === "loss" && held.guard !== undefined) held.guard.#onLoss(event);
+          parts.onReader?.(event);
+        },
+      });
+      const guard = new Guard(parts, recorder, reader, losses);
+      held.guard = guard;
+      guard.#record({ type: "guard.start", detail: `agentguard ${parts.version}, pid ${process.pid}` });
+      guard.#recordPolicy();
+      await guard.#serve();
+      guard.#ready = true;
+      return guard;
+    } catch (error) {
+      await reader?.close().catch(() => {}); // the first failure is the one to tell
+      await recorder.close().catch(() => {});
+      throw error;
+    }
+  }
+
+  /** The policy in force. */
+  get snapshot(): PolicySnapshot {
+    return this.#policy.snapshot;
+  }
+
+  /** Makes a cgroup for a session; without one, what that means is recorded and logged. */
+  makeCgroup(session_id: string): SessionCgroup | undefined {
+    const made = SessionCgroup.create(session_id);
+    if (made.ok) return made.value;
+    const detail =
+      `no session cgroup (${made.error}): the tree is followed by descent alone and the network is not refused`;
+    this.#parts.log.warn(detail);
+    this.#record({ type: "guard.degraded", detail });
+    return undefined;
+  }
+
+  status(): GuardStatus {
+    return guardStatus({
+      version: this.#parts.version,
+      ready: this.#ready,
+      started: formatTime(this.#started_us),
+      uptime_ms: Math.round((this.#parts.clock.wallUs() - this.#started_us) / 1000),
+      snapshot: this.snapshot,
+      policy: this.#policyStatus(),
+      sessions: this.sessions.list(),
+      support: this.reader.support,
+      stats: this.reader.stats(),
+      losses: [...this.#losses.values()],
+      recorder: this.recorder,
+      config: this.#parts.config,
+    });
+  }
+
+  /** Reads the policy files again. A bad file changes nothing. */
+  async reload(): Promise<Result<PolicyStatus, AgentguardError>> {
+    const loaded = loadPolicySources(this.#parts.policies, {
+      generation: this.snapshot.ref.generation + 1,
+      ...(this.#parts.config.mode.value === null ? undefined : { mode: this.#parts.config.mode.value }),
+    });
+    if (!loaded.ok) {
+      const text = loaded.error.map(formatDiagnostic).join("; ");
+      this.#parts.log.error(`the policy was not reloaded, the old one stays: ${text}`);
+      this.#record({ type: "guard.degraded", detail: `policy reload refused: ${text}` });
+      return err(new AgentguardError("policy", text));
+    }
+    try {
+      await this.reader.setPolicy(policyLoad(loaded.value, this.#parts));
+    } catch (error) {
+      return err(error instanceof AgentguardError ? error : new AgentguardError("policy", errorMessage(error)));
+    }
+    this.#policy = loaded.value;
+    this.#recordPolicy();
+    return ok(this.#policyStatus());
+  }
+
+  /** Stops in order: intake, rings, record, sockets. Throws the first failure after trying all. */
+  async close(): Promise<void> {
+    this.#ready = false;
+    const failures: unknown[] = [];
+    const attempt = async (work: () => Promise<void> | void): Promise<void> => {
+      try {
+        await work();
+      } catch (error) {
+        failures.push(error);
+      }
+    };
+    await attempt(() => this.#control.stop());
+    await attempt(() => this.reader.close());
+    await attempt(() => this.#record({ type: "guard.stop", detail: `pid ${process.pid}` }));
+    await attempt(() => this.#events[Symbol.dispose]());
+    await attempt(() => this.recorder.close());
+    if (failures.length > 0) throw failures[0];
+  }
+
+  /** Records something that the guard says of itself. */
+  note(action: GuardAction): void {
+    this.#record(action);
+  }
+
+  async #serve(): Promise<void> {
+    try {
+      await this.#control.start();
+    } catch (error) {
+      // Several guards may run on different records; only one can own the runtime directory.
+      if (!(error instanceof AgentguardError) || error.code !== "busy") throw error;
+      this.#parts.log.warn(`no control socket: ${error.message}`);
+      this.#record({ type: "guard.degraded", detail: `no control socket: ${error.message}` });
+    }
+  }
+
+  #onLoss(event: Extract<ReaderEvent, { event: "loss" }>): void {
+    const answer = this.snapshot.guard.on_loss;
+    if (answer === "record" || event.gap.source === "coverage") return;
+    for (const held of this.sessions.running()) {
+      if (event.session_id !== undefined && held.info.session_id !== event.session_id) continue;
+      const acted = answer === "freeze"
+        ? this.sessions.pause(held.info.session_id)
+        : this.sessions.kill(held.info.session_id);
+      void acted.then((result) => {
+        if (!result.ok) this.#parts.log.error(`answer a loss of events: ${result.error.message}`);
+      });
+    }
+  }
+
+  #record(action: GuardAction): void {
+    const draft: EntryDraft = { time_us: this.#parts.clock.wallUs(), kind: "guard", action };
+    this.recorder.sink.append(draft);
+  }
+
+  #recordPolicy(): void {
+    const { ref, rules, mode } = this.snapshot;
+    const files = this.#parts.policies.join(", ") || "built in";
+    this.recorder.sink.append({
+      time_us: this.#parts.clock.wallUs(),
+      kind: "policy",
+      action: {
+        type: "guard.policy.loaded",
+        detail:
+          `${ref.name}, generation ${ref.generation}, sha256 ${ref.digest}, ${mode}, ${rules.length} rules, from ${files}`,
+      },
+    });
+  }
+
+  #policyStatus(): PolicyStatus {
+    return { ref: this.snapshot.ref, files: this.#parts.policies, rules: this.snapshot.rules.length };
+  }
+}
+
+function countLoss(losses: Map<string, LossStatus>, source: string, type: string, count: number): void {
+  const key = `${source}/${type}`;
+  losses.set(key, { source, type, count: (losses.get(key)?.count ?? 0) + count });
+}
+
+function policyLoad(policy: LoadedPolicy, parts: GuardParts): PolicyLoad {
+  const mode = parts.config.mode.value;
+  return {
+    sources: policy.sources,
+    generation: policy.snapshot.ref.generation,
+    ...(mode === null ? undefined : { mode }),
+    ...(parts.home === undefined ? undefined : { home: parts.home }),
+  };
+}
+
+function makePrivate(directory: string): void {
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw new AgentguardError(
+      "io",
+      `make state directory ${directory}: ${errorMessage(error)}; choose another with --state or AGENTGUARD_STATE`,
+      { cause: error },
+    );
+  }
+}

@@ -1,0 +1,87 @@
+/** What the guard answers when it is asked how it is. */
+import { type Config, CONFIG_KEYS } from "../config/mod.ts";
+import type { PolicySnapshot } from "../decide/mod.ts";
+import type {
+  ConfigValue,
+  GuardStatus,
+  LayerStatus,
+  LossStatus,
+  PolicyStatus,
+  QueueStatus,
+  SessionView,
+} from "../publish/mod.ts";
+import { LIMITS } from "../core/mod.ts";
+import type { ProbeGroup, ProbeSupport } from "../source/mod.ts";
+import type { StatName } from "./reader_protocol.ts";
+import type { RecorderThread } from "./recorder_thread.ts";
+
+/** Everything that the answer is made of. */
+export interface StatusParts {
+  readonly version: string;
+  readonly ready: boolean;
+  readonly started: string;
+  readonly uptime_ms: number;
+  readonly snapshot: PolicySnapshot;
+  readonly policy: PolicyStatus;
+  readonly sessions: readonly SessionView[];
+  readonly support: readonly ProbeSupport[];
+  readonly stats: Readonly<Record<StatName, number>>;
+  readonly losses: readonly LossStatus[];
+  readonly recorder: RecorderThread;
+  readonly config: Config;
+}
+
+const LAYER_NAMES: Readonly<Record<ProbeGroup, string>> = {
+  process: "programs and processes",
+  syscall: "files and system calls",
+  scope: "moves between cgroups",
+  network: "network",
+  iterator: "processes that run already",
+};
+
+/** Puts the answer together. */
+export function guardStatus(parts: StatusParts): GuardStatus {
+  const count = (state: SessionView["state"]): number => parts.sessions.filter((each) => each.state === state).length;
+  return {
+    version: parts.version,
+    pid: process.pid,
+    mode: parts.snapshot.mode,
+    ready: parts.ready,
+    started: parts.started,
+    uptime_ms: parts.uptime_ms,
+    sessions: { running: count("running"), paused: count("paused"), ended: count("ended") },
+    layers: layers(parts),
+    policy: parts.policy,
+    queues: queues(parts),
+    losses: parts.losses,
+    counters: parts.stats,
+    config: Object.fromEntries(CONFIG_KEYS.map((key): [string, ConfigValue] => [key, parts.config[key]])),
+  };
+}
+
+function layers(parts: StatusParts): readonly LayerStatus[] {
+  const probes = parts.support.map(({ group, available, detail }): LayerStatus => ({
+    name: LAYER_NAMES[group],
+    state: available ? "on" : "off",
+    detail,
+  }));
+  const { state } = parts.recorder;
+  const record: LayerStatus = state.status === "writing"
+    ? { name: "record", state: "on", detail: "hash chain in SQLite, group commit" }
+    : { name: "record", state: "degraded", detail: state.reason };
+  return [...probes, record];
+}
+
+function queues({ stats, recorder }: StatusParts): readonly QueueStatus[] {
+  const pending = stats.recorder_pending + recorder.sink.pending();
+  return [
+    { name: "recorder", length: pending, capacity: LIMITS.recorder_queue_soft * 4, unit: "entries" },
+    { name: "ring.decisions", length: stats.ring_decisions_bytes, capacity: LIMITS.decision_ring_bytes, unit: "bytes" },
+    {
+      name: "ring.telemetry",
+      length: stats.ring_telemetry_bytes,
+      capacity: LIMITS.telemetry_ring_bytes,
+      unit: "bytes",
+    },
+  ];
+}

@@ -1,0 +1,204 @@
+/** Puts the kernel's stages together: source, decode, enrich, decide, act, record, each behind its port. */
+import { realpathSync } from "node:fs";
+import { KernelActor, KernelPolicy, PidfdKiller } from "../act/mod.ts";
+import {
+  AgentguardError,
+  type Clock,
+  type Gap,
+  IdGenerator,
+  type ProcessInfo,
+  type RecordSink,
+  type SessionInfo,
+} from "../core/mod.ts";
+import { loadPolicy, lower, type PolicySnapshot } from "../decide/mod.ts";
+import { Decoder } from "../decode/mod.ts";
+import { Enricher, NameResolver, ProcessTable, SessionTable } from "../enrich/mod.ts";
+import { Epoll, openLibbpf, openShim, probeImage, RingMemory, SystemCalls } from "../../ffi/mod.ts";
+import { type ActivePolicy, Pipeline } from "../pipeline/mod.ts";
+import { type FrameSink, KernelProbes, RingReader } from "../source/mod.ts";
+import type { PolicyLoad } from "./reader_protocol.ts";
+
+/** What the stages need from outside. */
+export interface KernelStagesParts {
+  readonly clock: Clock;
+  readonly sink: RecordSink;
+  readonly self_pid: number;
+  readonly policy: PolicyLoad;
+  readonly onAgent: (scope: number, agent_index: number, process: ProcessInfo) => void;
+  readonly onLoss: (gap: Gap, session: SessionInfo | undefined) => void;
+  /** The last process of a scope ended. */
+  readonly onEmpty: (scope: number) => void;
+}
+
+/** All stages of one kernel source, on one thread. Disposing detaches and unloads. */
+export class KernelStages implements Disposable {
+  readonly system: SystemCalls;
+  readonly probes: KernelProbes;
+  readonly reader: RingReader;
+  readonly epoll: Epoll;
+  readonly processes: ProcessTable = new ProcessTable();
+  readonly sessions: SessionTable = new SessionTable();
+  readonly enricher: Enricher;
+  readonly pipeline: Pipeline;
+  readonly ids: IdGenerator;
+  readonly rings: { readonly decisions: RingMemory; readonly telemetry: RingMemory };
+  readonly #parts: KernelStagesParts;
+  readonly #decoder = new Decoder();
+  readonly #kernel_policy: KernelPolicy;
+  #snapshot: PolicySnapshot;
+  #decode_errors = 0;
+
+  /** Loads everything; nothing is attached yet. Throws `unsupported` where this kernel takes no programs. */
+  constructor(parts: KernelStagesParts) {
+    this.#parts = parts;
+    const shim = openShim();
+    this.system = new SystemCalls(shim);
+    const bpf = openLibbpf(shim);
+    const loaded = KernelProbes.load({ bpf, shim, system: this.system, image: probeImage(), self_pid: parts.self_pid });
+    if (!loaded.ok) {
+      const reasons = loaded.error.filter((each) => !each.available).map((each) => `${each.group}: ${each.detail}`);
+      throw new AgentguardError("unsupported", `load the probes: ${reasons.join("; ")}`);
+    }
+    this.probes = loaded.value;
+    const ring = (name: "decisions" | "telemetry"): RingMemory =>
+      new RingMemory(this.system, shim, { fd: this.probes.map(name).fd, size: this.probes.ring_bytes[name] });
+    this.rings = { decisions: ring("decisions"), telemetry: ring("telemetry") };
+    this.epoll = new Epoll(this.system);
+    this.epoll.add(this.probes.map("decisions").fd);
+    this.reader = new RingReader({
+      ...this.rings,
+      epoll: this.epoll,
+      nextSequence: (number) => this.probes.counters.nextSequence(number),
+    });
+    this.#kernel_policy = new KernelPolicy((name) => this.probes.map(name));
+    this.ids = new IdGenerator(parts.clock);
+    this.enricher = new Enricher({
+      processes: this.processes,
+      sessions: this.sessions,
+      names: new NameResolver(realDirectory, parts.clock),
+      clock: parts.clock,
+      bootUs: () => this.system.bootUs(),
+      onAgent: parts.onAgent,
+    });
+    this.#snapshot = compile(parts.policy);
+    this.pipeline = new Pipeline({
+      actor: new KernelActor(new PidfdKiller(this.system)),
+      sink: parts.sink,
+      ids: this.ids,
+      policy: this.#install(this.#snapshot, parts.policy),
+      onLoss: parts.onLoss,
+    });
+  }
+
+  /** The policy in force. */
+  get snapshot(): PolicySnapshot {
+    return this.#snapshot;
+  }
+
+  /** Frames that could not be decoded. */
+  get decode_errors(): number {
+    return this.#decode_errors;
+  }
+
+  /** Decides by another policy from the next record on; the kernel's copy is swapped as a whole. */
+  setPolicy(load: PolicyLoad): void {
+    const snapshot = compile(load);
+    this.pipeline.setPolicy(this.#install(snapshot, load));
+    this.#snapshot = snapshot;
+  }
+
+  /** Takes what the rings hold through all stages; returns the number of records. */
+  drain(): number {
+    const count = this.reader.drain(this.#sink);
+    this.pipeline.endBatch();
+    return count;
+  }
+
+  /** After detaching: the rest, and what is missing at the end. */
+  finish(): void {
+    this.reader.finish(this.#sink);
+    this.countLosses();
+    this.pipeline.flush();
+  }
+
+  /** Records the losses that the programs counted themselves. */
+  countLosses(): void {
+    this.probes.counters.take((gap) => this.#sink.gap(gap));
+  }
+
+  [Symbol.dispose](): void {
+    this.probes.detach();
+    this.rings.decisions[Symbol.dispose]();
+    this.rings.telemetry[Symbol.dispose]();
+    this.epoll[Symbol.dispose]();
+    this.probes[Symbol.dispose]();
+  }
+
+  readonly #sink: FrameSink = {
+    frame: (view, bytes, at, size) => {
+      const decoded = this.#decoder.decode(view, bytes, at, size);
+      if (!decoded.ok) {
+        this.#decode_errors++;
+        const gap: Gap = { source: "decode", type: decoded.error.reason, count: 1 };
+        this.pipeline.gap(gap, this.#parts.clock.wallUs());
+        return;
+      }
+      const observed = decoded.value;
+      if (observed === undefined) return;
+      const enriched = this.enricher.enrich(observed);
+      if (enriched !== undefined) this.pipeline.handle(enriched);
+      if (observed.facts.kind === "exit" && this.processes.countOf(observed.scope) === 0) {
+        this.#parts.onEmpty(observed.scope);
+      }
+    },
+    gap: (gap) => this.pipeline.gap(gap, this.#parts.clock.wallUs()),
+  };
+
+  #install(snapshot: PolicySnapshot, load: PolicyLoad): ActivePolicy {
+    const { policy, report } = lower(snapshot, load.home === undefined ? {} : { home: load.home });
+    this.#kernel_policy.install(policy);
+    this.#kernel_policy.setAgents(agentPrograms(snapshot));
+    const in_kernel = report.filter((each) =>
+      each.complete && (each.mechanism === "cgroup" || each.mechanism === "exec_kill")
+    );
+    return {
+      decider: snapshot,
+      ref: snapshot.ref,
+      ruleName: (index) => snapshot.rules[index]?.name,
+      in_kernel: new Set(in_kernel.map((each) => each.rule_index)),
+    };
+  }
+}
+
+/** Loads what main has loaded already; a failure here is a defect. */
+function compile(load: PolicyLoad): PolicySnapshot {
+  const loaded = loadPolicy(load.sources, {
+    generation: load.generation,
+    ...(load.mode === undefined ? undefined : { mode: load.mode }),
+  });
+  if (loaded.ok) return loaded.value;
+  throw new AgentguardError("policy", `load policy in the reader: ${loaded.error[0]?.message ?? "no reason"}`);
+}
+
+/** What of an `[[agent]]` entry the kernel can look for; a glob in it is looked for by nobody but the bootstrap. */
+function agentPrograms(
+  snapshot: PolicySnapshot,
+): { readonly index: number; readonly paths: readonly string[]; readonly names: readonly string[] }[] {
+  return snapshot.agents.map((agent, index) => {
+    const plain = (agent.exe ?? []).filter((pattern) => !/[*?[\]{}~]/.test(pattern));
+    return {
+      index,
+      paths: plain.filter((pattern) => pattern.startsWith("/")),
+      names: plain.filter((pattern) => !pattern.includes("/")),
+    };
+  });
+}
+
+/** Follows links as this process sees them; `undefined` where the directory is gone. */
+function realDirectory(directory: string): string | undefined {
+  try {
+    return realpathSync.native(directory);
+  } catch {
+    return undefined; // the action keeps the flag `requested_only`
+  }
+}

@@ -1,0 +1,112 @@
+/** From the command line to an exit code: parses, resolves configuration and policy, runs one command. */
+import { resolveConfig } from "../config/mod.ts";
+import { AgentguardError, assertNever, systemClock } from "../core/mod.ts";
+import { formatDiagnostic } from "../decide/mod.ts";
+import { captureStartState, exitUnchanged, type StartState } from "../../ffi/mod.ts";
+import { BUILD_INFO, notices } from "./build_info.ts";
+import { parseCommandLine } from "./cli.ts";
+import { type Command, type DaemonCommand, EXIT, type RunCommand } from "./command.ts";
+import { commandAuditQuery, commandAuditVerify } from "./command_audit.ts";
+import { configProblem } from "./command_config.ts";
+import { commandDaemon } from "./command_daemon.ts";
+import { commandDoctor } from "./command_doctor.ts";
+import { commandEvents } from "./command_events.ts";
+import { type CommandIo, exitCodeOf, failWith, processIo } from "./command_io.ts";
+import { commandPolicyCheck } from "./command_policy.ts";
+import { commandRun } from "./command_run.ts";
+import { commandSessions } from "./command_sessions.ts";
+import { commandStatus } from "./command_status.ts";
+import { commandVersion } from "./command_version.ts";
+import { ConsoleLog } from "./console_log.ts";
+import { DoctorHost } from "./doctor_host.ts";
+import { painter } from "./format_text.ts";
+import { configTables, loadPolicySources } from "./policy_files.ts";
+
+/** Runs the command line of this process and ends it. */
+export async function main(): Promise<never> {
+  // First of all: what the guarded command inherits must be seen before anything changes it.
+  const state = captureStartState();
+  const io = processIo();
+  const code = await run(process.argv.slice(2), io, state);
+  return exitUnchanged(code);
+}
+
+async function run(argv: readonly string[], io: CommandIo, state: StartState): Promise<number> {
+  const parsed = parseCommandLine(argv);
+  if (!parsed.ok) return await failWith(io, parsed.error.message, EXIT.usage);
+  const command = parsed.value;
+  if (command.kind === "run" || command.kind === "daemon") return await guardCommand(command, io, state);
+  return await plainCommand(command, io);
+}
+
+function plainCommand(command: Exclude<Command, RunCommand | DaemonCommand>, io: CommandIo): Promise<number> {
+  switch (command.kind) {
+    case "print":
+      return exitCodeOf(io, async () => {
+        await io.stdout.write(command.text);
+        return EXIT.ok;
+      });
+    case "doctor":
+      return commandDoctor(command, io, { doctor: new DoctorHost() });
+    case "status":
+      return commandStatus(command, io);
+    case "events":
+      return commandEvents(command, io);
+    case "sessions.list":
+    case "sessions.show":
+    case "sessions.kill":
+    case "sessions.pause":
+    case "sessions.resume":
+      return commandSessions(command, io);
+    case "audit.query":
+      return commandAuditQuery(command, io);
+    case "audit.verify":
+      return commandAuditVerify(command, io);
+    case "policy.check":
+      return commandPolicyCheck(command, io);
+    case "version":
+      return commandVersion(command, io, { build: BUILD_INFO, notices });
+    default:
+      return assertNever(command);
+  }
+}
+
+/** Everything that can be wrong is found before anything starts. */
+async function guardCommand(command: RunCommand | DaemonCommand, io: CommandIo, state: StartState): Promise<number> {
+  const failed = command.kind === "run" ? EXIT.guard_failed : EXIT.failed;
+  try {
+    const flagged = resolveConfig({ flags: command.flags, env: io.env, uid: io.uid, cwd: io.cwd });
+    if (!flagged.ok) throw configProblem(flagged.error);
+    const mode = flagged.value.mode.value;
+    const policy = loadPolicySources(command.policies, { generation: 1, ...(mode === null ? undefined : { mode }) });
+    if (!policy.ok) {
+      for (const finding of policy.error) await io.stderr.write(`${formatDiagnostic(finding)}\n`);
+      return EXIT.usage;
+    }
+    const tables = configTables(policy.value.snapshot);
+    const resolved = resolveConfig({ flags: command.flags, env: io.env, tables, uid: io.uid, cwd: io.cwd });
+    if (!resolved.ok) throw configProblem(resolved.error);
+    const config = resolved.value;
+    if (config.http_port.value !== null) {
+      throw new AgentguardError(
+        "config",
+        "unset http_port: this version serves the control API on its unix socket only",
+      );
+    }
+    const log = new ConsoleLog({
+      json: config.json.value,
+      level: config.log_level.value,
+      quiet: config.quiet.value,
+      paint: painter({ ...io, isTty: process.stderr.isTTY === true }),
+      clock: systemClock,
+      write: (text) => process.stderr.write(text),
+    });
+    const parts = { config, policy: policy.value, log, clock: systemClock, version: BUILD_INFO.version };
+    if (command.kind === "daemon") return await commandDaemon(command, { ...parts, env: io.env });
+    return await commandRun(command, { ...parts, state, notice: (text) => log.info(text) });
+  } catch (error) {
+    if (!(error instanceof AgentguardError) || error.code === "invariant") throw error;
+    const usage = error.code === "usage" || error.code === "config" || error.code === "policy";
+    return await failWith(io, error.message, usage ? EXIT.usage : failed);
+  }
+}

@@ -1,0 +1,299 @@
+/** The kernel reader as an object: answers main's requests and runs the loop. Lives in its own thread, or in process for tests. */
+import { readFileSync, readlinkSync } from "node:fs";
+import {
+  AgentguardError,
+  assertNever,
+  type Clock,
+  errorMessage,
+  type ProcessInfo,
+  type RecordSink,
+  type SessionInfo,
+} from "../core/mod.ts";
+import { SessionCgroupAttachments } from "./cgroup_attachments.ts";
+import { KernelStages } from "./kernel_stages.ts";
+import {
+  type BeginSession,
+  type ReaderEvent,
+  type ReaderOpened,
+  type ReaderRequest,
+  STAT_NAMES,
+  type StatName,
+} from "./reader_protocol.ts";
+import { runningAgents } from "./running_agents.ts";
+
+/** What the host needs. */
+export interface ReaderHostParts {
+  readonly clock: Clock;
+  /** Where entries go. `dropped` counts what the sink itself had to drop. */
+  readonly sink: RecordSink & { dropped?(): number };
+  readonly self_pid: number;
+  readonly emit: (event: ReaderEvent) => void;
+  /** Gives other work of the thread its turn. */
+  readonly yieldTurn: () => Promise<void>;
+}
+
+/** Seconds between two looks at the loss counters while something is attached, in loop time. */
+const LOSS_EVERY_US = 1_000_000;
+
+/** Owner of the stages and of the loop. */
+export class ReaderHost {
+  readonly #parts: ReaderHostParts;
+  #stages: KernelStages | undefined;
+  #stats: Float64Array = new Float64Array(STAT_NAMES.length);
+  #attachments: SessionCgroupAttachments | undefined;
+  readonly #scopes: Set<number> = new Set();
+  #searching = false;
+  #looping = false;
+  #closed = false;
+  #losses_us = 0;
+
+  constructor(parts: ReaderHostParts) {
+    this.#parts = parts;
+  }
+
+  /** Carries one request out; the result goes back to main. Throws `AgentguardError`. */
+  async handle(request: ReaderRequest): Promise<unknown> {
+    switch (request.op) {
+      case "open":
+        return this.#open(request);
+      case "policy":
+        this.#use().setPolicy(request.policy);
+        return undefined;
+      case "begin":
+        return this.#begin(request.begin);
+      case "end":
+        return this.#end(request.scope);
+      case "search":
+        return this.#search();
+      case "flush":
+        return await this.#flush();
+      case "close":
+        return await this.#close();
+      default:
+        return assertNever(request);
+    }
+  }
+
+  #open(request: Extract<ReaderRequest, { op: "open" }>): ReaderOpened {
+    this.#stats = new Float64Array(request.stats);
+    const stages = new KernelStages({
+      clock: this.#parts.clock,
+      sink: this.#parts.sink,
+      self_pid: this.#parts.self_pid,
+      policy: request.policy,
+      onAgent: (scope, index, process) => this.#agent(scope, index, process),
+      onLoss: (gap, session) => {
+        this.#parts.emit({
+          event: "loss",
+          gap,
+          ...(session === undefined ? undefined : { session_id: session.session_id }),
+        });
+      },
+      onEmpty: (scope) => {
+        if (this.#scopes.has(scope)) this.#parts.emit({ event: "empty", scope });
+      },
+    });
+    this.#stages = stages;
+    this.#attachments = new SessionCgroupAttachments(stages.probes);
+    return { support: stages.probes.support, wake_fd: stages.epoll.wake_fd };
+  }
+
+  #begin(begin: BeginSession): void {
+    const stages = this.#use();
+    stages.sessions.put(begin.scope, begin.session);
+    this.#scopes.add(begin.scope);
+    stages.probes.attach();
+    if (begin.cgroup !== undefined) {
+      this.#attachments?.attach(begin.scope, begin.cgroup);
+    }
+    const cgroup_id = BigInt(begin.cgroup?.id ?? "0");
+    if (begin.stopped_pid !== undefined) stages.probes.adoptStopped(begin.stopped_pid, begin.scope, cgroup_id);
+    else this.#adoptMembers(begin.scope, cgroup_id);
+    this.#startLoop();
+  }
+
+  /** An agent that runs already now has a cgroup: its members must be told which one is theirs. */
+  #adoptMembers(scope: number, cgroup_id: bigint): void {
+    const stages = this.#use();
+    const members = stages.probes.listProcesses().filter((each) => each.scope === scope);
+    stages.probes.listProcesses(members.map(({ pid }) => ({ pid, scope, cgroup_id })));
+  }
+
+  #end(scope: number): void {
+    this.#attachments?.detach(scope);
+    this.#scopes.delete(scope);
+    const stages = this.#use();
+    if (this.#scopes.size === 0) {
+      stages.probes.detach();
+      if (this.#searching) stages.probes.attachSearch();
+      stages.finish();
+    } else {
+      stages.drain();
+    }
+    stages.sessions.remove(scope);
+    this.#publish();
+  }
+
+  /** Attach first, then list, so that no agent starts unseen between the two. */
+  #search(): void {
+    const stages = this.#use();
+    if (stages.snapshot.agents.length === 0) return;
+    this.#searching = true;
+    stages.probes.setAgentSearch(true);
+    stages.probes.attachSearch();
+    for (const agent of runningAgents(stages.probes.listProcesses(), stages.snapshot, readProcess)) {
+      const scope = stages.probes.takeScope();
+      const session = this.#session(agent.name, agent.root);
+      stages.sessions.put(scope, session);
+      this.#scopes.add(scope);
+      stages.probes.attach();
+      stages.probes.listProcesses(agent.members.map(({ pid }) => ({ pid, scope, cgroup_id: 0n })));
+      for (const member of agent.members) {
+        stages.enricher.adopt(scope, member);
+        this.#recordSnapshot(session, member);
+      }
+      const pids = agent.members.map(({ pid }) => pid);
+      this.#parts.emit({ event: "agent", scope, session, process: agent.root, running: true, pids });
+    }
+    this.#startLoop();
+  }
+
+  /** A process that was found running: an exec that nobody saw. */
+  #recordSnapshot(session: SessionInfo, process: ProcessInfo): void {
+    this.#use().pipeline.handle({
+      kind: "event",
+      event: {
+        time_us: this.#parts.clock.wallUs(),
+        session,
+        process,
+        shown: process,
+        action: {
+          type: "exec",
+          path: process.exe ?? "",
+          argv: process.argv ?? [],
+          ...(process.cwd === undefined ? undefined : { cwd: process.cwd }),
+          flags: ["snapshot"],
+        },
+      },
+    });
+  }
+
+  /** Called while the exec record of an `[[agent]]` program is enriched: its session must exist before it is recorded. */
+  #agent(scope: number, agent_index: number, process: ProcessInfo): void {
+    const stages = this.#use();
+    const pattern = stages.snapshot.matchAgent(process);
+    if (pattern === undefined) return; // the program matches an entry, its arguments do not
+    const session = this.#session(pattern.name, process);
+    stages.sessions.put(scope, session);
+    this.#scopes.add(scope);
+    const exec_us = this.#parts.clock.wallUs();
+    stages.probes.attach();
+    // System calls between the exec and this moment were not seen: a loss, located by its two times.
+    const gap = {
+      source: "coverage",
+      type: "attach",
+      count: 1,
+      from: String(exec_us),
+      to: String(this.#parts.clock.wallUs()),
+    };
+    stages.pipeline.gap(gap, exec_us, { session, shown: process });
+    this.#parts.emit({ event: "agent", scope, session, process, running: false, pids: [process.pid] });
+    void agent_index;
+  }
+
+  #session(agent: string, root: ProcessInfo): SessionInfo {
+    return {
+      session_id: this.#use().ids.session(),
+      agent,
+      root: { pid: root.pid, start: root.start },
+      principal: `uid-${root.uid ?? 0}`,
+    };
+  }
+
+  async #flush(): Promise<void> {
+    const stages = this.#use();
+    while (stages.drain() > 0);
+    stages.countLosses();
+    stages.pipeline.flush();
+    this.#publish();
+    await this.#parts.sink.flush();
+  }
+
+  async #close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    const stages = this.#stages;
+    if (stages === undefined) return;
+    this.#attachments?.[Symbol.dispose]();
+    stages.probes.detach();
+    stages.finish();
+    this.#publish();
+    await this.#parts.sink.flush();
+    stages[Symbol.dispose]();
+    this.#stages = undefined;
+  }
+
+  #startLoop(): void {
+    if (this.#looping) return;
+    this.#looping = true;
+    void this.#loop();
+  }
+
+  /** Runs while something is attached. */
+  async #loop(): Promise<void> {
+    try {
+      while (!this.#closed && (this.#scopes.size > 0 || this.#searching)) {
+        const stages = this.#use();
+        stages.reader.wait();
+        stages.drain();
+        this.#publish();
+        const now_us = this.#parts.clock.monotonicUs();
+        if (now_us - this.#losses_us > LOSS_EVERY_US) {
+          this.#losses_us = now_us;
+          stages.countLosses();
+        }
+        await this.#parts.yieldTurn();
+      }
+    } catch (error) {
+      // A reader that cannot go on is a loss of everything: main decides by `[guard] on_failure`.
+      this.#parts.emit({ event: "loss", gap: { source: "reader", type: errorMessage(error), count: 1 } });
+    } finally {
+      this.#looping = false;
+    }
+  }
+
+  #publish(): void {
+    const stages = this.#stages;
+    if (stages === undefined) return;
+    const values: Readonly<Record<StatName, number>> = {
+      ...stages.pipeline.counters(),
+      records: stages.reader.records,
+      coalesced: stages.pipeline.coalesced,
+      decode_errors: stages.decode_errors,
+      processes: stages.processes.size,
+      processes_evicted: stages.processes.evicted,
+      recorder_pending: this.#parts.sink.pending(),
+      recorder_dropped: this.#parts.sink.dropped?.() ?? 0,
+      ring_decisions_bytes: stages.rings.decisions.pendingBytes(),
+      ring_telemetry_bytes: stages.rings.telemetry.pendingBytes(),
+    };
+    STAT_NAMES.forEach((name, index) => this.#stats[index] = values[name]);
+  }
+
+  #use(): KernelStages {
+    if (this.#stages === undefined) throw new AgentguardError("closed", "use the kernel reader: it is not open");
+    return this.#stages;
+  }
+}
+
+/** What /proc tells of a process; `undefined` where it has ended. */
+function readProcess(pid: number): { exe: string; argv: string[]; cwd: string; cgroup: string } | undefined {
+  try {
+    const argv = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
+    argv.pop();
+    const cgroup = /^0::(.*)$/m.exec(readFileSync(`/proc/${pid}/cgroup`, "utf8"))?.[1] ?? "/";
+    return { exe: readlinkSync(`/proc/${pid}/exe`), argv, cwd: readlinkSync(`/proc/${pid}/cwd`), cgroup };
+  } catch {
+    return undefined;
+  }
+}

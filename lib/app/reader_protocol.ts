@@ -1,0 +1,89 @@
+/** What main and the kernel reader thread say to each other. Structured clones of plain data. */
+import type { ErrorCode, Gap, Mode, ProcessInfo, SessionInfo } from "../core/mod.ts";
+import type { PolicySource } from "../decide/mod.ts";
+import type { ProbeSupport } from "../source/mod.ts";
+
+/** A policy as both threads load it: compiling the same sources gives the same snapshot. */
+export interface PolicyLoad {
+  readonly sources: readonly PolicySource[];
+  readonly generation: number;
+  readonly mode?: Mode;
+  /** What `~` stands for in rules that the kernel holds. */
+  readonly home?: string;
+}
+
+/** A session to begin. */
+export interface BeginSession {
+  readonly scope: number;
+  readonly session: SessionInfo;
+  /** A single-threaded process that waits before its exec; absent for agents that run already. */
+  readonly stopped_pid?: number;
+  /** The session's leaf: absolute directory and the kernel's id, decimal. */
+  readonly cgroup?: { readonly directory: string; readonly id: string };
+}
+
+/** Requests of main. Each is answered with its id. */
+export type ReaderRequest =
+  | { readonly op: "open"; readonly policy: PolicyLoad; readonly stats: SharedArrayBuffer }
+  | { readonly op: "policy"; readonly policy: PolicyLoad }
+  | { readonly op: "begin"; readonly begin: BeginSession }
+  | { readonly op: "end"; readonly scope: number }
+  /** Looks for `[[agent]]` programs from now on, and among those that run. */
+  | { readonly op: "search" }
+  /** Everything that happened before this is in the record when it is answered. */
+  | { readonly op: "flush" }
+  | { readonly op: "close" };
+
+/** Answer to `open`. */
+export interface ReaderOpened {
+  readonly support: readonly ProbeSupport[];
+  /** Wakes the reader's wait. */
+  readonly wake_fd: number;
+}
+
+/** What the reader tells unasked. */
+export type ReaderEvent =
+  | {
+    readonly event: "agent";
+    readonly scope: number;
+    readonly session: SessionInfo;
+    readonly process: ProcessInfo;
+    /** It ran before the search began. */
+    readonly running: boolean;
+    readonly pids: readonly number[];
+  }
+  /** The last process of a scope ended. */
+  | { readonly event: "empty"; readonly scope: number }
+  | { readonly event: "loss"; readonly gap: Gap; readonly session_id?: string };
+
+/** Everything that the reader posts. */
+export type ReaderMessage =
+  | { readonly id: number; readonly ok: true; readonly value: unknown }
+  | { readonly id: number; readonly ok: false; readonly code: ErrorCode; readonly message: string }
+  | ReaderEvent;
+
+/** Places in the shared statistics, doubles written by the reader and read by main at any time. */
+export const STAT_NAMES = [
+  "records",
+  "actions",
+  "denied",
+  "asked",
+  "observed_denials",
+  "lost",
+  "mismatches",
+  "bytes_unmatched",
+  "coalesced",
+  "decode_errors",
+  "processes",
+  "processes_evicted",
+  "recorder_pending",
+  "recorder_dropped",
+  "ring_decisions_bytes",
+  "ring_telemetry_bytes",
+] as const;
+
+/** Name of one of them. */
+export type StatName = (typeof STAT_NAMES)[number];
+
+/** Bytes of the shared statistics. */
+export const STATS_BYTES: number = STAT_NAMES.length * 8;

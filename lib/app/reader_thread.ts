@@ -1,0 +1,150 @@
+/** Main's side of the kernel reader thread. */
+import { AgentguardError, counters } from "../core/mod.ts";
+import { openShim, SystemCalls, wake } from "../../ffi/mod.ts";
+import type { ProbeSupport } from "../source/mod.ts";
+import {
+  type BeginSession,
+  type PolicyLoad,
+  type ReaderEvent,
+  type ReaderMessage,
+  type ReaderOpened,
+  type ReaderRequest,
+  STAT_NAMES,
+  type StatName,
+  STATS_BYTES,
+} from "./reader_protocol.ts";
+import { workerUrl } from "./worker_url.ts";
+
+/** What is needed to start the reader. */
+export interface ReaderThreadParts {
+  readonly policy: PolicyLoad;
+  /** The reader's port to the recorder. */
+  readonly recorder: MessagePort;
+  readonly onEvent: (event: ReaderEvent) => void;
+}
+
+interface Waiting {
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: AgentguardError) => void;
+}
+
+/** The reader: one thread that owns the probes. */
+export class ReaderThread {
+  readonly #worker: Worker;
+  readonly #system: SystemCalls;
+  readonly #stats: Float64Array;
+  readonly #shared: SharedArrayBuffer;
+  readonly #onEvent: (event: ReaderEvent) => void;
+  readonly #waiting: Map<number, Waiting> = new Map();
+  #support: readonly ProbeSupport[] = [];
+  #wake_fd = -1;
+  #next_id = 1;
+  #failure: AgentguardError | undefined;
+
+  private constructor(parts: ReaderThreadParts) {
+    this.#system = new SystemCalls(openShim());
+    this.#shared = new SharedArrayBuffer(STATS_BYTES);
+    this.#stats = new Float64Array(this.#shared);
+    this.#onEvent = parts.onEvent;
+    this.#worker = new Worker(workerUrl("reader_worker"));
+    this.#worker.onmessage = (event: MessageEvent<ReaderMessage>) => this.#receive(event.data);
+    this.#worker.onerror = (event) => this.#fail(new AgentguardError("io", `run the kernel reader: ${event.message}`));
+    this.#worker.postMessage({ recorder: parts.recorder, self_pid: process.pid }, [parts.recorder]);
+  }
+
+  /** Starts the thread and loads the probes. Throws `unsupported` where this kernel or user takes none. */
+  static async start(parts: ReaderThreadParts): Promise<ReaderThread> {
+    const thread = new ReaderThread(parts);
+    try {
+      const opened = await thread.#call({ op: "open", policy: parts.policy, stats: thread.#shared });
+      if (!isOpened(opened)) {
+        throw new AgentguardError("invariant", "open the kernel reader: it answered with something else");
+      }
+      thread.#support = opened.support;
+      thread.#wake_fd = opened.wake_fd;
+    } catch (error) {
+      thread.#worker.terminate();
+      throw error;
+    }
+    return thread;
+  }
+
+  /** Which programs this kernel took. */
+  get support(): readonly ProbeSupport[] {
+    return this.#support;
+  }
+
+  /** Statistics as they are now. */
+  stats(): Record<StatName, number> {
+    const found = counters(STAT_NAMES);
+    STAT_NAMES.forEach((name, index) => found[name] = this.#stats[index] ?? 0);
+    return found;
+  }
+
+  /** Begins a session: from its return on everything that its process does is seen. */
+  async begin(begin: BeginSession): Promise<void> {
+    await this.#call({ op: "begin", begin });
+  }
+
+  /** Ends a session and takes the rest of its records through. */
+  async end(scope: number): Promise<void> {
+    await this.#call({ op: "end", scope });
+  }
+
+  /** Looks for agents from now on. */
+  async search(): Promise<void> {
+    await this.#call({ op: "search" });
+  }
+
+  /** Everything until now is in the record when this returns. */
+  async flush(): Promise<void> {
+    await this.#call({ op: "flush" });
+  }
+
+  /** Decides by another policy. */
+  async setPolicy(policy: PolicyLoad): Promise<void> {
+    await this.#call({ op: "policy", policy });
+  }
+
+  /** Detaches, drains, flushes and ends the thread. */
+  async close(): Promise<void> {
+    try {
+      await this.#call({ op: "close" });
+    } finally {
+      this.#worker.terminate();
+    }
+  }
+
+  #call(request: ReaderRequest): Promise<unknown> {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    const id = this.#next_id++;
+    const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+    this.#waiting.set(id, { resolve, reject });
+    this.#worker.postMessage({ id, request });
+    // The reader may be waiting for the kernel, up to its longest wait.
+    if (this.#wake_fd >= 0) wake(this.#system, this.#wake_fd);
+    return promise;
+  }
+
+  #receive(message: ReaderMessage): void {
+    if ("event" in message) {
+      this.#onEvent(message);
+      return;
+    }
+    const waiting = this.#waiting.get(message.id);
+    this.#waiting.delete(message.id);
+    if (message.ok) waiting?.resolve(message.value);
+    else waiting?.reject(new AgentguardError(message.code, message.message));
+  }
+
+  #fail(error: AgentguardError): void {
+    this.#failure = error;
+    for (const waiting of this.#waiting.values()) waiting.reject(error);
+    this.#waiting.clear();
+    this.#onEvent({ event: "loss", gap: { source: "reader", type: error.message, count: 1 } });
+  }
+}
+
+function isOpened(value: unknown): value is ReaderOpened {
+  return typeof value === "object" && value !== null && "support" in value && "wake_fd" in value;
+}

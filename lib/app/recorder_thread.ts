@@ -1,0 +1,116 @@
+/** Main's side of the recorder thread. */
+import { readFileSync } from "node:fs";
+import { AgentguardError, type Log } from "../core/mod.ts";
+import { type CommitListener, messagePort, type RecorderState, RemoteSink } from "../record/mod.ts";
+import { workerUrl } from "./worker_url.ts";
+import type { RecorderReport, RecorderRequest } from "./recorder_protocol.ts";
+
+/** The recorder: one thread, one record, any number of producers. */
+export class RecorderThread {
+  /** Main's own way to the record. */
+  readonly sink: RemoteSink;
+  readonly #worker: Worker;
+  readonly #log: Log;
+  #state: RecorderState = { status: "writing" };
+  readonly #closed = Promise.withResolvers<void>();
+  readonly #opened = Promise.withResolvers<void>();
+  /** Ports made before the record was open. */
+  #waiting: MessagePort[] = [];
+  #closing = false;
+
+  private constructor(log: Log) {
+    this.#log = log;
+    this.#worker = new Worker(workerUrl("recorder_worker"));
+    this.#worker.onmessage = (event: MessageEvent<RecorderReport>) => this.#receive(event.data);
+    this.#worker.onerror = (event) => this.#failed(new AgentguardError("io", `run the recorder: ${event.message}`));
+    this.sink = new RemoteSink(messagePort(this.#connect()));
+  }
+
+  /** Starts the thread and opens the record in `directory`. Throws what opening throws: `busy`, `tamper`, `io`. */
+  static async start(directory: string, log: Log): Promise<RecorderThread> {
+    const thread = new RecorderThread(log);
+    thread.#post({ op: "open", directory, boot_id: bootId() });
+    try {
+      await thread.#opened.promise;
+    } catch (error) {
+      thread.#worker.terminate();
+      throw error;
+    }
+    for (const port of thread.#waiting) thread.#post({ op: "serve", port }, [port]);
+    thread.#waiting = [];
+    return thread;
+  }
+
+  /** Whether entries become durable. */
+  get state(): RecorderState {
+    return this.#state;
+  }
+
+  /** A port for another producer; give it to the thread that produces. */
+  connect(): MessagePort {
+    const channel = new MessageChannel();
+    this.#post({ op: "serve", port: channel.port1 }, [channel.port1]);
+    return channel.port2;
+  }
+
+  /** Every committed entry from now on, as canonical JSON. */
+  follow(onCommit: CommitListener): RemoteSink {
+    return new RemoteSink(messagePort(this.connect()), { onCommit });
+  }
+
+  /** Commits what was appended and ends the thread. Throws `io` where it could not be made durable. */
+  async close(): Promise<void> {
+    if (this.#closing) return await this.#closed.promise;
+    this.#closing = true;
+    this.#post({ op: "close" });
+    try {
+      await this.#closed.promise;
+    } finally {
+      this.sink.close("the recorder was closed");
+      this.#worker.terminate();
+    }
+  }
+
+  #connect(): MessagePort {
+    const channel = new MessageChannel();
+    this.#waiting.push(channel.port1);
+    return channel.port2;
+  }
+
+  #receive(report: RecorderReport): void {
+    switch (report.op) {
+      case "opened":
+        this.#opened.resolve();
+        return;
+      case "closed":
+        this.#closed.resolve();
+        return;
+      case "failed":
+        this.#failed(new AgentguardError(report.code, report.message));
+        return;
+      case "state":
+        this.#state = report.state;
+        if (report.state.status === "stalled") {
+          this.#log.error(`the record cannot be written: ${report.state.reason}; entries wait in memory`);
+        } else this.#log.info("the record is written again");
+        return;
+      default:
+        this.#log[report.level](report.message);
+    }
+  }
+
+  #failed(error: AgentguardError): void {
+    this.#opened.reject(error);
+    if (this.#closing) this.#closed.reject(error);
+    else this.#log.error(error.message);
+  }
+
+  #post(request: RecorderRequest, transfer: Bun.Transferable[] = []): void {
+    this.#worker.postMessage(request, transfer);
+  }
+}
+
+/** The kernel's boot, random(4). */
+function bootId(): string {
+  return readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+}

@@ -1,0 +1,184 @@
+/** The sessions of one guard: begun, paused, killed, ended. */
+import { SessionCgroup } from "../act/mod.ts";
+import {
+  AgentguardError,
+  type Clock,
+  err,
+  errorMessage,
+  formatTime,
+  type Log,
+  ok,
+  type ProcessRef,
+  type RecordSink,
+  type Result,
+  type SessionId,
+  type SessionInfo,
+} from "../core/mod.ts";
+import type { SessionPort, SessionView } from "../publish/mod.ts";
+
+/** How a session ended. */
+export interface SessionEnd {
+  readonly exit_code?: number;
+  readonly signal?: number;
+}
+
+/** One session with what it holds. */
+interface Held {
+  readonly info: SessionInfo;
+  readonly scope: number;
+  readonly cgroup?: SessionCgroup;
+  readonly started_us: number;
+  state: "running" | "paused" | "ended";
+  ended_us?: number;
+  end?: SessionEnd;
+}
+
+/** What the sessions need. */
+export interface SessionsParts {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly sink: RecordSink;
+}
+
+/** Ended sessions that are still shown. */
+const ENDED_MAX = 256;
+
+/** Keeps sessions and carries out what operators ask of them. Each change is an entry. */
+export class Sessions implements SessionPort {
+  readonly #parts: SessionsParts;
+  readonly #by_id: Map<SessionId, Held> = new Map();
+
+  constructor(parts: SessionsParts) {
+    this.#parts = parts;
+  }
+
+  /** Remembers and records the beginning of a session. */
+  add(scope: number, info: SessionInfo, cgroup: SessionCgroup | undefined): void {
+    this.#by_id.set(info.session_id, {
+      info,
+      scope,
+      ...(cgroup === undefined ? undefined : { cgroup }),
+      started_us: this.#parts.clock.wallUs(),
+      state: "running",
+    });
+    this.#record(info, { type: "session.start", agent: info.agent });
+  }
+
+  /** Records the end of a session and lets its cgroup go. */
+  ended(id: SessionId, end: SessionEnd): void {
+    const held = this.#by_id.get(id);
+    if (held === undefined || held.state === "ended") return;
+    held.state = "ended";
+    held.end = end;
+    held.ended_us = this.#parts.clock.wallUs();
+    held.cgroup?.remove();
+    this.#record(held.info, { type: "session.end", agent: held.info.agent, ...end });
+    this.#forgetOld();
+  }
+
+  /** The session of a scope that has not ended. */
+  ofScope(scope: number): SessionInfo | undefined {
+    for (const held of this.#by_id.values()) if (held.scope === scope && held.state !== "ended") return held.info;
+    return undefined;
+  }
+
+  /** Scopes that have not ended. */
+  running(): readonly { readonly scope: number; readonly info: SessionInfo; readonly cgroup?: SessionCgroup }[] {
+    return [...this.#by_id.values()].filter((held) => held.state !== "ended");
+  }
+
+  list(): readonly SessionView[] {
+    return [...this.#by_id.values()].map((held) => view(held));
+  }
+
+  show(id: SessionId): SessionView | undefined {
+    const held = this.#by_id.get(id);
+    return held === undefined ? undefined : view(held);
+  }
+
+  kill(id: SessionId): Promise<Result<SessionView, AgentguardError>> {
+    return this.#command(id, "operator.kill", (held, cgroup) => {
+      cgroup.kill();
+      held.state = "running";
+    });
+  }
+
+  pause(id: SessionId): Promise<Result<SessionView, AgentguardError>> {
+    return this.#command(id, "operator.pause", (held, cgroup) => {
+      cgroup.freeze();
+      held.state = "paused";
+    });
+  }
+
+  resume(id: SessionId): Promise<Result<SessionView, AgentguardError>> {
+    return this.#command(id, "operator.resume", (held, cgroup) => {
+      cgroup.thaw();
+      held.state = "running";
+    });
+  }
+
+  /** The command is recorded before its effect, whoever gave it. */
+  async #command(
+    id: SessionId,
+    type: "operator.kill" | "operator.pause" | "operator.resume",
+    act: (held: Held, cgroup: SessionCgroup) => void,
+  ): Promise<Result<SessionView, AgentguardError>> {
+    const held = this.#by_id.get(id);
+    if (held === undefined) return err(new AgentguardError("not_found", `find session ${id}: there is none`));
+    if (held.state === "ended") return err(new AgentguardError("not_found", `change session ${id}: it has ended`));
+    if (held.cgroup === undefined) {
+      return err(new AgentguardError("unsupported", `change session ${id}: it has no cgroup of version 2`));
+    }
+    this.#parts.sink.append({
+      time_us: this.#parts.clock.wallUs(),
+      kind: "operator",
+      session_id: id,
+      principal: held.info.principal,
+      action: { type, target: id, by: `uid-${process.geteuid?.() ?? 0}` },
+    });
+    await this.#parts.sink.flush().catch((error: unknown) => {
+      // The command still holds: an operator must be able to stop a session when the disk is full.
+      this.#parts.log.error(`record the command first: ${errorMessage(error)}`);
+    });
+    try {
+      act(held, held.cgroup);
+    } catch (error) {
+      return err(error instanceof AgentguardError ? error : new AgentguardError("io", errorMessage(error)));
+    }
+    return ok(view(held));
+  }
+
+  #record(info: SessionInfo, action: { type: "session.start" | "session.end"; agent: string } & SessionEnd): void {
+    this.#parts.sink.append({
+      time_us: this.#parts.clock.wallUs(),
+      kind: "session",
+      session_id: info.session_id,
+      principal: info.principal,
+      process: info.root,
+      action,
+    });
+  }
+
+  #forgetOld(): void {
+    const ended = [...this.#by_id.values()].filter((held) => held.state === "ended");
+    for (const held of ended.slice(0, Math.max(0, ended.length - ENDED_MAX))) this.#by_id.delete(held.info.session_id);
+  }
+}
+
+function view(held: Held): SessionView {
+  const { info } = held;
+  const root: ProcessRef = { pid: info.root.pid, start: info.root.start };
+  return {
+    session_id: info.session_id,
+    agent: info.agent,
+    principal: info.principal,
+    state: held.state,
+    root,
+    ...(info.cgroup === undefined ? undefined : { cgroup: info.cgroup }),
+    started: formatTime(held.started_us),
+    ...(held.ended_us === undefined ? undefined : { ended: formatTime(held.ended_us) }),
+    ...held.end,
+    processes: held.cgroup?.processes() ?? 0,
+    counters: {},
+  };
+}

@@ -1,0 +1,106 @@
+/** Names of actions in a policy: types, globs over them, classes of `[default]`, and which predicate reads what. */
+import { ACTION_TYPES, type ActionType } from "../core/mod.ts";
+import type { PredicateName, Predicates, RuleNode } from "./ast.ts";
+import { parseTextGlob } from "./glob.ts";
+import { matchTextGlobs } from "./match.ts";
+import { nearest } from "./suggest.ts";
+
+/**
+ * What an agent asks for. A pattern that begins with a wildcard speaks of these only: facts (`exec.failed`, `process.*`)
+ * and what the guard and its operators say of themselves must be named.
+ */
+export const REQUEST_TYPES: readonly ActionType[] = ACTION_TYPES.filter((type) =>
+  type === "exec" || /^(?:file|net|unix|tool)\./.test(type)
+);
+
+/** The action types that a name or glob stands for; empty if none. */
+export function expandAction(text: string): readonly ActionType[] {
+  const exact = ACTION_TYPES.find((type) => type === text);
+  if (exact !== undefined) return [exact];
+  const globs = parseTextGlob(text);
+  if (!globs.ok || !/[*?[{]/.test(text)) return [];
+  const pool = /^[*?[]/.test(text) ? REQUEST_TYPES : ACTION_TYPES;
+  return pool.filter((type) => matchTextGlobs(globs.value, type));
+}
+
+/** How closely a class of `[default]` names its types: the closest class that covers a type wins. */
+export interface DefaultClass {
+  readonly types: readonly ActionType[];
+  /** 3 a type, 2 a family or a glob, 1 `*`. */
+  readonly closeness: number;
+}
+
+/** A class of `[default]`: a type, `*`, a family (`net`) or a glob (`net.*`, the same). */
+export function expandDefaultClass(text: string): DefaultClass {
+  if (text === "*") return { types: REQUEST_TYPES, closeness: 1 };
+  const types = expandAction(text);
+  if (types.length === 1 && types[0] === text) return { types, closeness: 3 };
+  if (types.length > 0) return { types, closeness: 2 };
+  return { types: ACTION_TYPES.filter((type) => type.startsWith(`${text}.`)), closeness: 2 };
+}
+
+/** The nearest valid name for an unknown action. */
+export function suggestAction(text: string): string {
+  if (ACTION_TYPES.some((type) => type.startsWith(`${text}.`))) return `did you mean "${text}.*"?`;
+  return suggestFrom(text, ACTION_TYPES);
+}
+
+/** The nearest valid class of `[default]` for an unknown one. */
+export function suggestDefaultClass(text: string): string {
+  return suggestFrom(text, ["file", "net", "unix", "tool", ...ACTION_TYPES]);
+}
+
+function suggestFrom(text: string, known: readonly string[]): string {
+  const found = nearest(text, known);
+  return found === undefined ? `known actions: ${REQUEST_TYPES.join(", ")}` : `did you mean "${found}"?`;
+}
+
+/** Types with a path of their own. */
+const PATH_TYPES: readonly ActionType[] = ACTION_TYPES.filter((type) =>
+  /^(?:exec|exec\.failed|unix\.connect|file\..*)$/.test(type)
+);
+const NET_TYPES: readonly ActionType[] = ["net.connect", "net.send", "net.bind", "net.listen"];
+
+/** For each predicate the types in which it can hold; `undefined` for those that ask about the process or session. */
+const PREDICATE_TYPES: Readonly<Record<PredicateName, readonly ActionType[] | undefined>> = {
+  path: PATH_TYPES,
+  new_path: ["file.rename", "file.link", "file.symlink"],
+  exe: ["exec", "exec.failed"],
+  argv: ["exec"],
+  address: NET_TYPES,
+  port: NET_TYPES,
+  protocol: NET_TYPES,
+  host: NET_TYPES,
+  tool: ["tool.call"],
+  server: ["tool.call"],
+  action: undefined,
+  by: undefined,
+  cwd: undefined,
+  user: undefined,
+  agent: undefined,
+  principal: undefined,
+  session: undefined,
+};
+
+/** The action types in which a predicate can hold; `undefined` for those that ask about the process or session. */
+export function typesOfPredicate(name: PredicateName): readonly ActionType[] | undefined {
+  return PREDICATE_TYPES[name];
+}
+
+/** The predicates that a set has, in a fixed order. */
+export function predicateNames(predicates: Predicates): readonly PredicateName[] {
+  const names: PredicateName[] = [];
+  let name: PredicateName;
+  for (name in PREDICATE_TYPES) if (predicates[name] !== undefined) names.push(name);
+  return names;
+}
+
+/** The types in which every predicate of a rule can hold. */
+export function reachableTypes({ node }: { readonly node: RuleNode }): readonly ActionType[] {
+  let types = node.actions;
+  for (const name of predicateNames(node.predicates)) {
+    const possible = PREDICATE_TYPES[name];
+    if (possible !== undefined) types = types.filter((type) => possible.includes(type));
+  }
+  return types;
+}

@@ -1,0 +1,50 @@
+/** Argument patterns, compiled: tokens in order, `...` for any number of arguments. */
+import type { ArgvPattern } from "./ast.ts";
+import { TextMatcher } from "./path_matcher.ts";
+import type { Check } from "./selection.ts";
+
+/** One token: a set of texts, or `undefined` for any number of arguments. */
+type Token = TextMatcher | undefined;
+
+/**
+ * Compiles to a check on `argv[1..]`. What permits (`one_name` false) does not rest on an argument list that was cut.
+ */
+export function compileArgv(patterns: readonly ArgvPattern[], one_name: boolean): Check {
+  const sequences = patterns.map(({ tokens }) =>
+    tokens.map((token): Token => token.kind === "rest" ? undefined : new TextMatcher([token]))
+  );
+  return ({ event: { action } }) => {
+    if (action.type !== "exec") return false;
+    if (!one_name && action.flags?.includes("args_truncated") === true) return false;
+    for (let i = 0; i < sequences.length; i++) {
+      const sequence = sequences[i];
+      if (sequence !== undefined && matchSequence(sequence, action.argv)) return true;
+    }
+    return false;
+  };
+}
+
+/** Greedy with one remembered `...`: at most tokens times arguments steps. */
+export function matchSequence(tokens: readonly Token[], argv: readonly string[]): boolean {
+  let at = 1;
+  let token = 0;
+  let rest_token = -1;
+  let rest_at = 1;
+  for (;;) {
+    if (token < tokens.length && tokens[token] === undefined) {
+      rest_token = ++token;
+      rest_at = at;
+      if (rest_token === tokens.length) return true;
+      continue;
+    }
+    if (at >= argv.length) return token === tokens.length;
+    if (tokens[token]?.matches(argv[at] ?? "") === true) {
+      token++;
+      at++;
+      continue;
+    }
+    if (rest_token < 0) return false;
+    at = ++rest_at;
+    token = rest_token;
+  }
+}

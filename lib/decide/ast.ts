@@ -1,0 +1,153 @@
+/** A policy as written: data only, every node with its place. The reference interpreter and the compiler read it. */
+import type { ActionType, Cidr, PortRange, Protocol, Verdict } from "../core/mod.ts";
+import type { Position } from "./diagnostic.ts";
+import type { PathGlob, TextGlob } from "./glob.ts";
+import type { Table } from "./toml.ts";
+
+/** What a file does with its verdicts. `disabled`: its rules and defaults do not exist. */
+export type FileMode = "enforce" | "observe" | "disabled";
+
+/** A pattern for paths. Braces are expanded: any of `globs` may match. */
+export interface PathPattern {
+  readonly text: string;
+  readonly position: Position;
+  readonly globs: readonly PathGlob[];
+}
+
+/** A pattern for programs: without a slash it is about the base name, with one about the path. */
+export type ProgramPattern =
+  | { readonly kind: "name"; readonly text: string; readonly position: Position; readonly globs: readonly TextGlob[] }
+  | ({ readonly kind: "path" } & PathPattern);
+
+/** A pattern for plain texts (agents, tools, hosts, arguments): `*` is any run of characters. */
+export interface TextPattern {
+  readonly text: string;
+  readonly position: Position;
+  readonly globs: readonly TextGlob[];
+}
+
+/** One element of an argument pattern: a text pattern, or `...` for any number of arguments. */
+export type ArgvToken = { readonly kind: "rest" } | ({ readonly kind: "text" } & TextPattern);
+
+/** Arguments in order, matched against `argv[1..]` as a whole. */
+export interface ArgvPattern {
+  readonly position: Position;
+  readonly tokens: readonly ArgvToken[];
+}
+
+/** A network, as written. */
+export interface CidrPattern extends Cidr {
+  readonly text: string;
+  readonly position: Position;
+}
+
+/** A user: an id, matched against the process's real uid. */
+export interface UserPattern {
+  readonly uid: number;
+  readonly position: Position;
+}
+
+/**
+ * The conditions of a rule or of one `except`. All that are present must hold; a list is "any of".
+ * A new predicate is a new field here; `restOf` in the compiler and in the reference then refuse to compile until it is read.
+ */
+export interface Predicates {
+  /** Only in `except`: a rule's own types are `RuleNode.actions`. */
+  readonly action?: readonly ActionType[];
+  readonly path?: readonly PathPattern[];
+  readonly new_path?: readonly PathPattern[];
+  readonly exe?: readonly ProgramPattern[];
+  readonly by?: readonly ProgramPattern[];
+  readonly argv?: readonly ArgvPattern[];
+  readonly cwd?: readonly PathPattern[];
+  readonly user?: readonly UserPattern[];
+  readonly agent?: readonly TextPattern[];
+  readonly principal?: readonly TextPattern[];
+  readonly session?: readonly TextPattern[];
+  readonly host?: readonly TextPattern[];
+  readonly address?: readonly CidrPattern[];
+  readonly port?: readonly PortRange[];
+  readonly protocol?: readonly Protocol[];
+  readonly tool?: readonly TextPattern[];
+  readonly server?: readonly TextPattern[];
+}
+
+/** The name of a predicate. */
+export type PredicateName = keyof Predicates;
+
+/** An inline test: an action that the rule must (`match`) or must not (`not_match`) cover. */
+export interface InlineTest {
+  readonly position: Position;
+  readonly expect: "match" | "not_match";
+  readonly fields: Table;
+}
+
+/** One rule. */
+export interface RuleNode {
+  /** As written, or `rule-N` (N counts from 1 in the file). */
+  readonly name: string;
+  /** Where the rule begins. */
+  readonly position: Position;
+  readonly name_position: Position;
+  readonly actions: readonly ActionType[];
+  /** Types that were written out, not reached by a glob. */
+  readonly named_actions: readonly ActionType[];
+  readonly action_position: Position;
+  readonly predicates: Predicates;
+  /** Place of each predicate's key. */
+  readonly predicate_positions: ReadonlyMap<PredicateName, Position>;
+  /** The rule does not hold where any of these holds. */
+  readonly excepts: readonly Predicates[];
+  readonly verdict: Verdict;
+  readonly mode: "enforce" | "observe";
+  readonly reason?: string;
+  /** `best`: enforce mode starts although this host cannot enforce the rule. */
+  readonly enforce?: "best";
+  readonly tests: readonly InlineTest[];
+}
+
+/** What happens where no rule matches. */
+export type DefaultVerdict = "allow" | "deny" | "ask" | "log";
+
+/** The `[default]` table, resolved: a verdict for each action type that it covers. */
+export type Defaults = ReadonlyMap<ActionType, DefaultVerdict>;
+
+/** The `[approval]` table. */
+export interface ApprovalConfig {
+  /** After this an unanswered question is denied, milliseconds. */
+  readonly timeout_ms?: number;
+  /** Who may answer, for example `group:operators`. */
+  readonly approvers?: readonly string[];
+}
+
+/** The `[guard]` table; absent fields were not set. */
+export interface GuardConfig {
+  readonly on_failure?: "deny" | "open";
+  readonly on_loss?: "record" | "freeze" | "kill";
+}
+
+/** One `[[agent]]` entry. */
+export interface AgentNode {
+  readonly name: string;
+  readonly position: Position;
+  readonly exe?: readonly ProgramPattern[];
+  readonly argv?: readonly ArgvPattern[];
+  readonly cgroup?: readonly PathPattern[];
+  readonly pid?: number;
+}
+
+/** One file. */
+export interface PolicyFile {
+  readonly file: string;
+  readonly name: string;
+  /** SHA-256 of the bytes, hex. */
+  readonly digest: string;
+  readonly mode: FileMode;
+  readonly defaults: Defaults;
+  readonly approval: ApprovalConfig;
+  readonly guard: GuardConfig;
+  readonly agents: readonly AgentNode[];
+  readonly config: Table;
+  readonly record: Table;
+  readonly rules: readonly RuleNode[];
+}

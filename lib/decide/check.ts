@@ -1,0 +1,82 @@
+/** Checks that need a whole rule, or several: duplicates, rules that can never hold or never matter, inline tests. */
+import type { ActionType } from "../core/mod.ts";
+import type { Predicates } from "./ast.ts";
+import { predicateNames, reachableTypes, typesOfPredicate } from "./actions.ts";
+import type { Diagnostics } from "./diagnostic.ts";
+import { runInlineTests } from "./inline_tests.ts";
+import type { NumberedLayer, NumberedRule } from "./reference.ts";
+import { withoutPositions } from "./cover.ts";
+import { checkShadowed } from "./shadow.ts";
+
+/** Adds errors and warnings about rules that parsed but do not make sense. */
+export function checkLayers(layers: readonly NumberedLayer[], diagnostics: Diagnostics): void {
+  for (const layer of layers) {
+    checkNames(layer, diagnostics);
+    for (const rule of layer.rules) {
+      checkReach(rule, diagnostics);
+      runInlineTests(rule, diagnostics);
+    }
+  }
+  checkShadowed(layers, diagnostics);
+}
+
+function checkNames(layer: NumberedLayer, diagnostics: Diagnostics): void {
+  const first = new Map<string, number>();
+  for (const { node } of layer.rules) {
+    const line = first.get(node.name);
+    if (line === undefined) first.set(node.name, node.name_position.line);
+    else diagnostics.error(node.name_position, `duplicate rule name "${node.name}", first in line ${line}`, "rename one of them");
+  }
+  const agents = new Set<string>();
+  for (const agent of layer.file.agents) {
+    // Several entries may describe one agent; the same entry twice is a slip.
+    const key = JSON.stringify([agent.name, agent.exe, agent.argv, agent.cgroup, agent.pid], withoutPositions);
+    if (agents.has(key)) diagnostics.warning(agent.position, `agent "${agent.name}" is written twice`);
+    agents.add(key);
+  }
+}
+
+/** A predicate on an action that has no such field never holds. */
+function checkReach({ node }: NumberedRule, diagnostics: Diagnostics): void {
+  const reached = reachableTypes({ node });
+  for (const name of predicateNames(node.predicates)) {
+    const possible = typesOfPredicate(name);
+    if (possible === undefined) continue;
+    const never = node.named_actions.filter((type) => !possible.includes(type));
+    const position = node.predicate_positions.get(name) ?? node.position;
+    if (!node.actions.some((type) => possible.includes(type))) {
+      const hint = name === "exe" ? "use by for the program that acts" : `${name} belongs to ${possible.join(", ")}`;
+      diagnostics.error(position, `predicate ${name} never holds for the actions of this rule`, hint);
+      return;
+    }
+    if (never.length > 0) {
+      diagnostics.warning(
+        position,
+        `predicate ${name} never holds for ${never.join(", ")}: the rule does not cover it`,
+        "write a rule of its own",
+      );
+    }
+  }
+  if (reached.length === 0 && node.actions.length > 0) {
+    diagnostics.error(node.action_position, "the predicates of this rule exclude each other: it covers no action");
+  }
+  for (const except of node.excepts) checkExcept({ node, except, reached }, diagnostics);
+}
+
+function checkExcept(
+  { node, except, reached }: {
+    readonly node: NumberedRule["node"];
+    readonly except: Predicates;
+    readonly reached: readonly ActionType[];
+  },
+  diagnostics: Diagnostics,
+): void {
+  let types = reached;
+  for (const name of predicateNames(except)) {
+    const possible = name === "action" ? except.action : typesOfPredicate(name);
+    if (possible !== undefined) types = types.filter((type) => possible.includes(type));
+  }
+  if (types.length === 0 && reached.length > 0) {
+    diagnostics.warning(node.position, `an exception of rule "${node.name}" never applies to the rule's actions`);
+  }
+}

@@ -1,0 +1,189 @@
+/**
+ * The kernel's copy of a snapshot. Sound in one direction always: the kernel never refuses what user space would let pass.
+ * Where it would have to (an allow that it cannot express, two defaults that must both be lifted), its default becomes
+ * `allow`, user space decides alone, and the report says so.
+ */
+import {
+  type ActionType,
+  LIMITS,
+  type LoweredExecRule,
+  type LoweredNetRule,
+  type LoweredPolicy,
+  type NetActionName,
+} from "../core/mod.ts";
+import { reachableTypes } from "./actions.ts";
+import { lowerExecRule } from "./lower_exec.ts";
+import { KERNEL_NET_ACTIONS, lowerNetRule, netActionsOf } from "./lower_net.ts";
+import type { NumberedLayer, NumberedRule } from "./reference.ts";
+import { EnforcementReport, type RuleEnforcement } from "./report.ts";
+import type { PolicySnapshot } from "./snapshot.ts";
+
+/** How to lower. */
+export interface LowerOptions {
+  /** What `~` stands for; without it such patterns are left to user space. */
+  readonly home?: string;
+}
+
+/** A policy for the kernel, and what becomes of each rule. */
+export interface Lowering {
+  readonly policy: LoweredPolicy;
+  /** One element per rule, in the order of `PolicySnapshot.rules`. */
+  readonly report: readonly RuleEnforcement[];
+}
+
+/** Lowers a snapshot. Layers that only observe, and rules that only observe, put nothing into the kernel. */
+export function lower(snapshot: PolicySnapshot, options: LowerOptions): Lowering {
+  const report = new EnforcementReport();
+  const layers = snapshot.layers.filter((layer) => layer.file.mode === "enforce");
+  const net = lowerNet(layers, report);
+  const exec = lowerExec(layers, options, { report });
+  const policy: LoweredPolicy = { generation: snapshot.ref.generation, ...net, ...exec };
+  return { policy, report: report.finish(snapshot.layers) };
+}
+
+function forbids({ node }: NumberedRule): boolean {
+  return node.mode === "enforce" && (node.verdict === "deny" || node.verdict === "ask");
+}
+
+/** Rules that lift a default. */
+function permits({ node }: NumberedRule): boolean {
+  return node.mode === "enforce" && (node.verdict === "allow" || node.verdict === "redact");
+}
+
+/** Layers whose default refuses an action. */
+function refusingLayers(layers: readonly NumberedLayer[], action: ActionType): readonly NumberedLayer[] {
+  return layers.filter((layer) => {
+    const verdict = layer.file.defaults.get(action);
+    return verdict === "deny" || verdict === "ask";
+  });
+}
+
+/**
+ * Whose rules may lift the default of an action. `none`: nobody refuses it by default. `nobody`: some layer refuses and has
+ * nothing that lifts it, so everything is refused. `undecidable`: two layers would have to agree, which the kernel cannot ask.
+ */
+type Lifter =
+  | { readonly kind: "none" }
+  | { readonly kind: "nobody" }
+  | { readonly kind: "undecidable" }
+  | { readonly kind: "layer"; readonly layer: NumberedLayer };
+
+function lifter(
+  layers: readonly NumberedLayer[],
+  action: ActionType,
+): Lifter {
+  const refusing = refusingLayers(layers, action);
+  const [first] = refusing;
+  if (first === undefined) return { kind: "none" };
+  const lifts = (layer: NumberedLayer): boolean =>
+    layer.rules.some((rule) => permits(rule) && reachableTypes(rule).includes(action));
+  if (!refusing.every(lifts)) return { kind: "nobody" };
+  return refusing.length === 1 ? { kind: "layer", layer: first } : { kind: "undecidable" };
+}
+
+type NetPart = Pick<LoweredPolicy, "net" | "net_default">;
+
+function lowerNet(layers: readonly NumberedLayer[], report: EnforcementReport): NetPart {
+  const rules: LoweredNetRule[] = [];
+  for (const rule of layers.flatMap((layer) => layer.rules).filter(forbids)) {
+    const actions = netActionsOf(rule);
+    if (actions.length === 0) continue;
+    const lowered = lowerNetRule(rule, actions);
+    if (typeof lowered === "string") report.afterwards(rule, lowered);
+    else if (rules.length + lowered.rules.length > LIMITS.kernel_net_rules_max) {
+      report.afterwards(rule, `the kernel holds ${LIMITS.kernel_net_rules_max} network rules (kernel_net_rules_max)`);
+    } else {
+      rules.push(...lowered.rules);
+      report.lowered(rule, "cgroup", lowered);
+    }
+  }
+  const net_default: Record<NetActionName, "allow" | "deny"> = {
+    "net.connect": "allow",
+    "net.send": "allow",
+    "net.bind": "allow",
+  };
+  for (const action of KERNEL_NET_ACTIONS) {
+    const lifting = lowerNetDefault(layers, action, { report, room: LIMITS.kernel_net_rules_max - rules.length });
+    if (lifting === undefined) continue;
+    net_default[action] = "deny";
+    rules.push(...lifting);
+  }
+  return { net: rules, net_default };
+}
+
+/** The rules that lift the default of one action where the kernel can refuse by default; else `undefined`. */
+function lowerNetDefault(
+  layers: readonly NumberedLayer[],
+  action: NetActionName,
+  { report, room }: { readonly report: EnforcementReport; readonly room: number },
+): readonly LoweredNetRule[] | undefined {
+  const found = lifter(layers, action);
+  if (found.kind === "none") return undefined;
+  if (found.kind === "nobody") return [];
+  if (found.kind === "undecidable") {
+    report.defaultLeft(layers, action, `several layers refuse ${action} by default, so user space decides it`);
+    return undefined;
+  }
+  const rules: LoweredNetRule[] = [];
+  const done: NumberedRule[] = [];
+  for (const rule of found.layer.rules.filter((rule) => permits(rule) && reachableTypes(rule).includes(action))) {
+    const lowered = lowerNetRule(rule, [action]);
+    const reason = typeof lowered === "string"
+      ? lowered
+      : rules.length + lowered.rules.length > room
+      ? `the kernel holds ${LIMITS.kernel_net_rules_max} network rules (kernel_net_rules_max)`
+      : undefined;
+    if (reason !== undefined || typeof lowered === "string") {
+      report.blocksDefault(rule, action, reason ?? "");
+      return undefined;
+    }
+    rules.push(...lowered.rules);
+    done.push(rule);
+  }
+  for (const rule of done) report.lowered(rule, "cgroup", { complete: true, note: "" });
+  return rules;
+}
+
+type ExecPart = Pick<LoweredPolicy, "exec" | "exec_default">;
+
+function lowerExec(
+  layers: readonly NumberedLayer[],
+  { home }: LowerOptions,
+  { report }: { readonly report: EnforcementReport },
+): ExecPart {
+  const rules: LoweredExecRule[] = [];
+  for (const rule of layers.flatMap((layer) => layer.rules).filter(forbids)) {
+    if (!reachableTypes(rule).includes("exec")) continue;
+    const lowered = lowerExecRule(rule, home);
+    if (typeof lowered === "string") report.afterwards(rule, lowered);
+    else {
+      rules.push(lowered.rule);
+      report.lowered(rule, "exec_kill", lowered);
+    }
+  }
+  const found = lifter(layers, "exec");
+  if (found.kind === "none") return { exec: rules, exec_default: "allow" };
+  if (found.kind === "nobody") return { exec: rules, exec_default: "deny" };
+  if (found.kind === "undecidable") {
+    report.defaultLeft(layers, "exec", "several layers refuse exec by default, so user space decides it");
+    return { exec: rules, exec_default: "allow" };
+  }
+  const lifting: LoweredExecRule[] = [];
+  const done: NumberedRule[] = [];
+  for (const rule of found.layer.rules.filter((rule) => permits(rule) && reachableTypes(rule).includes("exec"))) {
+    const lowered = lowerExecRule(rule, home);
+    if (typeof lowered === "string") {
+      report.blocksDefault(rule, "exec", lowered);
+      return { exec: rules, exec_default: "allow" };
+    }
+    lifting.push(lowered.rule);
+    done.push(rule);
+  }
+  for (const rule of done) {
+    report.lowered(rule, "exec_kill", {
+      complete: false,
+      note: "the kernel asks for one matching name; user space kills where the other does not match",
+    });
+  }
+  return { exec: [...rules, ...lifting], exec_default: "deny" };
+}

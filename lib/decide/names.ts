@@ -1,0 +1,172 @@
+/** The names that an event's action goes by, ready for matching. One object is reused for all events of a snapshot. */
+import type { Event } from "../core/mod.ts";
+import { usableHome } from "./match.ts";
+import { parseAddress, parseIpv4 } from "./net.ts";
+
+const SLASH = 47;
+const AT = 64;
+
+/** Without `.`, `..`, double and final slashes; a name that does not begin with a slash is left as it is. */
+export function normalName(name: string): string {
+  if (name.charCodeAt(0) !== SLASH || name.length === 1) return name;
+  if (!name.includes("//") && !name.includes("/.") && !name.endsWith("/")) return name;
+  const parts: string[] = [];
+  for (const part of name.split("/")) {
+    if (part === "..") parts.pop();
+    else if (part !== "" && part !== ".") parts.push(part);
+  }
+  return `/${parts.join("/")}`;
+}
+
+/**
+ * The names of one event. A field is `undefined` where the action has no such name (or, for a requested one, where it is
+ * the same as the resolved one). `*_unknown` is true where there is one that nobody can make absolute.
+ */
+export class EventNames {
+  event: Event;
+  path: string | undefined;
+  requested: string | undefined;
+  requested_unknown = false;
+  new_path: string | undefined;
+  requested_new: string | undefined;
+  requested_new_unknown = false;
+  interpreter: string | undefined;
+  /** See `usableHome`. */
+  home: string | undefined;
+  /** IPv4 as a number, -1 for anything else. */
+  v4 = -1;
+  /** The address of an event that is not IPv4. */
+  address: Uint8Array | undefined;
+  #raw_home: string | undefined;
+
+  constructor(event: Event) {
+    this.event = event;
+  }
+
+  /** Reads the names of the next event. */
+  load(event: Event): void {
+    this.event = event;
+    this.path = undefined;
+    this.requested = undefined;
+    this.requested_unknown = false;
+    this.new_path = undefined;
+    this.requested_new = undefined;
+    this.requested_new_unknown = false;
+    this.interpreter = undefined;
+    const raw_home = event.session?.home;
+    if (raw_home !== this.#raw_home) {
+      this.#raw_home = raw_home;
+      this.home = raw_home === undefined ? undefined : usableHome(normalName(raw_home));
+    }
+    this.#loadAction();
+  }
+
+  /** The working directory that relative names of this event refer to. */
+  cwd(): string | undefined {
+    const { action, process } = this.event;
+    const cwd = (action.type === "exec" ? action.cwd : undefined) ?? process?.cwd;
+    return cwd === undefined ? undefined : normalName(cwd);
+  }
+
+  #loadAction(): void {
+    const { action } = this.event;
+    switch (action.type) {
+      case "exec":
+        if (action.interpreter !== undefined) this.interpreter = normalName(action.interpreter);
+        this.#loadPath(action.path, action.requested_path);
+        return;
+      case "file.read":
+      case "file.write":
+      case "file.create":
+      case "file.truncate":
+      case "file.delete":
+      case "file.mkdir":
+      case "file.rmdir":
+      case "file.chmod":
+      case "file.chown":
+      case "file.mknod":
+        this.#loadPath(action.path, action.requested_path);
+        return;
+      case "file.rename":
+      case "file.link":
+        this.#loadPath(action.path, action.requested_path);
+        this.#loadNew(action.new_path, action.requested_new_path);
+        return;
+      case "file.symlink":
+        // The target is relative to the directory of the link, not to that of the process.
+        this.path = action.path.charCodeAt(0) === SLASH
+          ? normalName(action.path)
+          : normalName(`${action.new_path}/../${action.path}`);
+        this.#loadNew(action.new_path, action.requested_new_path);
+        return;
+      case "exec.failed":
+        this.#loadRequested(undefined, action.requested_path);
+        return;
+      case "unix.connect":
+        this.path = normalName(action.path);
+        return;
+      case "net.connect":
+      case "net.send":
+      case "net.bind":
+      case "net.listen":
+        this.#loadAddress(action.address);
+        return;
+      default:
+        return;
+    }
+  }
+
+  #loadPath(path: string, requested: string | undefined): void {
+    const normal = normalName(path);
+    this.path = normal;
+    if (requested === path && path.charCodeAt(0) === SLASH) return;
+    this.#loadRequested(normal, requested);
+  }
+
+  #loadRequested(path: string | undefined, requested: string | undefined): void {
+    if (requested === undefined || requested === "") return;
+    const absolute = this.#absolute(path, requested);
+    if (absolute === undefined) this.requested_unknown = true;
+    else if (absolute !== path) this.requested = absolute;
+  }
+
+  #loadNew(new_path: string, requested: string | undefined): void {
+    const normal = normalName(new_path);
+    this.new_path = normal;
+    if (requested === undefined || requested === "") return;
+    if (requested === new_path && new_path.charCodeAt(0) === SLASH) return;
+    const absolute = this.#absolute(normal, requested);
+    if (absolute === undefined) this.requested_new_unknown = true;
+    else if (absolute !== normal) this.requested_new = absolute;
+  }
+
+  /** The absolute form of a requested name; `undefined` if it is relative and nobody knows to what. */
+  #absolute(path: string | undefined, requested: string): string | undefined {
+    const first = requested.charCodeAt(0);
+    if (first === SLASH || first === AT) return normalName(requested);
+    const cwd = this.cwd();
+    if (cwd === undefined || cwd.charCodeAt(0) !== SLASH) return undefined;
+    // The commonest case, without building a string: the resolved name is the working directory plus the requested one.
+    if (
+      path !== undefined && path.length === cwd.length + 1 + requested.length && path.startsWith(cwd) &&
+      path.charCodeAt(cwd.length) === SLASH && path.endsWith(requested)
+    ) return path;
+    return normalName(`${cwd}/${requested}`);
+  }
+
+  #loadAddress(address: string): void {
+    this.v4 = parseIpv4(address);
+    this.address = undefined;
+    if (this.v4 >= 0) return;
+    const bytes = parseAddress(address);
+    if (bytes === undefined) return;
+    if (bytes.length === 4) this.v4 = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0);
+    else this.address = bytes;
+  }
+}
+
+/** A host name as rules compare it: lower case, without the final dot. */
+export function hostName(host: string): string {
+  const lower = host.toLowerCase();
+  return lower.endsWith(".") ? lower.slice(0, -1) : lower;
+}

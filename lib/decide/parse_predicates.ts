@@ -1,0 +1,247 @@
+/** Predicates: from the keys of a rule or an `except` to the syntax tree. */
+import { type ActionType, type Cidr, LIMITS, type PortRange, type Protocol } from "../core/mod.ts";
+import { expandAction, suggestAction } from "./actions.ts";
+import type {
+  ArgvPattern,
+  ArgvToken,
+  CidrPattern,
+  PathPattern,
+  PredicateName,
+  Predicates,
+  ProgramPattern,
+  TextPattern,
+  UserPattern,
+} from "./ast.ts";
+import { type Position, quote } from "./diagnostic.ts";
+import { parsePathGlob, parseTextGlob } from "./glob.ts";
+import { hostName } from "./names.ts";
+import { parseCidr, parsePorts } from "./net.ts";
+import { fitsPattern, type Located, type TableReader, typeName } from "./reader.ts";
+import { didYouMean } from "./suggest.ts";
+
+/** Predicates that this version evaluates, without `action`. */
+export const PREDICATE_KEYS: readonly Exclude<PredicateName, "action">[] = [
+  "path",
+  "new_path",
+  "exe",
+  "by",
+  "argv",
+  "cwd",
+  "user",
+  "agent",
+  "principal",
+  "session",
+  "host",
+  "address",
+  "port",
+  "protocol",
+  "tool",
+  "server",
+];
+
+/** Predicates of the language that this version does not evaluate. A rule with one is refused, never half-applied. */
+const UNSUPPORTED_PREDICATES: readonly string[] = [
+  "ancestor",
+  "group",
+  "tag",
+  "args",
+  "model",
+  "tokens",
+  "declared",
+  "time",
+  "rate",
+  "after",
+  "since",
+  "label",
+  "risk",
+];
+
+const PROTOCOLS: readonly Protocol[] = ["tcp", "udp", "icmp", "sctp", "raw", "other"];
+/** Elements of one argument pattern. */
+const ARGV_TOKENS_MAX = 256;
+const UID_MAX = 4_294_967_295;
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+/** For `refuseUnknown`: the message for a predicate that exists but is not evaluated yet. */
+export function explainUnsupported(key: string): string | undefined {
+  return UNSUPPORTED_PREDICATES.includes(key) ? `predicate ${key} is not supported by this version` : undefined;
+}
+
+/** Reads every predicate that the table has. */
+export function parsePredicates(reader: TableReader): Predicates {
+  const parsed: Mutable<Predicates> = {};
+  if (reader.has("path")) parsed.path = parsePathPatterns(reader, "path");
+  if (reader.has("new_path")) parsed.new_path = parsePathPatterns(reader, "new_path");
+  if (reader.has("cwd")) parsed.cwd = parsePathPatterns(reader, "cwd");
+  if (reader.has("exe")) parsed.exe = parseProgramPatterns(reader, "exe");
+  if (reader.has("by")) parsed.by = parseProgramPatterns(reader, "by");
+  if (reader.has("argv")) parsed.argv = parseArgv(reader, "argv");
+  if (reader.has("user")) parsed.user = parseUsers(reader);
+  if (reader.has("agent")) parsed.agent = parseTextPatterns(reader, "agent");
+  if (reader.has("principal")) parsed.principal = parseTextPatterns(reader, "principal");
+  if (reader.has("session")) parsed.session = parseTextPatterns(reader, "session");
+  if (reader.has("host")) parsed.host = parseTextPatterns(reader, "host", hostName);
+  if (reader.has("tool")) parsed.tool = parseTextPatterns(reader, "tool");
+  if (reader.has("server")) parsed.server = parseTextPatterns(reader, "server");
+  if (reader.has("address")) parsed.address = parseAddresses(reader);
+  if (reader.has("port")) parsed.port = parsePortRanges(reader);
+  if (reader.has("protocol")) parsed.protocol = parseProtocols(reader);
+  return parsed;
+}
+
+/** Action types and globs on them, without duplicates; `named` are those written out. */
+export function parseActions(reader: TableReader): { readonly all: ActionType[]; readonly named: ActionType[] } {
+  const all = new Set<ActionType>();
+  const named = new Set<ActionType>();
+  for (const { value, position } of reader.strings("action") ?? []) {
+    if (!fitsPattern(value, position, reader.context.diagnostics)) continue;
+    const types = reader.context.actions.get(value) ?? expandAction(value);
+    reader.context.actions.set(value, types);
+    if (types.length === 0) {
+      reader.context.diagnostics.error(
+        position,
+        /[*?[{]/.test(value) ? `${quote(value)} matches no action type` : `unknown action ${quote(value)}`,
+        suggestAction(value),
+      );
+    }
+    for (const type of types) {
+      all.add(type);
+      if (type === value) named.add(type);
+    }
+  }
+  return { all: [...all], named: [...named] };
+}
+
+/** Path patterns under a key. */
+export function parsePathPatterns(reader: TableReader, key: string): readonly PathPattern[] {
+  return (reader.strings(key) ?? []).flatMap((located) => parsePathPattern(located, reader) ?? []);
+}
+
+function parsePathPattern({ value, position }: Located<string>, reader: TableReader): PathPattern | undefined {
+  if (!fitsPattern(value, position, reader.context.diagnostics)) return undefined;
+  const globs = parsePathGlob(value);
+  if (globs.ok) return { text: value, position, globs: globs.value };
+  reader.context.diagnostics.error(position, globs.error.message, globs.error.suggestion);
+  return undefined;
+}
+
+/** Program patterns under a key: base names, or paths where there is a slash. */
+export function parseProgramPatterns(reader: TableReader, key: string): readonly ProgramPattern[] {
+  return (reader.strings(key) ?? []).flatMap((located): readonly ProgramPattern[] => {
+    if (located.value.includes("/") || located.value === "~" || located.value === "**") {
+      const pattern = parsePathPattern(located, reader);
+      return pattern === undefined ? [] : [{ kind: "path", ...pattern }];
+    }
+    const pattern = parseTextPattern(located, reader);
+    return pattern === undefined ? [] : [{ kind: "name", ...pattern }];
+  });
+}
+
+function parseTextPatterns(
+  reader: TableReader,
+  key: string,
+  form: (text: string) => string = (text) => text,
+): readonly TextPattern[] {
+  return (reader.strings(key) ?? []).flatMap(({ value, position }) =>
+    parseTextPattern({ value: form(value), position }, reader) ?? []
+  );
+}
+
+function parseTextPattern({ value, position }: Located<string>, reader: TableReader): TextPattern | undefined {
+  if (!fitsPattern(value, position, reader.context.diagnostics)) return undefined;
+  const globs = parseTextGlob(value);
+  if (globs.ok) return { text: value, position, globs: globs.value };
+  reader.context.diagnostics.error(position, globs.error.message, globs.error.suggestion);
+  return undefined;
+}
+
+/** `["push", "..."]`, or a list of such lists. */
+export function parseArgv(reader: TableReader, key: string): readonly ArgvPattern[] {
+  const value = reader.table[key];
+  if (!Array.isArray(value)) {
+    reader.error(key, `${key} is ${typeName(value)}, not a list of tokens`, `write ["push", "..."]`);
+    return [];
+  }
+  const elements = reader.elements(key) ?? [];
+  if (elements.every((element) => !Array.isArray(element.value))) {
+    return elements.length === 0 ? [] : parseSequence(elements, reader.at(key), reader);
+  }
+  return elements.flatMap(({ value, position }) => {
+    if (Array.isArray(value)) {
+      // Places of the inner elements: the list itself is near enough for a message.
+      return parseSequence(value.map((token: unknown) => ({ value: token, position })), position, reader);
+    }
+    reader.context.diagnostics.error(position, `${key} mixes lists and ${typeName(value)}`, "use lists only");
+    return [];
+  });
+}
+
+function parseSequence(
+  elements: readonly Located<unknown>[],
+  position: Position,
+  reader: TableReader,
+): readonly ArgvPattern[] {
+  const { diagnostics } = reader.context;
+  if (elements.length > ARGV_TOKENS_MAX) {
+    diagnostics.error(position, `argv has ${elements.length} tokens, the limit is ${ARGV_TOKENS_MAX}`);
+    return [];
+  }
+  const tokens: ArgvToken[] = [];
+  for (const { value, position } of elements) {
+    if (typeof value !== "string") {
+      diagnostics.error(position, `argv has ${typeName(value)} where a string belongs`);
+    } else if (value === "...") tokens.push({ kind: "rest" });
+    else if (value === "") {
+      tokens.push({ kind: "text", text: "", position, globs: [{ kind: "literal", text: "" }] });
+    } else {
+      const pattern = parseTextPattern({ value, position }, reader);
+      if (pattern !== undefined) tokens.push({ kind: "text", ...pattern });
+    }
+  }
+  return [{ position, tokens }];
+}
+
+function parseUsers(reader: TableReader): readonly UserPattern[] {
+  return (reader.elements("user") ?? []).flatMap(({ value, position }) => {
+    if (value === "root") return [{ uid: 0, position }];
+    const uid = typeof value === "string" && /^\d{1,10}$/.test(value) ? Number(value) : value;
+    if (typeof uid === "number" && Number.isInteger(uid) && uid >= 0 && uid <= UID_MAX) return [{ uid, position }];
+    const found = typeof value === "string" ? quote(value) : typeName(value);
+    reader.context.diagnostics.error(position, `user ${found} is not a numeric user id`, "write the uid, or \"root\"");
+    return [];
+  });
+}
+
+function parseAddresses(reader: TableReader): readonly CidrPattern[] {
+  return (reader.strings("address") ?? []).flatMap(({ value, position }) => {
+    if (!fitsPattern(value, position, reader.context.diagnostics)) return [];
+    const cidr: Cidr | string = parseCidr(value);
+    if (typeof cidr !== "string") return [{ ...cidr, text: value, position }];
+    reader.context.diagnostics.error(position, `bad address ${quote(value)}: ${cidr}`);
+    return [];
+  });
+}
+
+function parsePortRanges(reader: TableReader): readonly PortRange[] {
+  return (reader.elements("port") ?? []).flatMap(({ value, position }) => {
+    const is_scalar = typeof value === "number" || (typeof value === "string" && value.length <= LIMITS.name_bytes_max);
+    const range = is_scalar ? parsePorts(value) : `port is ${typeName(value)}, not a number or a range such as "8000-8999"`;
+    if (typeof range !== "string") return [range];
+    reader.context.diagnostics.error(position, range);
+    return [];
+  });
+}
+
+function parseProtocols(reader: TableReader): readonly Protocol[] {
+  return (reader.strings("protocol") ?? []).flatMap(({ value, position }) => {
+    const found = PROTOCOLS.find((protocol) => protocol === value);
+    if (found !== undefined) return [found];
+    reader.context.diagnostics.error(
+      position,
+      `unknown protocol ${quote(value)}, not one of ${PROTOCOLS.join(", ")}`,
+      didYouMean(value, PROTOCOLS),
+    );
+    return [];
+  });
+}

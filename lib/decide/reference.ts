@@ -1,0 +1,249 @@
+/**
+ * The slow, obviously right interpreter. It walks the syntax tree for every event and shares nothing with the compiler but
+ * that tree, the wording of reasons and the parser of addresses. Tests hold the compiled snapshot against it.
+ */
+import type { Action, ActionType, Event, Ruling, Verdict } from "../core/mod.ts";
+import type { ArgvToken, PathPattern, PolicyFile, Predicates, ProgramPattern, RuleNode, TextPattern } from "./ast.ts";
+import { cidrHolds, parseAddress } from "./net.ts";
+import { REASON_DISABLED, reasonOfDefault, reasonOfRule, reasonWithShadow } from "./reason.ts";
+import { normal, pathHolds, type Side, textGlobHolds } from "./reference_patterns.ts";
+
+/** One rule with the index and the unique name that it has in the snapshot. */
+export interface NumberedRule {
+  readonly index: number;
+  readonly name: string;
+  readonly node: RuleNode;
+}
+
+/** One layer with its rules numbered. */
+export interface NumberedLayer {
+  readonly file: PolicyFile;
+  readonly rules: readonly NumberedRule[];
+}
+
+interface Answer {
+  readonly verdict: Verdict;
+  readonly rule?: NumberedRule;
+}
+
+/** Evaluates one event against the layers. */
+export function evaluateReference(layers: readonly NumberedLayer[], event: Event): Ruling {
+  const active = layers.filter((layer) => layer.file.mode !== "disabled");
+  if (active.length === 0) return { verdict: "allow", rule_index: -1, reason: REASON_DISABLED, mode: "observe" };
+  const real: Answer[] = [];
+  const full: Answer[] = [];
+  for (const layer of active) {
+    const holding = layer.rules.filter((rule) => ruleHolds(rule.node, event));
+    const fallback = layer.file.defaults.get(event.action.type);
+    const whole = answer(holding, fallback);
+    if (whole !== undefined) full.push(whole);
+    const enforced = answer(holding.filter((rule) => rule.node.mode === "enforce"), fallback);
+    if (layer.file.mode === "enforce" && enforced !== undefined) real.push(enforced);
+  }
+  return ruling(strictest(real), strictest(full), active.every((layer) => layer.file.mode === "observe"), event.action);
+}
+
+function ruling(real: Answer, full: Answer, all_observe: boolean, action: Action): Ruling {
+  const passes = real.verdict === "allow" || real.verdict === "log";
+  const full_passes = full.verdict === "allow" || full.verdict === "log";
+  const differs = passes !== full_passes || (!passes && real.verdict !== full.verdict);
+  if (differs && !passes) {
+    const reason = reasonWithShadow(reasonOf(real, action), full.rule?.name, full.verdict);
+    return { ...named(real), reason, mode: "enforce", would: full.verdict };
+  }
+  if (differs) {
+    return { ...named(full), verdict: real.verdict, reason: reasonOf(full, action), mode: "observe", would: full.verdict };
+  }
+  if (all_observe) return { ...named(full), verdict: "allow", reason: reasonOf(full, action), mode: "observe" };
+  return { ...named(real), reason: reasonOf(real, action), mode: "enforce" };
+}
+
+function named(answer: Answer): { readonly verdict: Verdict; readonly rule?: string; readonly rule_index: number } {
+  const { verdict, rule } = answer;
+  return rule === undefined ? { verdict, rule_index: -1 } : { verdict, rule: rule.name, rule_index: rule.index };
+}
+
+function reasonOf({ verdict, rule }: Answer, action: Action): string {
+  return rule === undefined ? reasonOfDefault(verdict, action.type) : reasonOfRule(rule.name, rule.node, action);
+}
+
+/** deny > ask > redact > allow > default; a log rule names itself where the action passes. */
+function answer(holding: readonly NumberedRule[], fallback: Verdict | undefined): Answer | undefined {
+  for (const verdict of ["deny", "ask", "redact"] as const) {
+    const rule = holding.find((candidate) => candidate.node.verdict === verdict);
+    if (rule !== undefined) return { verdict, rule };
+  }
+  const log = holding.find((candidate) => candidate.node.verdict === "log");
+  const allow = holding.find((candidate) => candidate.node.verdict === "allow");
+  const passes = allow !== undefined || fallback === undefined || fallback === "allow" || fallback === "log";
+  if (log !== undefined && passes) return { verdict: "log", rule: log };
+  if (allow !== undefined) return { verdict: "allow", rule: allow };
+  return fallback === undefined ? undefined : { verdict: fallback };
+}
+
+const STRICTNESS: Readonly<Record<Verdict, number>> = { allow: 0, log: 1, redact: 2, ask: 3, deny: 4 };
+
+function strictest(answers: readonly Answer[]): Answer {
+  const [first, ...rest] = answers;
+  if (first === undefined) return { verdict: "allow" };
+  return rest.reduce((best, next) => STRICTNESS[next.verdict] > STRICTNESS[best.verdict] ? next : best, first);
+}
+
+/** True if the rule covers the event: type and predicates hold, and no exception does. */
+export function ruleHolds(rule: RuleNode, event: Event): boolean {
+  if (!rule.actions.includes(event.action.type)) return false;
+  const permits = rule.verdict === "allow";
+  if (!predicatesHold(rule.predicates, event, permits ? "all" : "any")) return false;
+  // An exception widens an allow's opposite: what an `any` rule forbids may only be excepted when surely meant.
+  return !rule.excepts.some((except) => predicatesHold(except, event, permits ? "any" : "all"));
+}
+
+function predicatesHold(predicates: Predicates, event: Event, side: Side): boolean {
+  const { action, path, new_path, exe, by, argv, cwd, user, agent, principal, session, host, address, port, protocol, tool,
+    server, ...rest } = predicates;
+  restOf(rest);
+  const { process } = event;
+  const net = isNet(event.action) ? event.action : undefined;
+  const call = event.action.type === "tool.call" ? event.action : undefined;
+  const checks: boolean[] = [
+    action === undefined || action.includes(event.action.type),
+    path === undefined || pathsHold(path, pathNames(event, new_path === undefined), event, side),
+    new_path === undefined || pathsHold(new_path, newNames(event), event, side),
+    exe === undefined || programsHold(exe, event, side),
+    by === undefined || (process?.exe !== undefined && programHolds(by, normal(process.exe), event, side)),
+    argv === undefined || argvHolds(argv.map((pattern) => pattern.tokens), event, side),
+    cwd === undefined || pathsHold(cwd, [cwdOf(event)].filter((name) => name !== undefined), event, side),
+    user === undefined || user.some((pattern) => pattern.uid === process?.uid),
+    textHolds(agent, event.session?.agent),
+    textHolds(principal, event.session?.principal),
+    textHolds(session, event.session?.session_id),
+    textHolds(host, net?.host?.toLowerCase().replace(/\.$/, "")),
+    address === undefined || (net !== undefined && address.some((cidr) => {
+      const bytes = parseAddress(net.address);
+      return bytes !== undefined && cidrHolds(cidr, bytes);
+    })),
+    port === undefined || (net !== undefined && port.some(({ from, to }) => net.port >= from && net.port <= to)),
+    protocol === undefined || (net !== undefined && protocol.includes(net.protocol)),
+    textHolds(tool, call?.tool),
+    textHolds(server, call?.server),
+  ];
+  return checks.every((holds) => holds);
+}
+
+/** Refuses to compile when a predicate is added to the tree and not read above. */
+function restOf(_rest: Readonly<Record<never, never>> & { readonly [K in keyof Predicates]?: never }): void {}
+
+function isNet(action: Action): action is Extract<Action, { readonly address: string }> {
+  const types: readonly ActionType[] = ["net.connect", "net.send", "net.bind", "net.listen"];
+  return types.includes(action.type);
+}
+
+function textHolds(patterns: readonly TextPattern[] | undefined, text: string | undefined): boolean {
+  if (patterns === undefined) return true;
+  return text !== undefined && patterns.some(({ globs }) => globs.some((glob) => textGlobHolds(glob, text)));
+}
+
+// Names of an action.
+
+function cwdOf(event: Event): string | undefined {
+  const cwd = (event.action.type === "exec" ? event.action.cwd : undefined) ?? event.process?.cwd;
+  return cwd === undefined ? undefined : normal(cwd);
+}
+
+/** A requested name made absolute; `null` if it is relative and nobody knows to what. */
+function requested(name: string | undefined, event: Event): string | null | undefined {
+  if (name === undefined || name === "") return undefined;
+  if (name.startsWith("/") || name.startsWith("@")) return normal(name);
+  const cwd = cwdOf(event);
+  return cwd === undefined || !cwd.startsWith("/") ? null : normal(`${cwd}/${name}`);
+}
+
+type Names = readonly (string | null | undefined)[];
+
+function pathNames(event: Event, with_new: boolean): Names {
+  const { action } = event;
+  switch (action.type) {
+    case "exec":
+    case "file.read":
+    case "file.write":
+    case "file.create":
+    case "file.truncate":
+    case "file.delete":
+    case "file.mkdir":
+    case "file.rmdir":
+    case "file.chmod":
+    case "file.chown":
+    case "file.mknod":
+      return [normal(action.path), requested(action.requested_path, event)];
+    case "exec.failed":
+      return [requested(action.requested_path, event)];
+    case "file.rename":
+    case "file.link":
+      return [normal(action.path), requested(action.requested_path, event), ...(with_new ? newNames(event) : [])];
+    case "file.symlink":
+      return [linkTarget(action.path, action.new_path), ...(with_new ? newNames(event) : [])];
+    case "unix.connect":
+      return [normal(action.path)];
+    default:
+      return [];
+  }
+}
+
+function newNames(event: Event): Names {
+  const { action } = event;
+  if (action.type !== "file.rename" && action.type !== "file.link" && action.type !== "file.symlink") return [];
+  return [normal(action.new_path), requested(action.requested_new_path, event)];
+}
+
+/** What a symbolic link points to: relative to the directory of the link. */
+function linkTarget(target: string, link: string): string {
+  return target.startsWith("/") ? normal(target) : normal(`${link}/../${target}`);
+}
+
+// Patterns.
+
+function pathsHold(patterns: readonly PathPattern[], names: Names, event: Event, side: Side): boolean {
+  const present = names.filter((name) => name !== undefined);
+  const holds = (name: string): boolean => patterns.some((pattern) => pathHolds(pattern.globs, name, event, side));
+  if (side === "any") return present.some((name) => name !== null && holds(name));
+  return present.length > 0 && present.every((name) => name !== null && holds(name));
+}
+
+function programsHold(patterns: readonly ProgramPattern[], event: Event, side: Side): boolean {
+  const { action } = event;
+  if (action.type !== "exec" && action.type !== "exec.failed") return false;
+  const asked = requested(action.requested_path, event);
+  const holds = (name: string | null): boolean => name !== null && programHolds(patterns, name, event, side);
+  const names = (action.type === "exec" ? [normal(action.path), asked] : [asked]).filter((name) => name !== undefined);
+  if (side === "all") return names.length > 0 && names.every((name) => holds(name));
+  const interpreter = action.type === "exec" ? action.interpreter : undefined;
+  return [...names, ...(interpreter === undefined ? [] : [normal(interpreter)])].some((name) => holds(name));
+}
+
+function programHolds(patterns: readonly ProgramPattern[], name: string, event: Event, side: Side): boolean {
+  const base = name.slice(name.lastIndexOf("/") + 1);
+  return patterns.some((pattern) =>
+    pattern.kind === "name"
+      ? pattern.globs.some((glob) => textGlobHolds(glob, base))
+      : pathHolds(pattern.globs, name, event, side)
+  );
+}
+
+function argvHolds(patterns: readonly (readonly ArgvToken[])[], event: Event, side: Side): boolean {
+  const { action } = event;
+  if (action.type !== "exec") return false;
+  // Nobody knows what a cut list goes on with: what permits must not rest on it.
+  if (side === "all" && action.flags?.includes("args_truncated") === true) return false;
+  return patterns.some((tokens) => sequenceHolds(tokens, action.argv.slice(1)));
+}
+
+function sequenceHolds(tokens: readonly ArgvToken[], args: readonly string[]): boolean {
+  const [token, ...rest] = tokens;
+  if (token === undefined) return args.length === 0;
+  if (token.kind === "rest") {
+    return Array.from({ length: args.length + 1 }, (_, skip) => skip).some((skip) => sequenceHolds(rest, args.slice(skip)));
+  }
+  const [arg, ...others] = args;
+  if (arg === undefined) return false;
+  return token.globs.some((glob) => textGlobHolds(glob, arg)) && sequenceHolds(rest, others);
+}

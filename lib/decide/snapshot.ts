@@ -1,0 +1,137 @@
+/** The compiled policy: immutable, and pure to ask. */
+import type { ActionType, Decider, Event, PolicyRef, Ruling, Verdict } from "../core/mod.ts";
+import { agentPattern, type AgentPattern, type AgentProcess, compileAgent } from "./agents.ts";
+import type { ApprovalConfig, FileMode } from "./ast.ts";
+import { compileLayer } from "./compile.ts";
+import type { Diagnostic, Position } from "./diagnostic.ts";
+import { Evaluator } from "./evaluator.ts";
+import type { NumberedLayer, NumberedRule } from "./reference.ts";
+import type { Table } from "./toml.ts";
+
+/** One rule, for lists and reports. */
+export interface RuleInfo extends Position {
+  /** Unique in the snapshot. */
+  readonly name: string;
+  /** Position in `PolicySnapshot.rules`; what rulings call `rule_index`. */
+  readonly index: number;
+  readonly verdict: Verdict;
+  /** `observe` also where the whole file only observes. */
+  readonly mode: FileMode;
+  readonly actions: readonly ActionType[];
+  readonly reason?: string;
+  /** The rule asks for no more than this host can do. */
+  readonly enforce?: "best";
+}
+
+/** What the guard does when it fails or loses events. */
+export interface GuardSettings {
+  readonly on_failure: "deny" | "open";
+  readonly on_loss: "record" | "freeze" | "kill";
+}
+
+/** What a snapshot is made of. */
+export interface SnapshotParts {
+  readonly ref: PolicyRef;
+  readonly layers: readonly NumberedLayer[];
+  readonly warnings: readonly Diagnostic[];
+}
+
+const ON_LOSS = ["record", "freeze", "kill"] as const;
+
+/** Everything that a set of policy files says. Made by `loadPolicy`. */
+export class PolicySnapshot implements Decider {
+  readonly ref: PolicyRef;
+  /** `enforce` if any layer enforces, else `observe` if any observes, else `disabled`. */
+  readonly mode: FileMode;
+  readonly guard: GuardSettings;
+  readonly agents: readonly AgentPattern[];
+  readonly rules: readonly RuleInfo[];
+  readonly warnings: readonly Diagnostic[];
+  /** The syntax trees, numbered; what `lower` and the reference interpreter read. */
+  readonly layers: readonly NumberedLayer[];
+  readonly #evaluator: Evaluator;
+  readonly #agent_tests: readonly ((process: AgentProcess) => boolean)[];
+
+  constructor({ ref, layers, warnings }: SnapshotParts) {
+    this.ref = Object.freeze({ ...ref });
+    this.layers = Object.freeze([...layers]);
+    this.warnings = Object.freeze([...warnings]);
+    const modes = layers.map((layer) => layer.file.mode);
+    this.mode = modes.includes("enforce") ? "enforce" : modes.includes("observe") ? "observe" : "disabled";
+    this.guard = guardOf(layers);
+    const agents = layers.flatMap((layer) => layer.file.agents);
+    this.agents = Object.freeze(agents.map((node) => agentPattern(node)));
+    this.#agent_tests = agents.map((node) => compileAgent(node));
+    this.rules = Object.freeze(layers.flatMap((layer) => layer.rules.map((rule) => ruleInfo(layer, rule))));
+    this.#evaluator = new Evaluator(
+      layers.filter((layer) => layer.file.mode !== "disabled").map((layer) => compileLayer(layer)),
+    );
+  }
+
+  /** Decides. Pure and total: an internal error is a deny that says so. */
+  evaluate(event: Event): Ruling {
+    return this.#evaluator.evaluate(event);
+  }
+
+  /** The first `[[agent]]` entry that matches the process. */
+  matchAgent(process: AgentProcess): AgentPattern | undefined {
+    const found = this.#agent_tests.findIndex((test) => test(process));
+    return found < 0 ? undefined : this.agents[found];
+  }
+
+  /** The `[config]` tables of all layers, later ones over earlier ones, key by key. Values are as TOML gave them. */
+  get config(): Table {
+    return merged(this.layers.map((layer) => layer.file.config));
+  }
+
+  /** The `[record]` tables of all layers, later ones over earlier ones, key by key. */
+  get record(): Table {
+    return merged(this.layers.map((layer) => layer.file.record));
+  }
+
+  /** The shortest timeout of all layers, and only those approvers whom every layer that names some agrees on. */
+  get approval(): ApprovalConfig {
+    const settings = this.layers.map((layer) => layer.file.approval);
+    const timeouts = settings.flatMap(({ timeout_ms }) => timeout_ms ?? []);
+    const lists = settings.flatMap(({ approvers }) => approvers === undefined ? [] : [approvers]);
+    const approvers = lists[0]?.filter((who) => lists.every((list) => list.includes(who)));
+    return {
+      ...(timeouts.length === 0 ? {} : { timeout_ms: Math.min(...timeouts) }),
+      ...(approvers === undefined ? {} : { approvers }),
+    };
+  }
+}
+
+/** A later layer only tightens: `open` holds only if nobody says `deny`, and the hardest answer to loss wins. */
+function guardOf(layers: readonly NumberedLayer[]): GuardSettings {
+  const guards = layers.map((layer) => layer.file.guard);
+  const failures = guards.flatMap(({ on_failure }) => on_failure ?? []);
+  const losses = guards.flatMap(({ on_loss }) => on_loss ?? []);
+  return Object.freeze({
+    on_failure: failures.length > 0 && failures.every((answer) => answer === "open") ? "open" : "deny",
+    on_loss: ON_LOSS.findLast((answer) => losses.includes(answer)) ?? "record",
+  });
+}
+
+function ruleInfo(layer: NumberedLayer, rule: NumberedRule): RuleInfo {
+  const { index, node, name } = rule;
+  const { file, line, column } = node.position;
+  return Object.freeze({
+    file,
+    line,
+    column,
+    name,
+    index,
+    verdict: node.verdict,
+    mode: layer.file.mode === "enforce" ? node.mode : layer.file.mode,
+    actions: node.actions,
+    ...(node.reason === undefined ? {} : { reason: node.reason }),
+    ...(node.enforce === undefined ? {} : { enforce: node.enforce }),
+  });
+}
+
+function merged(tables: readonly Table[]): Table {
+  const all: Record<string, unknown> = Object.create(null);
+  for (const table of tables) for (const [key, value] of Object.entries(table)) all[key] = value;
+  return Object.freeze(all);
+}

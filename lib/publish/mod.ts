@@ -1,0 +1,34 @@
+/**
+ * lib/publish: the control API, HTTP/JSON on the unix socket `control.sock` in the runtime directory.
+ *
+ * It owns the socket, the routes, the wire types and one bounded queue per streaming client. It never decides, never
+ * touches a process and never holds up the pipeline: a client that reads too slowly loses its oldest lines and is told
+ * how many.
+ * Who may connect is decided by file permissions alone: the directory must be 0700 and owned by this user, the socket
+ * is 0600. Bun gives no `SO_PEERCRED`, so in this version the uid of the peer is not checked a second time.
+ * Errors: `AgentguardError` from `start` (busy, permission, config, io); towards clients always
+ * `{"error":{"code","message"}}`.
+ * Lifetimes: the constructor starts nothing; `start` binds; `stop` ends every stream, closes and removes the socket.
+ */
+export { type EntryMatch, eventFilterMatches, parseEventFilter } from "./filter.ts";
+export { CONTROL_LIMITS } from "./limits.ts";
+export { CONTROL_SOCKET_NAME, controlSocketPath } from "./socket.ts";
+export { ControlServer, type ControlServerOptions } from "./server.ts";
+export type {
+  ApiErrorBody,
+  ConfigValue,
+  ControlPorts,
+  EventFilter,
+  EventPort,
+  GuardStatus,
+  Lag,
+  LayerStatus,
+  LossStatus,
+  PolicyStatus,
+  QueueStatus,
+  ReloadPort,
+  SessionPort,
+  SessionState,
+  SessionView,
+  StatusPort,
+} from "./types.ts";

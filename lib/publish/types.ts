@@ -1,0 +1,143 @@
+/** Wire types of the control API and the ports that it reads from. Field names are those of the JSON form. */
+import type { AgentguardError, Entry, Mode, PolicyRef, ProcessRef, Result, SessionId } from "../core/mod.ts";
+
+/** A part of the guard that can observe or enforce something. */
+export interface LayerStatus {
+  /** For example `exec`, `net.connect`, `cgroup`. */
+  readonly name: string;
+  readonly state: "on" | "degraded" | "off";
+  /** Which mechanism is used, or why none is. */
+  readonly detail: string;
+}
+
+/** The policy in force. */
+export interface PolicyStatus {
+  readonly ref: PolicyRef;
+  /** Policy files in the order of their layers; empty for the built-in policy. */
+  readonly files: readonly string[];
+  readonly rules: number;
+}
+
+/** How full a queue is. */
+export interface QueueStatus {
+  /** For example `recorder`, `ring.telemetry`. */
+  readonly name: string;
+  readonly length: number;
+  /** Absent for a queue whose bound is soft. */
+  readonly capacity?: number;
+  readonly unit: "entries" | "bytes";
+}
+
+/** Losses since the start, by source and type as in `gap` entries. */
+export interface LossStatus {
+  readonly source: string;
+  readonly type: string;
+  readonly count: number;
+}
+
+/** A configuration value with its origin. */
+export interface ConfigValue {
+  readonly value: string | number | boolean | null;
+  readonly origin: string;
+  readonly from: string;
+}
+
+/** What `GET /v1/status` answers. */
+export interface GuardStatus {
+  readonly version: string;
+  readonly pid: number;
+  readonly mode: Mode | "disabled";
+  /** True once every stage has reported. */
+  readonly ready: boolean;
+  /** RFC 3339 UTC. */
+  readonly started: string;
+  readonly uptime_ms: number;
+  readonly sessions: { readonly running: number; readonly paused: number; readonly ended: number };
+  readonly layers: readonly LayerStatus[];
+  readonly policy: PolicyStatus;
+  readonly queues: readonly QueueStatus[];
+  readonly losses: readonly LossStatus[];
+  readonly counters: Readonly<Record<string, number>>;
+  readonly config: Readonly<Record<string, ConfigValue>>;
+}
+
+/** Where a session is in its life. */
+export type SessionState = "running" | "paused" | "ended";
+
+/** One session as the API shows it. */
+export interface SessionView {
+  readonly session_id: SessionId;
+  readonly agent: string;
+  readonly principal: string;
+  readonly state: SessionState;
+  readonly root: ProcessRef;
+  /** Path of the cgroup v2 leaf below the mount point; absent without one. */
+  readonly cgroup?: string;
+  /** RFC 3339 UTC. */
+  readonly started: string;
+  /** RFC 3339 UTC; absent while it lives. */
+  readonly ended?: string;
+  readonly exit_code?: number;
+  readonly signal?: number;
+  /** Living processes. */
+  readonly processes: number;
+  /** Actions seen, denied, lost, ... */
+  readonly counters: Readonly<Record<string, number>>;
+}
+
+/** Tells how the guard is. Must be cheap: it runs on the main thread. */
+export interface StatusPort {
+  status(): GuardStatus;
+}
+
+/**
+ * Sessions and what an operator may do to them. The three commands resolve with the session after the command, or with
+ * `not_found`, `unsupported` (no cgroup to freeze, for example), `busy`, `permission` or another error.
+ */
+export interface SessionPort {
+  list(): readonly SessionView[];
+  show(id: SessionId): SessionView | undefined;
+  kill(id: SessionId): Promise<Result<SessionView, AgentguardError>>;
+  pause(id: SessionId): Promise<Result<SessionView, AgentguardError>>;
+  resume(id: SessionId): Promise<Result<SessionView, AgentguardError>>;
+}
+
+/** Which entries a client wants. */
+export interface EventFilter {
+  readonly session_id?: SessionId;
+  /** Action type, with `*` for any number of characters: `file.*`. */
+  readonly type?: string;
+  /** False: what the port still holds, then the end. True: from now on, without an end. */
+  readonly follow: boolean;
+}
+
+/** Entries that a reader missed because it was slow. */
+export interface Lag {
+  readonly lagged: number;
+}
+
+/**
+ * The stream of entries. The iterable must end when the signal is aborted. The API applies the filter itself; a port
+ * may use it to skip early.
+ */
+export interface EventPort {
+  subscribe(filter: EventFilter, signal: AbortSignal): AsyncIterable<Entry | Lag>;
+}
+
+/** Loads the policy again; the old one stays in force after an error. */
+export interface ReloadPort {
+  reload(): Promise<Result<PolicyStatus, AgentguardError>>;
+}
+
+/** Everything that the API needs from the guard. */
+export interface ControlPorts {
+  readonly status: StatusPort;
+  readonly sessions: SessionPort;
+  readonly events: EventPort;
+  readonly policy: ReloadPort;
+}
+
+/** Every error that a client gets. */
+export interface ApiErrorBody {
+  readonly error: { readonly code: string; readonly message: string };
+}

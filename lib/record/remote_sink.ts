@@ -1,0 +1,157 @@
+/** The producer's end of a recorder that runs in another thread. */
+import { AgentguardError, assertNever, type EntryDraft, LIMITS, type RecordSink } from "../core/mod.ts";
+import { DraftQueue } from "./draft_queue.ts";
+import type { PortLike } from "./port.ts";
+import type { CommitListener, RecorderState } from "./recorder.ts";
+import { soon } from "./timers.ts";
+import { decodeRecorderMessage, encodeProducerMessage, flushError } from "./wire.ts";
+
+/** How a producer sends. */
+export interface RemoteSinkOptions {
+  /** Drafts that may wait here; four times `LIMITS.recorder_queue_soft` by default. What is over is dropped as `DraftQueue` says. */
+  readonly queue_max?: number;
+  /** Drafts sent and not yet settled; `LIMITS.recorder_queue_soft` by default. */
+  readonly window_max?: number;
+  /** Told when the recorder stalls and when it works again. */
+  readonly onState?: (state: RecorderState) => void;
+  /** Given every committed batch of the record, of all producers. Nothing is sent for it unless given. */
+  readonly onCommit?: CommitListener;
+}
+
+/** A flush that waits for the drafts before it to be sent, or for the recorder's answer. */
+interface PendingFlush {
+  readonly id: number;
+  readonly position: number;
+  readonly resolve: () => void;
+  readonly reject: (error: AgentguardError) => void;
+}
+
+/**
+ * Sends drafts in order, one message for all that were appended in one turn of the event loop. At most `window_max` drafts are
+ * under way; the rest waits here, bounded. A draft is no longer pending when the recorder says that it is settled.
+ */
+export class RemoteSink implements RecordSink, Disposable {
+  readonly #port: PortLike;
+  readonly #options: RemoteSinkOptions;
+  readonly #window_max: number;
+  readonly #queue: DraftQueue;
+  #under_way = 0;
+  #scheduled = false;
+  /** In order of position. */
+  #unsent_flushes: PendingFlush[] = [];
+  readonly #sent_flushes: Map<number, PendingFlush> = new Map();
+  #next_id = 1;
+  #closed: AgentguardError | undefined;
+
+  /** Takes the port over: nobody else may post to it or listen on it. */
+  constructor(port: PortLike, options: RemoteSinkOptions = {}) {
+    this.#port = port;
+    this.#options = options;
+    this.#window_max = options.window_max ?? LIMITS.recorder_queue_soft;
+    this.#queue = new DraftQueue(options.queue_max ?? LIMITS.recorder_queue_soft * 4);
+    port.onmessage = (event) => this.#receive(event.data);
+    if (options.onCommit !== undefined) port.postMessage(encodeProducerMessage({ op: "subscribe" }));
+  }
+
+  /** Accepts a draft; returns at once. Throws `closed` after `close`. */
+  append(draft: EntryDraft): void {
+    if (this.#closed !== undefined) throw this.#closed;
+    this.#queue.push(draft);
+    if (this.#queue.length >= LIMITS.commit_entries_max) this.#send();
+    if (this.#scheduled || this.#queue.length === 0) return;
+    this.#scheduled = true;
+    soon(() => {
+      this.#scheduled = false;
+      this.#send();
+    });
+  }
+
+  /** Drafts accepted here and not yet settled by the recorder. */
+  pending(): number {
+    return this.#queue.length + this.#under_way;
+  }
+
+  /** Drafts that the queue at this end dropped; each is counted in a `gap` entry. */
+  dropped(): number {
+    return this.#queue.dropped;
+  }
+
+  /**
+   * Settles when everything appended so far is durable. Rejects as `RecordWriter.flush` does, with `overflow` when something
+   * other than an observation was dropped at this end, and with `closed` when the sink is closed before the answer.
+   */
+  flush(): Promise<void> {
+    if (this.#closed !== undefined) return Promise.reject(this.#closed);
+    const loss = this.#queue.lossForFlush();
+    if (loss !== undefined) return Promise.reject(loss);
+    return new Promise((resolve, reject) => {
+      this.#unsent_flushes.push({ id: this.#next_id++, position: this.#queue.end, resolve, reject });
+      this.#send();
+    });
+  }
+
+  /**
+   * Ends the sink: pending flushes reject with `reason`, the port is let go. For a stop in order, `flush` first; for a
+   * recorder thread that died, call this with what is known of its end. Doing it twice is harmless.
+   */
+  close(reason: string = "the sink was closed"): void {
+    if (this.#closed !== undefined) return;
+    const lost = this.pending();
+    this.#closed = new AgentguardError("closed", `record entries: ${reason}; ${lost} entries were not acknowledged`);
+    this.#port.onmessage = null;
+    for (const flush of [...this.#sent_flushes.values(), ...this.#unsent_flushes]) flush.reject(this.#closed);
+    this.#sent_flushes.clear();
+    this.#unsent_flushes = [];
+  }
+
+  /** The same as `close`. */
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  /** Sends what the window allows, and the flushes whose drafts have all been sent. */
+  #send(): void {
+    if (this.#closed !== undefined) return;
+    while (this.#queue.length > 0 && this.#under_way < this.#window_max) {
+      const drafts = this.#queue.take(Math.min(LIMITS.commit_entries_max, this.#window_max - this.#under_way));
+      this.#under_way += drafts.length;
+      this.#port.postMessage(encodeProducerMessage({ op: "append", drafts }));
+    }
+    while ((this.#unsent_flushes[0]?.position ?? Infinity) <= this.#queue.taken) {
+      const flush = this.#unsent_flushes.shift();
+      if (flush === undefined) return;
+      this.#sent_flushes.set(flush.id, flush);
+      this.#port.postMessage(encodeProducerMessage({ op: "flush", id: flush.id }));
+    }
+  }
+
+  #receive(data: unknown): void {
+    const message = decodeRecorderMessage(data);
+    switch (message.op) {
+      case "settled":
+        this.#under_way -= message.count;
+        this.#send();
+        return;
+      case "flushed":
+        this.#answered(message.id)?.resolve();
+        return;
+      case "flush_failed":
+        this.#answered(message.id)?.reject(flushError(message.code, message.message));
+        return;
+      case "state":
+        this.#options.onState?.(message.state);
+        return;
+      case "committed":
+        this.#options.onCommit?.(message.lines.map((line, index) => ({ seq: message.first_seq + index, line })));
+        return;
+      default:
+        assertNever(message);
+    }
+  }
+
+  #answered(id: number): PendingFlush | undefined {
+    const flush = this.#sent_flushes.get(id);
+    this.#sent_flushes.delete(id);
+    return flush;
+  }
+}

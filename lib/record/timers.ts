@@ -1,0 +1,13 @@
+/** How the recorder waits. */
+
+/** One-shot timers; `lib/task` has the runtime's, tests have ones that they move by hand. */
+export interface Timers {
+  /** Calls `callback` once after `delay_ms` milliseconds; disposing the result before that cancels the call. */
+  after(delay_ms: number, callback: () => void): Disposable;
+}
+
+/** Calls `callback` once the work that is already due has run: no timer is as early. Disposing the result cancels the call. */
+export function soon(callback: () => void): Disposable {
+  const immediate = setImmediate(callback);
+  return { [Symbol.dispose]: () => clearImmediate(immediate) };
+}

@@ -1,0 +1,124 @@
+/**
+ * Messages between a producer's thread and the recorder's. Each is one string: posting a string between threads is far
+ * cheaper than posting objects, and a batch is one message.
+ */
+import { AgentguardError, type EntryDraft, type ErrorCode, errorMessage } from "../core/mod.ts";
+import { canonicalJson } from "./canonical.ts";
+import { isEntryKind } from "./entry.ts";
+import type { CommittedEntry, RecorderState } from "./recorder.ts";
+
+/** From a producer. */
+export type ProducerMessage =
+  | { readonly op: "append"; readonly drafts: readonly EntryDraft[] }
+  | { readonly op: "flush"; readonly id: number }
+  | { readonly op: "subscribe" };
+
+/** From the recorder. */
+export type RecorderMessage =
+  | { readonly op: "settled"; readonly count: number } // so many more of this producer's drafts are durable, or dropped and counted
+  | { readonly op: "flushed"; readonly id: number }
+  | { readonly op: "flush_failed"; readonly id: number; readonly code: string; readonly message: string }
+  | { readonly op: "state"; readonly state: RecorderState }
+  | { readonly op: "committed"; readonly first_seq: number; readonly lines: readonly string[] };
+
+/** Begins a message of committed lines, which are sent as they are: canonical JSON holds no line break. */
+const COMMITTED_PREFIX = "committed ";
+
+/** The text of a producer's message. Never fails: what the engine's serializer refuses is written canonically. */
+export function encodeProducerMessage(message: ProducerMessage): string {
+  try {
+    return JSON.stringify(message);
+  } catch {
+    return canonicalJson(message);
+  }
+}
+
+/** The text of a recorder's message about itself or a flush. */
+export function encodeRecorderMessage(message: Exclude<RecorderMessage, { op: "committed" }>): string {
+  return JSON.stringify(message);
+}
+
+/** The text of one committed batch, not empty. */
+export function encodeCommitted(entries: readonly CommittedEntry[]): string {
+  return `${COMMITTED_PREFIX}${entries[0]?.seq ?? 0}\n${entries.map((entry) => entry.line).join("\n")}`;
+}
+
+/** Reads a producer's message. Throws `invariant` for anything else: both ends are this program. */
+export function decodeProducerMessage(data: unknown): ProducerMessage {
+  const message = parse(data);
+  if (isObject(message) && "op" in message) {
+    const { op } = message;
+    if (op === "append" && "drafts" in message && isDrafts(message.drafts)) return { op, drafts: message.drafts };
+    if (op === "flush" && "id" in message && typeof message.id === "number") return { op, id: message.id };
+    if (op === "subscribe") return { op };
+  }
+  throw unknownMessage("a producer", data);
+}
+
+/** Reads a recorder's message. Throws `invariant` for anything else: both ends are this program. */
+export function decodeRecorderMessage(data: unknown): RecorderMessage {
+  if (typeof data === "string" && data.startsWith(COMMITTED_PREFIX)) {
+    const [head, ...lines] = data.split("\n");
+    return { op: "committed", first_seq: Number(head?.slice(COMMITTED_PREFIX.length)), lines };
+  }
+  const message = parse(data);
+  if (isObject(message) && "op" in message) {
+    const { op } = message;
+    if (op === "settled" && "count" in message && typeof message.count === "number") {
+      return { op, count: message.count };
+    }
+    if (op === "state" && "state" in message && isState(message.state)) return { op, state: message.state };
+    if ("id" in message && typeof message.id === "number") {
+      const { id } = message;
+      if (op === "flushed") return { op, id };
+      if (op === "flush_failed" && "code" in message && "message" in message) {
+        return { op, id, code: String(message.code), message: String(message.message) };
+      }
+    }
+  }
+  throw unknownMessage("the recorder", data);
+}
+
+/** An error that has crossed threads, with its code where it is one that a full or failing record has. */
+export function flushError(code: string, message: string): AgentguardError {
+  const known: readonly ErrorCode[] = ["io", "busy", "tamper", "overflow", "closed", "invariant"];
+  return new AgentguardError(known.find((candidate) => candidate === code) ?? "io", message);
+}
+
+/** Code and message of anything that a flush threw. */
+export function flushFailure(id: number, thrown: unknown): Exclude<RecorderMessage, { op: "committed" }> {
+  const code = thrown instanceof AgentguardError ? thrown.code : "io";
+  return { op: "flush_failed", id, code, message: errorMessage(thrown) };
+}
+
+function parse(data: unknown): unknown {
+  if (typeof data !== "string") return undefined;
+  try {
+    return JSON.parse(data);
+  } catch {
+    return undefined;
+  }
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === "object" && value !== null;
+}
+
+function isDrafts(value: unknown): value is readonly EntryDraft[] {
+  return Array.isArray(value) && value.every(isDraft);
+}
+
+function isDraft(value: unknown): value is EntryDraft {
+  return isObject(value) && "time_us" in value && "kind" in value && isEntryKind(value.kind);
+}
+
+function isState(value: unknown): value is RecorderState {
+  if (!isObject(value) || !("status" in value)) return false;
+  return value.status === "writing" ||
+    (value.status === "stalled" && "reason" in value && typeof value.reason === "string");
+}
+
+function unknownMessage(from: string, data: unknown): AgentguardError {
+  const shown = typeof data === "string" ? data.slice(0, 80) : typeof data;
+  return new AgentguardError("invariant", `read a message from ${from}: unknown form: ${shown}`);
+}

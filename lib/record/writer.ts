@@ -1,0 +1,257 @@
+/** The one writer of a record: takes drafts at any time, commits them in groups, and outlives a full disk. */
+import {
+  AgentguardError,
+  type Clock,
+  type EntryDraft,
+  errorMessage,
+  LIMITS,
+  type Log,
+  type RecordSink,
+} from "../core/mod.ts";
+import type { Store, WriterLock } from "../store/mod.ts";
+import { Committer, type RecordHead } from "./committer.ts";
+import { DraftQueue } from "./draft_queue.ts";
+import type { SealedEntry } from "./entry.ts";
+import { openForWriting } from "./open.ts";
+import type { CommitListener, RecorderState, RecorderStats, RecordWriterOptions } from "./recorder.ts";
+import { soon, type Timers } from "./timers.ts";
+import { Waiters } from "./waiters.ts";
+
+/** Pauses between attempts while writing fails: doubled each time, milliseconds. */
+const RETRY_MS_MIN = 50;
+const RETRY_MS_MAX = 5_000;
+
+/**
+ * Opens the record in `directory` for writing, creating it where there is none. Throws `busy` when another writer has it,
+ * `tamper` when its end does not verify, `io`, `unsupported` as `lib/store` says.
+ */
+export function openRecordWriter(directory: string, options: RecordWriterOptions): RecordWriter {
+  const { store, lock } = openForWriting(directory);
+  try {
+    return new RecordWriter(store, lock, options);
+  } catch (thrown) {
+    store.close();
+    lock.release();
+    throw thrown;
+  }
+}
+
+/**
+ * Accepts drafts without waiting and makes them durable in groups, in order. While the disk refuses, drafts wait and the
+ * attempts go on; when `queue_max` wait, `DraftQueue` says what is dropped, counted and told by a `gap` entry.
+ */
+export class RecordWriter implements RecordSink, AsyncDisposable {
+  readonly #store: Store;
+  readonly #lock: WriterLock;
+  readonly #log: Log;
+  readonly #clock: Clock;
+  readonly #timers: Timers;
+  readonly #onState: (state: RecorderState) => void;
+  readonly #batch_max: number;
+  readonly #queue: DraftQueue;
+  readonly #committer: Committer;
+  readonly #listeners: Set<CommitListener> = new Set();
+  readonly #waiters: Waiters = new Waiters();
+  /** The next attempt. */
+  #next: Disposable | undefined;
+  #soon = false;
+  #reason: string | undefined;
+  #retry_ms = RETRY_MS_MIN;
+  #closed = false;
+  #appended = 0;
+  #committed = 0;
+  #commits = 0;
+  #last_commit_ms = 0;
+
+  /** Takes over an opened store and its lock; `openRecordWriter` is the way in. */
+  constructor(store: Store, lock: WriterLock, options: RecordWriterOptions) {
+    this.#store = store;
+    this.#lock = lock;
+    this.#log = options.log;
+    this.#clock = options.clock;
+    this.#timers = options.timers;
+    this.#onState = options.onState ?? (() => {});
+    this.#batch_max = options.commit_entries_max ?? LIMITS.commit_entries_max;
+    this.#queue = new DraftQueue(options.queue_max ?? LIMITS.recorder_queue_soft * 4);
+    this.#committer = new Committer(store, options);
+  }
+
+  /**
+   * Accepts a draft. Returns at once, except when the queue is full and the disk works: then it commits a group first, since
+   * a slower caller is better than a loss. Throws `closed` after `close`.
+   */
+  append(draft: EntryDraft): void {
+    if (this.#closed) throw new AgentguardError("closed", "append an entry: the recorder is closed");
+    if (this.#queue.full && this.#reason === undefined) this.#attempt();
+    this.#appended++;
+    this.#queue.push(draft);
+    this.#schedule();
+  }
+
+  /** Entries accepted and not yet durable. */
+  pending(): number {
+    return this.#queue.length + this.#committer.unfinished;
+  }
+
+  /** The last durable entry; `{seq: 0}` with 64 zeros for an empty record. */
+  head(): RecordHead {
+    return this.#committer.head;
+  }
+
+  /**
+   * Settles when everything appended so far is durable. Rejects with the reason when the next attempt fails (the entries
+   * stay in line and the attempts go on), with `overflow` when something other than an observation had to be dropped before,
+   * with `closed` after `close`.
+   */
+  flush(): Promise<void> {
+    if (this.#closed && this.pending() > 0) {
+      return Promise.reject(new AgentguardError("closed", "flush the record: the recorder is closed"));
+    }
+    const loss = this.#queue.lossForFlush();
+    if (loss !== undefined) return Promise.reject(loss);
+    if (this.pending() === 0) return Promise.resolve();
+    const flushed = this.#waiters.untilDurableOrFailed(this.#queue.end);
+    this.#scheduleSoon();
+    return flushed;
+  }
+
+  /**
+   * Calls `callback` once everything appended so far is durable, or dropped and counted: at once, or however long that takes,
+   * or never if the writer is closed before. Hurries nothing.
+   */
+  whenSettled(callback: () => void): void {
+    if (this.pending() === 0) callback();
+    else this.#waiters.whenDurable(this.#queue.end, callback);
+  }
+
+  /** Calls `listener` with each batch from now on, once it is durable; gives the way to stop that. */
+  onCommit(listener: CommitListener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Whether entries become durable, and why not. */
+  state(): RecorderState {
+    return this.#reason === undefined ? { status: "writing" } : { status: "stalled", reason: this.#reason };
+  }
+
+  /** The figures now. */
+  stats(): RecorderStats {
+    return {
+      appended: this.#appended,
+      committed: this.#committed,
+      commits: this.#commits,
+      last_commit_ms: this.#last_commit_ms,
+      stalled: this.#reason !== undefined,
+      dropped: this.#queue.dropped,
+    };
+  }
+
+  /**
+   * Refuses further drafts, makes one last attempt at what waits, closes the file and lets the next writer in. Throws what
+   * stopped that attempt, saying how many entries are lost with this process. Doing it twice is harmless.
+   */
+  close(): Promise<void> {
+    if (this.#closed) return Promise.resolve();
+    this.#closed = true;
+    this.#next?.[Symbol.dispose]();
+    this.#next = undefined;
+    let done = true;
+    while (done && this.pending() > 0) done = this.#attempt();
+    const lost = this.pending();
+    const reason = this.#reason ?? "";
+    this.#waiters.fail(new AgentguardError("closed", `flush the record: the recorder closed; ${reason}`));
+    this.#listeners.clear();
+    try {
+      this.#store.close();
+    } finally {
+      this.#lock.release();
+    }
+    if (lost === 0) return Promise.resolve();
+    return Promise.reject(
+      new AgentguardError("io", `close the record: ${lost} entries could not be written; ${reason}`),
+    );
+  }
+
+  /** The same as `close`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #schedule(): void {
+    // While stalled the retry is scheduled; a flush is what hurries it.
+    if (this.#soon || this.#reason !== undefined) return;
+    if (this.#queue.length >= this.#batch_max) this.#scheduleSoon();
+    else this.#next ??= this.#timers.after(LIMITS.commit_wait_ms_max, () => this.#run());
+  }
+
+  #scheduleSoon(): void {
+    if (this.#soon) return;
+    this.#next?.[Symbol.dispose]();
+    this.#soon = true;
+    this.#next = soon(() => this.#run());
+  }
+
+  /** One commit, then whatever comes next. */
+  #run(): void {
+    this.#next?.[Symbol.dispose]();
+    this.#next = undefined;
+    this.#soon = false;
+    if (!this.#attempt()) {
+      this.#next = this.#timers.after(this.#retry_ms, () => this.#run());
+      this.#retry_ms = Math.min(this.#retry_ms * 2, RETRY_MS_MAX);
+    } else if (this.#waiters.impatient) {
+      this.#scheduleSoon();
+    } else if (this.pending() > 0) {
+      this.#schedule();
+    }
+  }
+
+  /** Commits the unfinished batch or the next one; false when that failed. */
+  #attempt(): boolean {
+    if (this.pending() === 0) return true;
+    const start_us = this.#clock.monotonicUs();
+    let batch: readonly SealedEntry[];
+    try {
+      const retried = this.#committer.unfinished > 0;
+      batch = retried ? this.#committer.finish() : this.#committer.commit(this.#queue.take(this.#batch_max));
+    } catch (thrown) {
+      this.#fail(thrown);
+      return false;
+    }
+    this.#last_commit_ms = (this.#clock.monotonicUs() - start_us) / 1000;
+    this.#succeed(batch);
+    return true;
+  }
+
+  #succeed(batch: readonly SealedEntry[]): void {
+    this.#committed += batch.length;
+    this.#commits++;
+    this.#retry_ms = RETRY_MS_MIN;
+    const recovered = this.#reason !== undefined;
+    this.#reason = undefined;
+    if (recovered) this.#onState({ status: "writing" });
+    this.#waiters.settle(this.#queue.taken);
+    this.#publish(batch);
+  }
+
+  #fail(thrown: unknown): void {
+    const reason = errorMessage(thrown);
+    const code = thrown instanceof AgentguardError ? thrown.code : "io";
+    const changed = reason !== this.#reason;
+    this.#reason = reason;
+    if (changed) this.#onState({ status: "stalled", reason });
+    this.#waiters.fail(new AgentguardError(code, `flush the record: ${reason}`, { cause: thrown }));
+  }
+
+  /** A listener that fails is a defect of that listener, not a reason to stop recording. */
+  #publish(batch: readonly SealedEntry[]): void {
+    for (const listener of this.#listeners) {
+      try {
+        listener(batch);
+      } catch (thrown) {
+        this.#log.error("commit listener failed", { error: errorMessage(thrown) });
+      }
+    }
+  }
+}

@@ -1,0 +1,58 @@
+/** The gate: everything that must hold before a change is taken, with one line of counts at the end. */
+
+import { gateParts, type Part, PREREQUISITES } from "./gate/parts.ts";
+import { checked, exitCode, type Outcome, sum, summaryLine } from "./gate/outcome.ts";
+import { runScript } from "./support/cli.ts";
+
+const HELP = `
+Runs every check and test of the repository.
+
+usage: scripts/test.sh [--only PART] [--list]
+
+  --only PART   run one part (setup and build come first all the same)
+  --list        print the parts
+
+A static check counts as one test. Output of a part is shown when it fails; every skipped test is printed with its
+reason. The last line is "N passed, N failed, N skipped"; the exit code is 1 if anything failed or nothing ran.
+`;
+
+async function runGate(parts: readonly Part[]): Promise<number> {
+  const outcomes: Outcome[] = [];
+  for (const [index, part] of parts.entries()) {
+    const started_ms = performance.now();
+    const outcome = await runPart(part);
+    outcomes.push(outcome);
+    const seconds = ((performance.now() - started_ms) / 1000).toFixed(1);
+    const label = `[${index + 1}/${parts.length}] ${part.name}`;
+    if (outcome.failed > 0) console.log(`${outcome.output.trimEnd()}\n`);
+    for (const { name, reason } of outcome.skips) console.log(`skipped: ${name}: ${reason || "no reason given"}`);
+    console.log(`${label}: ${outcome.failed > 0 ? "FAILED, " : ""}${summaryLine(outcome)} (${seconds} s)`);
+  }
+  const total = sum(outcomes);
+  const failed = parts.filter((_, index) => (outcomes[index]?.failed ?? 0) > 0);
+  if (failed.length > 0) console.log(`failed parts: ${failed.map(({ name }) => name).join(", ")}`);
+  console.log(summaryLine(total));
+  return exitCode(total);
+}
+
+/** A part that throws failed; the gate goes on with the next. */
+async function runPart(part: Part): Promise<Outcome> {
+  try {
+    return await part.run();
+  } catch (error) {
+    return checked(false, error instanceof Error ? error.stack ?? error.message : String(error));
+  }
+}
+
+await runScript({ help: HELP, options: { only: "value", list: "flag" } }, async ({ only, list }) => {
+  const parts = gateParts();
+  if (list === true) {
+    console.log(parts.map(({ name }) => name).join("\n"));
+    return 0;
+  }
+  if (only === undefined) return await runGate(parts);
+  if (!parts.some(({ name }) => name === only)) {
+    throw new Error(`no part "${only}" (a folder of test/ without test files is none); --list prints the parts`);
+  }
+  return await runGate(parts.filter(({ name }) => name === only || PREREQUISITES.includes(name)));
+});

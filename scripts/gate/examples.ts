@@ -1,0 +1,37 @@
+/** Runs what examples/ shows, with the built executable. */
+
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { EXECUTABLE } from "../build/executable.ts";
+import { runCommand } from "../support/command.ts";
+import { inRoot, ROOT } from "../support/paths.ts";
+import { checked, NOTHING, type Outcome, sum } from "./outcome.ts";
+
+const DEMO = "examples/demo.sh";
+
+/** Every policy must pass the policy check; the demo must run to its end under the guard, which needs root. */
+export async function runExamples(): Promise<Outcome> {
+  const outcomes: Outcome[] = [];
+  for (const policy of [...new Bun.Glob("examples/**/*.toml").scanSync({ cwd: ROOT })].sort()) {
+    outcomes.push(await expectSuccess([EXECUTABLE, "policy", "check", policy]));
+  }
+  if (existsSync(inRoot(DEMO))) outcomes.push(await runDemo());
+  return sum(outcomes);
+}
+
+async function runDemo(): Promise<Outcome> {
+  if (process.getuid?.() !== 0) return { ...NOTHING, skips: [{ name: DEMO, reason: "guarding needs root" }] };
+  return await expectSuccess(["scripts/run.sh"]);
+}
+
+async function expectSuccess(argv: readonly string[]): Promise<Outcome> {
+  const directory = mkdtempSync(join(tmpdir(), "agentguard-example-"));
+  const environment = { AGENTGUARD_STATE: join(directory, "state"), AGENTGUARD_RUNTIME: join(directory, "run") };
+  try {
+    const { code, stdout, stderr } = await runCommand(argv, { environment, timeout_ms: 120_000 });
+    return checked(code === 0, `${argv.join(" ")}\nexit code ${code}\n${stdout}${stderr}`);
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+}

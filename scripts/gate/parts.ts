@@ -1,0 +1,64 @@
+/** The parts of the gate, in order. */
+
+import { runCommand } from "../support/command.ts";
+import { ROOT, toolPath } from "../support/paths.ts";
+import { runGroup, runTopLevel, testGroups } from "./bun_tests.ts";
+import { runExamples } from "./examples.ts";
+import { checked, type Outcome } from "./outcome.ts";
+
+/** One part: a check that counts as one test, or a group of tests. */
+export interface Part {
+  readonly name: string;
+  readonly run: () => Promise<Outcome>;
+}
+
+/** Parts that `--only` runs first all the same: tests import what they make. */
+export const PREREQUISITES: readonly string[] = ["setup", "build"];
+
+/** All parts of this repository as it is now. */
+export function gateParts(): readonly Part[] {
+  const [bun, deno, oxlint] = [toolPath("bun"), toolPath("deno"), toolPath("oxlint")];
+  const plugin = ["scripts/lint_plugin.ts", "scripts/lint_plugin_test.ts"];
+  return [
+    command("setup", ["scripts/setup.sh"]),
+    command("build", ["scripts/build.sh"]),
+    command("format", [deno, "fmt", "--check"]),
+    { name: "format-c", run: checkCFormat },
+    command("lint", [deno, "lint"]),
+    command("lint-types", [oxlint, "--type-aware", "--deny-warnings", "-c", "scripts/oxlintrc.json", "."]),
+    command("types", [bun, "check", "--no-script"]),
+    // The plugin runs in Deno; --no-config, because the repository's compiler options describe Bun.
+    command("types-plugin", [deno, "check", "--no-config", ...plugin]),
+    command("abi", [bun, "scripts/gen_abi.ts", "--check"]),
+    { name: "lint-plugin", run: () => runPluginTests(deno) },
+    { name: "tidy", run: runTopLevel },
+    ...testGroups().map((name) => ({ name, run: (): Promise<Outcome> => runGroup(name) })),
+    { name: "examples", run: runExamples },
+  ];
+}
+
+function command(name: string, argv: readonly string[]): Part {
+  return {
+    name,
+    run: async (): Promise<Outcome> => {
+      const { code, stdout, stderr } = await runCommand(argv, { timeout_ms: 20 * 60_000 });
+      return checked(code === 0, `${argv.join(" ")}\n${stdout}${stderr}`);
+    },
+  };
+}
+
+async function checkCFormat(): Promise<Outcome> {
+  const files = [...new Bun.Glob("{probes,ffi/native}/**/*.{c,h}").scanSync({ cwd: ROOT })].sort();
+  const argv = ["clang-format", "--style=file:probes/.clang-format", "--dry-run", "-Werror", ...files];
+  const { code, stdout, stderr } = await runCommand(argv);
+  return checked(code === 0, `clang-format --style=file:probes/.clang-format -i FILE mends this:\n${stdout}${stderr}`);
+}
+
+async function runPluginTests(deno: string): Promise<Outcome> {
+  const argv = [deno, "test", "--no-config", "--quiet", "scripts/lint_plugin_test.ts"];
+  const { code, stdout, stderr } = await runCommand(argv);
+  const output = `${stdout}${stderr}`;
+  const [, passed, failed] = /(\d+) passed[^|]*\| (\d+) failed/.exec(output) ?? [];
+  const failures = Math.max(Number(failed ?? 0), code === 0 && passed !== undefined ? 0 : 1);
+  return { passed: Number(passed ?? 0), failed: failures, skips: [], output };
+}

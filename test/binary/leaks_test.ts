@@ -1,0 +1,69 @@
+/** Two hundred guarded starts leave nothing behind. */
+import { describe, expect, test } from "bun:test";
+import {
+  argumentsOf,
+  bpfObjects,
+  cgroups,
+  GuardSetup,
+  IS_ROOT,
+  processesNaming,
+  run,
+  waitUntil,
+} from "../support/mod.ts";
+
+const STARTS = 200;
+
+const LIMIT_MS = 600_000;
+
+/** With rules, so that every kind of program and map is loaded. */
+const POLICY = `version = 1
+name = "leaks"
+mode = "enforce"
+
+[default]
+"*" = "allow"
+
+[[rules]]
+name = "no-network"
+action = ["net.connect", "net.send", "net.bind"]
+address = "127.66.0.0/16"
+verdict = "deny"
+
+[[rules]]
+name = "no-tool"
+action = "exec"
+exe = "forbidden-tool"
+verdict = "deny"
+`;
+
+function newIn(before: Iterable<string>, after: Iterable<string>): readonly string[] {
+  const known = new Set(before);
+  return [...after].filter((item) => !known.has(item));
+}
+
+describe.skipIf(!IS_ROOT)("guarded starts", () => {
+  test(`${STARTS} in a row leak no cgroup, BPF object, process, mount or temporary file`, async () => {
+    await using setup = await GuardSetup.create(POLICY);
+    const mounts = async (): Promise<readonly string[]> =>
+      (await run(["/bin/cat", "/proc/self/mountinfo"])).stdout.split("\n");
+    const before = { cgroups: cgroups(), bpf: await bpfObjects(), mounts: await mounts() };
+    for (let i = 0; i < STARTS; i++) {
+      const done = await setup.guard(["/bin/sh", "-c", `exit ${i % 100}`]);
+      if (done.exit_code !== i % 100) throw new Error(`start ${i}: exit ${done.exit_code}: ${done.stderr}`);
+    }
+    await waitUntil("no process of a guard", () => processesNaming(setup.state).length === 0, {
+      detail: () => processesNaming(setup.state).map((pid) => argumentsOf(pid).join(" ")).join("; "),
+    });
+    expect(newIn(before.cgroups, cgroups())).toEqual([]);
+    expect(newIn(before.mounts, await mounts())).toEqual([]);
+    // The kernel frees programs a moment after the last descriptor; what others load meanwhile does not stay.
+    await waitUntil("no BPF object of a guard", async () => newIn(before.bpf, await bpfObjects()).length === 0, {
+      deadline_ms: 30_000,
+      detail: async () => newIn(before.bpf, await bpfObjects()).join(", "),
+    });
+    expect((await run(["find", setup.runtime, "-mindepth", "1"])).stdout).toBe("");
+    const sessions = (await setup.entries()).filter((entry) => entry.action?.type === "session.end");
+    expect(sessions).toHaveLength(STARTS);
+    expect((await setup.verify()).exit_code).toBe(0);
+  }, LIMIT_MS);
+});
