@@ -53,7 +53,7 @@ export interface CommandExit {
 
 /** What the launcher reports. */
 export type LaunchEvent =
-  /** The command could not begin; `exited` follows with 127 (not found), 126 (cannot be executed) or 125 (other stage). */
+  /** The command could not begin; `exited` follows: 127 (not found), 126 (cannot be executed) or 125 (other stage). */
   | { readonly type: "exec_failed"; readonly stage: LaunchStage; readonly errno: number }
   /** Job control or SIGSTOP stopped the command: the guard stops too, by `stopSelf`. */
   | { readonly type: "stopped"; readonly signal: number }
@@ -66,8 +66,8 @@ export type LaunchEvent =
 export type LaunchListener = (event: LaunchEvent) => void;
 
 /**
- * Starts the command up to the point before its exec and returns when its pid is known. Throws `usage` (arguments), `unsupported`
- * (no executable memory files), `io` (the launcher failed; the message names the stage).
+ * Starts the command up to the point before its exec and returns when its pid is known. Throws `usage` (arguments),
+ * `unsupported` (no executable memory files), `io` (the launcher failed; the message names the stage).
  */
 export async function launchCommand(options: LaunchOptions): Promise<LaunchedCommand> {
   const libc = launchSymbols();
@@ -172,14 +172,14 @@ export class LaunchedCommand implements AsyncDisposable {
     this.#sendOrThrow(encodeMessage(LAUNCH_TYPE.GO, 0));
   }
 
-  /** Passes on a signal (1-64) that this process received; the launcher swallows it if the command got it with the group. */
+  /** Passes on a signal (1-64) that this process received, unless the command got it with the process group. */
   forward(signo: number): void {
     if (this.#open && !this.#ended) this.#send(encodeMessage(LAUNCH_TYPE.FORWARD, signo));
   }
 
   /**
-   * Ends the launcher and waits for its end. `kill_rest` kills what is left of the tree first (also the command itself); otherwise
-   * processes that outlived the command go on as orphans. Before `go` the command is killed in any case.
+   * Ends the launcher and waits for its end. `kill_rest` kills what is left of the tree first, the command itself too;
+   * otherwise processes that outlived the command go on as orphans. Before `go` the command is killed in any case.
    */
   async finish(options: { readonly kill_rest: boolean }): Promise<void> {
     if (this.#open && !this.#finishing) {
@@ -249,7 +249,7 @@ export class LaunchedCommand implements AsyncDisposable {
 
   #emit(event: LaunchEvent): void {
     if (this.#listeners.size === 0) this.#pending.push(event);
-    for (const listener of [...this.#listeners]) listener(event);
+    for (const listener of this.#listeners) listener(event);
   }
 
   /** The socket closed: waits for the launcher process and reports an end that nobody asked for. */

@@ -1,6 +1,6 @@
 /**
- * The messages between the guard and the launcher, as `ffi/native/launch_protocol.h` defines them. A kernel test compiles
- * that header and compares every number here with it.
+ * The messages between the guard and the launcher, as `ffi/native/launch_protocol.h` defines them. A kernel test
+ * compiles that header and compares every number here with it.
  */
 
 /** Counts changes of the layout; the launcher refuses another one. */

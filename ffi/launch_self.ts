@@ -11,8 +11,8 @@ import { launchErrno, launchSymbols } from "./launch_symbols.ts";
 const SIGACTION_BYTES = 256;
 
 /**
- * Stops this process with `signo` (SIGTSTP, SIGTTIN, SIGTTOU or SIGSTOP) as if it had no handler, so that the shell sees
- * the job stop; returns after SIGCONT. The handler of `signo` is as before afterwards. Throws `io`.
+ * Stops this process with `signo` (SIGTSTP, SIGTTIN, SIGTTOU or SIGSTOP) as if it had no handler, so that the shell
+ * sees the job stop; returns after SIGCONT. The handler of `signo` is as before afterwards. Throws `io`.
  */
 export function stopSelf(signo: number): void {
   const libc = launchSymbols();
@@ -27,8 +27,8 @@ export function stopSelf(signo: number): void {
 
 /**
  * Lets go of what belongs to the command: replaces stdin and stdout of this process by /dev/null and closes the given
- * inherited descriptors. Otherwise a pipe would stay open after the command closed its end. Standard error stays: notices go
- * there. Call it after `launchCommand`. Throws `io`.
+ * inherited descriptors. Otherwise a pipe would stay open after the command closed its end. Standard error stays:
+ * notices go there. Call it after `launchCommand`. Throws `io`.
  */
 export function releaseStreams(fds: readonly number[]): void {
   const libc = launchSymbols();
@@ -46,8 +46,8 @@ export function releaseStreams(fds: readonly number[]): void {
 }
 
 /**
- * Ends this process at once with `code` (0-255). `process.exit` would set the terminal back to what it was at the start and
- * undo what the command changed (for example `stty`). No exit handler runs: everything must be closed before.
+ * Ends this process at once with `code` (0-255). `process.exit` would set the terminal back to its state at the start
+ * and undo what the command changed (for example `stty`). No exit handler runs: everything must be closed before.
  */
 export function exitUnchanged(code: number): never {
   launchSymbols()._exit(code);

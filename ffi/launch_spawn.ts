@@ -24,7 +24,7 @@ export async function launcherProgram(): Promise<Uint8Array> {
   return await Bun.file(launcher_path).bytes();
 }
 
-/** A memory file that holds the program and cannot be changed any more; the caller closes it. Throws `unsupported`, `io`. */
+/** A memory file that holds the program and cannot change any more; the caller closes it. Throws `unsupported`, `io`. */
 export function sealedProgram(libc: LaunchSymbols, program: Uint8Array): number {
   const name = cString("ag-launch");
   let fd = libc.memfd_create(ptr(name), MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC);
@@ -64,7 +64,7 @@ export interface SpawnOptions {
   readonly environment: Uint8Array<ArrayBuffer>;
 }
 
-/** Starts the launcher with all signals blocked and returns its pid. Throws `io`, `usage` for arguments that are too long. */
+/** Starts the launcher with all signals blocked and returns its pid. Throws `io`; `usage` for too long arguments. */
 export function spawnLauncher(libc: LaunchSymbols, options: SpawnOptions): number {
   const actions = new Uint8Array(SPAWN_TYPE_BYTES);
   const attributes = new Uint8Array(SPAWN_TYPE_BYTES);

@@ -37,7 +37,7 @@ const SIGINT = 2, SIGQUIT = 3, SIGPIPE = 13, SIGTERM = 15, SIGXFSZ = 25, SIGPWR 
 const REPLACED = mask([4, 5, 6, 7, 8, 11, 31, 32, 33, SIGPIPE, SIGXFSZ, SIGPWR]);
 /** Signals that Bun catches too when a standard stream is a terminal. */
 const REPLACED_ON_TERMINAL = mask([SIGINT, SIGTERM]);
-/** Programs that give their children the dispositions that they have themselves (POSIX, 2.12 Shell Execution Environment). */
+/** Programs that give children their own dispositions (POSIX, 2.12 Shell Execution Environment). */
 const SHELLS: ReadonlySet<string> = new Set(["sh", "bash", "dash", "ash", "zsh", "ksh", "mksh", "busybox"]);
 
 /** Reads the state. Call it before anything opens a descriptor or handles a signal. Throws when /proc cannot be read. */

@@ -43,14 +43,13 @@ static pid_t parent_of(int proc_fd, const char *name)
 
 static void kill_child(pid_t pid)
 {
-	/* EPERM: a set-user-id descendant of an unprivileged guard; it is waited for instead. */
-	if (kill(pid, SIGKILL) != 0 && errno != EPERM && errno != ESRCH)
-		_exit(125);
+	/* Fails with EPERM for a set-user-id descendant of an unprivileged guard, which is waited for instead. */
+	(void)kill(pid, SIGKILL);
 }
 
 /*
- * Kills the launcher's own children: their pids cannot be reused before reap(). What they leave becomes a child in turn,
- * because the launcher is the subreaper, so that repeating this ends every descendant, whatever session it is in.
+ * Kills the launcher's own children: their pids cannot be reused before reap(). What they leave becomes a child in
+ * turn, because the launcher is the subreaper, so that repeating this ends every descendant, whatever its session.
  * `command_pid` is 0 when the command was reaped.
  */
 static void kill_children(pid_t command_pid)

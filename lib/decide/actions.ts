@@ -42,7 +42,7 @@ export function expandDefaultClass(text: string): DefaultClass {
 /** The nearest valid name for an unknown action. */
 export function suggestAction(text: string): string {
   if (ACTION_TYPES.some((type) => type.startsWith(`${text}.`))) return `did you mean "${text}.*"?`;
-  return suggestFrom(text, ACTION_TYPES);
+  return suggestFrom(text, ["file.*", "net.*", "unix.*", "tool.*", ...ACTION_TYPES]);
 }
 
 /** The nearest valid class of `[default]` for an unknown one. */

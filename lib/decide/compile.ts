@@ -1,5 +1,5 @@
 /** From the syntax tree to tables: for each action type, indexes over its rules and a list of those that fit in none. */
-import { ACTION_TYPES, type ActionType, type Ruling, type Verdict } from "../core/mod.ts";
+import { ACTION_TYPES, type ActionType, type Verdict } from "../core/mod.ts";
 import { reachableTypes } from "./actions.ts";
 import { type Anchors, planAnchors } from "./anchors.ts";
 import type { FileMode } from "./ast.ts";
@@ -8,15 +8,7 @@ import { type PathAnchor, type PathIndex, PathIndexBuilder } from "./path_index.
 import { allOf, compilePredicates } from "./predicates.ts";
 import { reasonOfDefault } from "./reason.ts";
 import type { NumberedLayer, NumberedRule } from "./reference.ts";
-import { type Check, type CompiledRule, ruleKey } from "./selection.ts";
-
-/** What a layer says of an event: a rule, or its default. */
-export interface Answer {
-  readonly verdict: Verdict;
-  readonly rule: CompiledRule | undefined;
-  /** The finished ruling where its reason does not depend on the event. */
-  readonly ruling: Ruling | undefined;
-}
+import { type Check, type CompiledRule, type DefaultAnswer, ruleKey } from "./selection.ts";
 
 /** The rules of one layer for one action type. */
 export interface TypeTable {
@@ -27,80 +19,97 @@ export interface TypeTable {
   readonly tools: ReadonlyMap<string, readonly CompiledRule[]> | undefined;
   /** Rules that no index holds, strictest first. */
   readonly scan: readonly CompiledRule[];
-  readonly fallback: Answer | undefined;
+  readonly fallback: DefaultAnswer | undefined;
 }
 
 /** One layer, compiled. Types without a rule or default are absent. */
 export interface CompiledLayer {
   readonly mode: FileMode;
   readonly tables: ReadonlyMap<ActionType, TypeTable>;
-  readonly answers: ReadonlyMap<CompiledRule, Answer>;
 }
+
+/** Everything but the default, which types share that have the same rules. */
+type RuleTable = Omit<TypeTable, "fallback">;
 
 /** Compiles one layer. */
 export function compileLayer(layer: NumberedLayer): CompiledLayer {
-  const builders = new Map<ActionType, TableBuilder>();
-  const answers = new Map<CompiledRule, Answer>();
-  const builderOf = (type: ActionType): TableBuilder => {
-    const known = builders.get(type);
-    if (known !== undefined) return known;
-    const made = new TableBuilder();
-    builders.set(type, made);
-    return made;
-  };
-  const plan = planAnchors(layer.rules);
-  for (const [rule, anchors] of plan) {
+  const { groups, types } = groupTypes(layer);
+  const builders = groups.map(() => new TableBuilder());
+  for (const [rule, anchors] of planAnchors(layer.rules)) {
     const compiled = compileRule(rule, anchors);
-    answers.set(compiled, ruleAnswer(compiled));
-    for (const type of reachableTypes(rule)) builderOf(type).add(compiled, anchors);
+    const reached = reachableTypes(rule);
+    groups.forEach(([first], group) => {
+      if (first !== undefined && reached.includes(first)) builders[group]?.add(compiled, anchors);
+    });
   }
+  const built = builders.map((builder) => builder.build());
   const tables = new Map<ActionType, TypeTable>();
   for (const type of ACTION_TYPES) {
-    const fallback = layer.file.defaults.get(type);
-    const builder = builders.get(type);
-    if (builder === undefined && fallback === undefined) continue;
-    tables.set(type, (builder ?? new TableBuilder()).build(fallback === undefined ? undefined : defaultAnswer(fallback, type)));
+    const verdict = layer.file.defaults.get(type);
+    const rules = built[types.get(type) ?? -1];
+    if (rules === undefined && verdict === undefined) continue;
+    const fallback = verdict === undefined ? undefined : defaultAnswer(verdict, type);
+    tables.set(type, { ...(rules ?? new TableBuilder().build()), fallback });
   }
-  return { mode: layer.file.mode, tables, answers };
+  return { mode: layer.file.mode, tables };
+}
+
+/** Groups of types that exactly the same rules reach; types that no rule reaches are in none. */
+function groupTypes(
+  layer: NumberedLayer,
+): { readonly groups: readonly (readonly ActionType[])[]; readonly types: ReadonlyMap<ActionType, number> } {
+  const reaches = new Map<string, readonly ActionType[]>();
+  for (const rule of layer.rules) {
+    const reached = reachableTypes(rule);
+    reaches.set(reached.join(" "), reached);
+  }
+  const groups = new Map<string, ActionType[]>();
+  for (const type of ACTION_TYPES) {
+    const members = [...reaches.values()].map((reached) => reached.includes(type) ? "1" : "0").join("");
+    if (!members.includes("1")) continue;
+    const known = groups.get(members);
+    if (known === undefined) groups.set(members, [type]);
+    else known.push(type);
+  }
+  const list = [...groups.values()];
+  return { groups: list, types: new Map(list.flatMap((members, i) => members.map((type) => [type, i]))) };
 }
 
 function compileRule({ index, name, node }: NumberedRule, anchors: Anchors): CompiledRule {
   const one_name = node.verdict !== "allow";
   const excepts = node.excepts.map((except): Check => {
     // Exceptions take the other side: what a rule forbids is excepted only when every name says so.
-    const holds = compilePredicates(except, !one_name);
+    const holds = allOf(compilePredicates(except, !one_name).map(({ check }) => check));
     return holds === undefined ? () => false : (names) => !holds(names);
   });
-  const all = compilePredicates(node.predicates, one_name);
-  const answered = anchors.kind === "none" ? undefined : anchors.kind;
-  const others = compilePredicates(node.predicates, one_name, { answered });
+  const checks = compilePredicates(node.predicates, one_name);
+  const others = checks.filter((compiled) => compiled.name !== anchors.kind);
+  const { verdict, reason } = node;
   return {
+    kind: "rule",
     index,
     name,
     node,
-    verdict: node.verdict,
-    observe: node.mode === "observe",
-    key: ruleKey(node.verdict, index),
-    is_log: node.verdict === "log",
-    one_name,
-    check: allOf(all === undefined ? excepts : [all, ...excepts]),
-    rest: allOf(others === undefined ? excepts : [others, ...excepts]),
-  };
-}
-
-function ruleAnswer(rule: CompiledRule): Answer {
-  const { verdict, node, name, index } = rule;
-  if (node.reason === undefined) return { verdict, rule, ruling: undefined };
-  return {
     verdict,
-    rule,
-    ruling: Object.freeze({ verdict, rule: name, rule_index: index, reason: node.reason, mode: "enforce" }),
+    observe: node.mode === "observe",
+    key: ruleKey(verdict, index),
+    is_log: verdict === "log",
+    one_name,
+    check: allOf([...checks.map(({ check }) => check), ...excepts]),
+    rest: allOf([...others.map(({ check }) => check), ...excepts]),
+    ruling: reason === undefined
+      ? undefined
+      : Object.freeze({ verdict, rule: name, rule_index: index, reason, mode: "enforce" }),
   };
 }
 
-function defaultAnswer(verdict: Verdict, type: ActionType): Answer {
+function defaultAnswer(verdict: Verdict, type: ActionType): DefaultAnswer {
   const reason = reasonOfDefault(verdict, type);
-  return { verdict, rule: undefined, ruling: Object.freeze({ verdict, rule_index: -1, reason, mode: "enforce" }) };
+  return {
+    kind: "default",
+    verdict,
+    ruling: Object.freeze({ verdict, rule_index: -1, reason, mode: "enforce" }),
+  };
 }
 
 class TableBuilder {
@@ -149,7 +158,7 @@ class TableBuilder {
     }
   }
 
-  build(fallback: Answer | undefined): TypeTable {
+  build(): RuleTable {
     this.#net?.seal();
     return {
       path: this.#path.build(),
@@ -158,7 +167,6 @@ class TableBuilder {
       net: this.#net,
       tools: this.#tools.size > 0 ? this.#tools : undefined,
       scan: this.#scan.sort((a, b) => b.key - a.key),
-      fallback,
     };
   }
 

@@ -48,9 +48,9 @@ export class Diagnostics {
     return this.#errors > 0;
   }
 
-  /** Errors added so far. */
-  get errors(): number {
-    return this.#errors;
+  /** True if further errors are only counted: nobody needs suggestions for them. */
+  get full(): boolean {
+    return this.#found.length >= DIAGNOSTICS_MAX;
   }
 
   /** Everything found, in the order of the file. The last element says how many were left out, if any were. */

@@ -1,15 +1,18 @@
 /** Evaluates events against compiled layers. The scratch objects are reused: one evaluation at a time, which is pure outside. */
 import { type Action, errorMessage, type Event, type Ruling, type Verdict } from "../core/mod.ts";
-import type { Answer, CompiledLayer, TypeTable } from "./compile.ts";
+import type { CompiledLayer, TypeTable } from "./compile.ts";
 import { EventNames, hostName, normalName } from "./names.ts";
 import { isNet } from "./predicates.ts";
 import { REASON_DISABLED, reasonOfDefault, reasonOfRule, reasonWithShadow } from "./reason.ts";
-import { type CompiledRule, Selection } from "./selection.ts";
+import { type CompiledRule, type DefaultAnswer, Selection } from "./selection.ts";
 
 const STRICTNESS: Readonly<Record<Verdict, number>> = { allow: 0, log: 1, redact: 2, ask: 3, deny: 4 };
 const DISABLED: Ruling = Object.freeze({ verdict: "allow", rule_index: -1, reason: REASON_DISABLED, mode: "observe" });
+/** What decides: a rule, or a default. */
+type Answer = CompiledRule | DefaultAnswer;
+
 /** Where no layer says anything. */
-const NOTHING: Answer = { verdict: "allow", rule: undefined, ruling: undefined };
+const NOTHING: Answer = { kind: "default", verdict: "allow", ruling: undefined };
 
 /** The engine of a snapshot. */
 export class Evaluator {
@@ -68,13 +71,13 @@ export class Evaluator {
 
   #combine(layer: CompiledLayer, table: TypeTable, selection: Selection): void {
     const { fallback } = table;
-    const full = answerOf(layer, selection.full, selection.full_log, fallback);
+    const full = answerOf(selection.full, selection.full_log, fallback);
     if (full !== undefined && (!this.#has_full || STRICTNESS[full.verdict] > STRICTNESS[this.#full.verdict])) {
       this.#full = full;
       this.#has_full = true;
     }
     if (layer.mode !== "enforce") return;
-    const real = answerOf(layer, selection.real, selection.real_log, fallback);
+    const real = answerOf(selection.real, selection.real_log, fallback);
     if (real !== undefined && (!this.#has_real || STRICTNESS[real.verdict] > STRICTNESS[this.#real.verdict])) {
       this.#real = real;
       this.#has_real = true;
@@ -88,7 +91,7 @@ export class Evaluator {
     const full_passes = full.verdict === "allow" || full.verdict === "log";
     const differs = passes !== full_passes || (!passes && real.verdict !== full.verdict);
     if (differs && !passes) {
-      const reason = reasonWithShadow(reasonOf(real, action), full.rule?.name, full.verdict);
+      const reason = reasonWithShadow(reasonOf(real, action), full.kind === "rule" ? full.name : undefined, full.verdict);
       return { ...named(real), reason, mode: "enforce", would: full.verdict };
     }
     if (differs) {
@@ -127,24 +130,22 @@ function select(table: TypeTable, names: EventNames, selection: Selection): void
 
 /** deny > ask > redact > allow > default; a log rule names itself where the action passes. */
 function answerOf(
-  layer: CompiledLayer,
   rule: CompiledRule | undefined,
   log: CompiledRule | undefined,
-  fallback: Answer | undefined,
+  fallback: DefaultAnswer | undefined,
 ): Answer | undefined {
-  if (rule === undefined && log === undefined) return fallback;
-  if (log !== undefined) {
-    const verdict = rule?.verdict ?? fallback?.verdict ?? "allow";
-    if (verdict === "allow" || verdict === "log") return layer.answers.get(log);
-  }
-  return rule === undefined ? fallback : layer.answers.get(rule);
+  const answer = rule ?? fallback;
+  if (log === undefined) return answer;
+  return answer === undefined || answer.verdict === "allow" || answer.verdict === "log" ? log : answer;
 }
 
 function named(answer: Answer): { readonly verdict: Verdict; readonly rule?: string; readonly rule_index: number } {
-  const { verdict, rule } = answer;
-  return rule === undefined ? { verdict, rule_index: -1 } : { verdict, rule: rule.name, rule_index: rule.index };
+  const { verdict } = answer;
+  return answer.kind === "rule" ? { verdict, rule: answer.name, rule_index: answer.index } : { verdict, rule_index: -1 };
 }
 
-function reasonOf({ verdict, rule }: Answer, action: Action): string {
-  return rule === undefined ? reasonOfDefault(verdict, action.type) : reasonOfRule(rule.name, rule.node, action);
+function reasonOf(answer: Answer, action: Action): string {
+  return answer.kind === "rule"
+    ? reasonOfRule(answer.name, answer.node, action)
+    : reasonOfDefault(answer.verdict, action.type);
 }

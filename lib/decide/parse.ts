@@ -14,7 +14,7 @@ import type {
 import { type Diagnostics, quote } from "./diagnostic.ts";
 import { parseArgv, parsePathPatterns, parseProgramPatterns } from "./parse_predicates.ts";
 import { parseRule } from "./parse_rule.ts";
-import { TableReader } from "./reader.ts";
+import { PatternBudget, type ReadContext, TableReader } from "./reader.ts";
 import { type PolicySource, readDocument, type Table } from "./toml.ts";
 
 const FILE_KEYS: readonly string[] = [
@@ -32,8 +32,8 @@ const FILE_KEYS: readonly string[] = [
 const DEFAULT_VERDICTS: readonly DefaultVerdict[] = ["allow", "deny", "ask", "log"];
 /** `[[agent]]` entries of one file. */
 const AGENTS_MAX = 1_000;
-/** Patterns of all rules of one file after braces are expanded; keeps memory linear in the file's size. */
-const GLOBS_MAX = 400_000;
+/** Patterns of one file after braces are expanded. */
+const PATTERNS_MAX = 200_000;
 /** Largest pid of Linux (`PID_MAX_LIMIT`, include/linux/threads.h). */
 const PID_MAX = 4_194_304;
 const EMPTY_TABLE: Table = Object.freeze({});
@@ -44,11 +44,12 @@ export function parsePolicy(source: PolicySource, diagnostics: Diagnostics): Pol
   if (document === undefined) return undefined;
   const { table, places, lines } = document;
   const start = { file: source.file, line: 1, column: 1 };
-  const reader = new TableReader(table, places, { lines, diagnostics, actions: new Map() }, { fallback: start });
+  const context: ReadContext = { lines, diagnostics, actions: new Map(), budget: new PatternBudget(PATTERNS_MAX) };
+  const reader = new TableReader(table, places, context, { fallback: start });
   reader.refuseUnknown(FILE_KEYS, explainTopLevel);
   if (!reader.has("version")) diagnostics.error(start, "policy has no version", "begin with version = 1");
   reader.integer("version", { min: 1, max: 1 });
-  return {
+  const policy: PolicyFile = {
     file: source.file,
     name: parseName(reader) ?? "policy",
     digest: new Bun.CryptoHasher("sha256").update(source.bytes).digest("hex"),
@@ -60,7 +61,10 @@ export function parsePolicy(source: PolicySource, diagnostics: Diagnostics): Pol
     config: reader.child("config")?.table ?? EMPTY_TABLE,
     record: reader.child("record")?.table ?? EMPTY_TABLE,
     rules: parseRules(reader),
-  };
+  };  if (context.budget.exceeded && !diagnostics.failed) {
+    diagnostics.error(start, `the [[agent]] entries have more than ${PATTERNS_MAX} patterns with all their alternatives`);
+  }
+  return policy;
 }
 
 /** Keys that belong elsewhere are the commonest mistake at the top level. */
@@ -170,25 +174,12 @@ function parseRules(reader: TableReader): readonly RuleNode[] {
     return [];
   }
   const rules: RuleNode[] = [];
-  let globs = 0;
   for (const [i, entry] of entries.entries()) {
-    const rule = parseRule(entry, i + 1);
-    globs += countGlobs(rule);
-    if (globs > GLOBS_MAX) {
-      entry.context.diagnostics.error(entry.position, `the rules up to here have more than ${GLOBS_MAX} patterns`);
-      return rules;
-    }
-    rules.push(rule);
+    rules.push(parseRule(entry, i + 1));
+    if (!reader.context.budget.exceeded) continue;
+    const message = `the rules up to here have more than ${PATTERNS_MAX} patterns with all their alternatives`;
+    entry.context.diagnostics.error(entry.position, message, "split the policy into layers");
+    return rules;
   }
   return rules;
-}
-
-function countGlobs(rule: RuleNode): number {
-  let count = 0;
-  for (const set of [rule.predicates, ...rule.excepts]) {
-    for (const patterns of [set.path, set.new_path, set.cwd, set.exe, set.by, set.agent, set.host, set.tool]) {
-      for (const pattern of patterns ?? []) count += pattern.globs.length;
-    }
-  }
-  return count;
 }

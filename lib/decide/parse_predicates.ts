@@ -119,11 +119,17 @@ export function parsePathPatterns(reader: TableReader, key: string): readonly Pa
 }
 
 function parsePathPattern({ value, position }: Located<string>, reader: TableReader): PathPattern | undefined {
-  if (!fitsPattern(value, position, reader.context.diagnostics)) return undefined;
+  if (!canTake(value, position, reader)) return undefined;
   const globs = parsePathGlob(value);
+  if (globs.ok && !reader.context.budget.take(globs.value.length)) return undefined;
   if (globs.ok) return { text: value, position, globs: globs.value };
   reader.context.diagnostics.error(position, globs.error.message, globs.error.suggestion);
   return undefined;
+}
+
+/** False for a pattern that is too long, or where the file has too many already (said once, by the caller of the rules). */
+function canTake(value: string, position: Position, reader: TableReader): boolean {
+  return !reader.context.budget.exceeded && fitsPattern(value, position, reader.context.diagnostics);
 }
 
 /** Program patterns under a key: base names, or paths where there is a slash. */
@@ -149,8 +155,9 @@ function parseTextPatterns(
 }
 
 function parseTextPattern({ value, position }: Located<string>, reader: TableReader): TextPattern | undefined {
-  if (!fitsPattern(value, position, reader.context.diagnostics)) return undefined;
+  if (!canTake(value, position, reader)) return undefined;
   const globs = parseTextGlob(value);
+  if (globs.ok && !reader.context.budget.take(globs.value.length)) return undefined;
   if (globs.ok) return { text: value, position, globs: globs.value };
   reader.context.diagnostics.error(position, globs.error.message, globs.error.suggestion);
   return undefined;

@@ -77,7 +77,7 @@ function predicatePositions(reader: TableReader): ReadonlyMap<PredicateName, Pos
 
 function parseExcept(reader: TableReader): Predicates {
   reader.refuseUnknown(EXCEPT_KEYS, explainUnsupported);
-  if (!EXCEPT_KEYS.some((key) => reader.has(key))) {
+  if (Object.keys(reader.table).length === 0) {
     reader.context.diagnostics.error(reader.position, "except without a predicate would switch the rule off");
   }
   const predicates = parsePredicates(reader);

@@ -6,10 +6,48 @@
 import type { Position } from "./diagnostic.ts";
 
 /** One node of the tree: the offset of a key (or of a list element) and what lies below it. */
-export interface Place {
+export class Place {
   readonly offset: number;
-  readonly keys: Map<string, Place>;
-  readonly items: Place[];
+  // Most places are leaves: the collections are made when needed.
+  #keys: Map<string, Place> | undefined;
+  #items: Place[] | undefined;
+
+  constructor(offset: number) {
+    this.offset = offset;
+  }
+
+  /** The place of a key of this table. */
+  key(name: string): Place | undefined {
+    return this.#keys?.get(name);
+  }
+
+  /** The place of an element of this list. */
+  item(index: number): Place | undefined {
+    return this.#items?.[index];
+  }
+
+  /** The last element so far. */
+  get last(): Place | undefined {
+    return this.#items?.at(-1);
+  }
+
+  /** The place of a key, made if it is new. */
+  descend(name: string, offset: number): Place {
+    this.#keys ??= new Map();
+    const known = this.#keys.get(name);
+    if (known !== undefined) return known;
+    const made = new Place(offset);
+    this.#keys.set(name, made);
+    return made;
+  }
+
+  /** Adds an element. */
+  append(offset: number): Place {
+    const made = new Place(offset);
+    this.#items ??= [];
+    this.#items.push(made);
+    return made;
+  }
 }
 
 /** Turns offsets of one text into lines and columns. */
@@ -55,10 +93,6 @@ const BRACE_CLOSE = 125;
 /** Deeper nesting is not followed; the parser refuses it before. */
 const DEPTH_MAX = 100;
 
-function place(offset: number): Place {
-  return { offset, keys: new Map(), items: [] };
-}
-
 class Scanner {
   readonly #text: string;
   #at = 0;
@@ -68,7 +102,7 @@ class Scanner {
   }
 
   document(): Place {
-    const root = place(0);
+    const root = new Place(0);
     let table = root;
     for (;;) {
       this.#skip(true);
@@ -93,14 +127,8 @@ class Scanner {
     const path = this.#key(BRACKET_CLOSE, offset);
     let table = root;
     path.forEach((part, i) => {
-      const child = descend(table, part.name, part.offset);
-      if (is_array && i === path.length - 1) {
-        const item = place(part.offset);
-        child.items.push(item);
-        table = item;
-      } else {
-        table = child.items.at(-1) ?? child;
-      }
+      const child = table.descend(part.name, part.offset);
+      table = is_array && i === path.length - 1 ? child.append(part.offset) : child.last ?? child;
     });
     return table;
   }
@@ -109,7 +137,7 @@ class Scanner {
   #entry(table: Place, end: number, depth: number): void {
     const path = this.#key(end, this.#at);
     let target = table;
-    for (const part of path) target = descend(target, part.name, part.offset);
+    for (const part of path) target = target.descend(part.name, part.offset);
     this.#at++;
     this.#skip(false);
     this.#value(target, depth);
@@ -160,8 +188,7 @@ class Scanner {
         this.#at++;
         continue;
       }
-      const item = place(this.#at);
-      target.items.push(item);
+      const item = target.append(this.#at);
       this.#value(item, depth);
       if (this.#at === item.offset) this.#at++;
     }
@@ -191,10 +218,10 @@ class Scanner {
   #string(): string {
     const quote_code = this.#code();
     const start = this.#at;
-    const mark = this.#text[start] ?? "";
-    if (this.#text.startsWith(mark.repeat(3), start)) {
+    const [mark, long_mark] = quote_code === QUOTE ? ["\"", "\"\"\""] : ["'", "'''"];
+    if (this.#text.startsWith(long_mark, start)) {
       this.#at += 3;
-      this.#skipString(quote_code, mark.repeat(3));
+      this.#skipString(quote_code, long_mark);
       while (this.#code() === quote_code) this.#at++; // up to two quotes may belong to the text
       return "";
     }
@@ -246,14 +273,6 @@ class Scanner {
   #code(): number {
     return this.#at < this.#text.length ? this.#text.charCodeAt(this.#at) : -1;
   }
-}
-
-function descend(table: Place, name: string, offset: number): Place {
-  const known = table.keys.get(name);
-  if (known !== undefined) return known;
-  const made = place(offset);
-  table.keys.set(name, made);
-  return made;
 }
 
 function isBare(code: number): boolean {

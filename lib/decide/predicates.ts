@@ -7,24 +7,24 @@ import { byteMask, cidrHolds } from "./net.ts";
 import { PathMatcher, ProgramMatcher, TextMatcher } from "./path_matcher.ts";
 import type { Check } from "./selection.ts";
 
+/** One predicate, compiled. */
+export interface CompiledPredicate {
+  readonly name: PredicateName;
+  readonly check: Check;
+}
+
 /**
- * Compiles a set of predicates; `undefined` if it has none (it always holds). With `one_name` one of an action's names is
- * enough and an unknown home is every home: for what forbids. Without, every name must match: for what permits.
- * `answered` is left out: the index has answered it.
+ * Compiles a set of predicates, cheap ones first. With `one_name` one of an action's names is enough and an unknown home is
+ * every home: for what forbids. Without, every name must match: for what permits.
  */
-export function compilePredicates(
-  predicates: Predicates,
-  one_name: boolean,
-  options: { readonly answered?: PredicateName | undefined } = {},
-): Check | undefined {
+export function compilePredicates(predicates: Predicates, one_name: boolean): readonly CompiledPredicate[] {
   const { action, path, new_path, exe, by, argv, cwd, user, agent, principal, session, host, address, port, protocol, tool,
     server, ...rest } = predicates;
   restOf(rest);
-  const checks: Check[] = [];
+  const checks: CompiledPredicate[] = [];
   const add = (name: PredicateName, check: Check | undefined): void => {
-    if (check !== undefined && name !== options.answered) checks.push(check);
+    if (check !== undefined) checks.push({ name, check });
   };
-  // Cheap ones first.
   if (action !== undefined) {
     const types = new Set(action);
     add("action", (names) => types.has(names.event.action.type));
@@ -65,7 +65,7 @@ export function compilePredicates(
     });
   }
   if (argv !== undefined) add("argv", compileArgv(argv, one_name));
-  return allOf(checks);
+  return checks;
 }
 
 /** Refuses to compile when a predicate is added to the tree and not read above. */

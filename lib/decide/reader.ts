@@ -5,6 +5,9 @@ import type { LineIndex, Place } from "./positions.ts";
 import { didYouMean } from "./suggest.ts";
 import { isTable, type Table } from "./toml.ts";
 
+/** Elements of one list. */
+const ELEMENTS_MAX = 20_000;
+
 /** A value with its place. */
 export interface Located<T> {
   readonly value: T;
@@ -17,6 +20,29 @@ export interface ReadContext {
   readonly diagnostics: Diagnostics;
   /** Action patterns already expanded: many rules share a few. */
   readonly actions: Map<string, readonly ActionType[]>;
+  /** Patterns that the file may still have, after braces are expanded. */
+  readonly budget: PatternBudget;
+}
+
+/** Counts the patterns of one file, so that memory stays in proportion to a sensible file. */
+export class PatternBudget {
+  #left: number;
+
+  /** `max` patterns are allowed. */
+  constructor(max: number) {
+    this.#left = max;
+  }
+
+  /** Takes `count`; false once nothing is left. */
+  take(count: number): boolean {
+    this.#left -= count;
+    return this.#left >= 0;
+  }
+
+  /** True if more was asked for than there was. */
+  get exceeded(): boolean {
+    return this.#left < 0;
+  }
 }
 
 /** One table. Each getter reports a wrong type once and then behaves as if the key were absent. */
@@ -41,7 +67,7 @@ export class TableReader {
 
   /** Where a key stands. */
   at(key: string): Position {
-    return this.#positionOf(this.#place?.keys.get(key));
+    return this.#positionOf(this.#place?.key(key));
   }
 
   /** True if the key is there. */
@@ -53,6 +79,10 @@ export class TableReader {
   refuseUnknown(known: readonly string[], explain?: (key: string) => string | undefined): void {
     for (const key of Object.keys(this.table)) {
       if (known.includes(key)) continue;
+      if (this.context.diagnostics.full) {
+        this.error(key, "unknown key");
+        continue;
+      }
       const better = explain?.(key);
       if (better === undefined) this.error(key, `unknown key ${quote(key)}`, didYouMean(key, known));
       else this.error(key, better);
@@ -109,15 +139,19 @@ export class TableReader {
     if (value === undefined) return undefined;
     if (!Array.isArray(value)) return [{ value, position: this.at(key) }];
     if (value.length === 0) this.error(key, `${key} is an empty list, which never matches`, "leave the key out");
-    const items = this.#place?.keys.get(key)?.items;
-    return value.map((element: unknown, i) => ({ value: element, position: this.#positionOf(items?.[i], key) }));
+    if (value.length > ELEMENTS_MAX) {
+      this.error(key, `${key} has ${value.length} elements, the limit is ${ELEMENTS_MAX}`, "split the rule");
+      return [];
+    }
+    const list = this.#place?.key(key);
+    return value.map((element: unknown, i) => ({ value: element, position: this.#positionOf(list?.item(i), key) }));
   }
 
   /** A table. */
   child(key: string): TableReader | undefined {
     const value = this.table[key];
     if (value === undefined) return undefined;
-    if (isTable(value)) return this.#reader(value, this.#place?.keys.get(key), this.at(key));
+    if (isTable(value)) return this.#reader(value, this.#place?.key(key), this.at(key));
     this.error(key, `${key} is ${typeName(value)}, not a table`);
     return undefined;
   }
@@ -126,15 +160,15 @@ export class TableReader {
   children(key: string): readonly TableReader[] {
     const value = this.table[key];
     if (value === undefined) return [];
-    const place = this.#place?.keys.get(key);
+    const place = this.#place?.key(key);
     if (isTable(value)) return [this.#reader(value, place, this.at(key))];
     if (!Array.isArray(value)) {
       this.error(key, `${key} is ${typeName(value)}, not a table or a list of tables`);
       return [];
     }
     return value.flatMap((element: unknown, i) => {
-      const position = this.#positionOf(place?.items[i], key);
-      if (isTable(element)) return [this.#reader(element, place?.items[i], position)];
+      const position = this.#positionOf(place?.item(i), key);
+      if (isTable(element)) return [this.#reader(element, place?.item(i), position)];
       this.context.diagnostics.error(position, `${key} has ${typeName(element)} where a table belongs`);
       return [];
     });

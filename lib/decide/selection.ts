@@ -1,13 +1,22 @@
 /** Rules as the compiled tables hold them, and the search for the one that decides. */
-import type { Verdict } from "../core/mod.ts";
+import type { Ruling, Verdict } from "../core/mod.ts";
 import type { RuleNode } from "./ast.ts";
 import type { EventNames } from "./names.ts";
 
 /** A compiled condition. */
 export type Check = (names: EventNames) => boolean;
 
+/** What a layer says where no rule does. */
+export interface DefaultAnswer {
+  readonly kind: "default";
+  readonly verdict: Verdict;
+  /** The finished ruling; `undefined` where no layer says anything. */
+  readonly ruling: Ruling | undefined;
+}
+
 /** One rule, compiled. */
 export interface CompiledRule {
+  readonly kind: "rule";
   readonly index: number;
   /** Unique in the snapshot. */
   readonly name: string;
@@ -23,6 +32,8 @@ export interface CompiledRule {
   readonly check: Check | undefined;
   /** The same without the predicate that the index has answered already. */
   readonly rest: Check | undefined;
+  /** The finished ruling of an enforcing layer, where its reason does not depend on the event. */
+  readonly ruling: Ruling | undefined;
 }
 
 /** A rule as found through an index. `whole`: what the index found answers the indexed predicate completely. */

@@ -107,7 +107,9 @@ describe.skipIf(!IS_ROOT)("the daemon", () => {
     await using daemon = setup.startDaemon();
     await ready(setup, daemon);
     await guarded(setup, agent, daemon);
-    await order(agent, ": > by-the-child; exit");
+    // A shell reads ahead: what is for the agent is written once the child will read no more.
+    await order(agent, ": > by-the-child; echo leaving; exit");
+    await waitUntil("the child's work", () => agent.stdout.includes("leaving"));
     await order(agent, ": > by-the-agent; echo done");
     await waitUntil("the agent's work", () => agent.stdout.includes("done"));
     expect(await stop(daemon)).toBe(0);

@@ -23,7 +23,7 @@ reason = "Not that program."
 [[rules]]
 name = "no-tree"
 action = "exec"
-path = "**/closed/**"
+exe = "@WORK@/closed/**"
 verdict = "deny"
 
 [[rules]]
@@ -57,8 +57,9 @@ describe.skipIf(!IS_ROOT)("a denied program", () => {
   });
 
   /** A work directory with the programs that the lines above name. */
-  async function prepare(policy: string = POLICY): Promise<GuardSetup> {
-    const setup = await GuardSetup.create(policy);
+  async function prepare(): Promise<GuardSetup> {
+    const setup = await GuardSetup.create();
+    await writeFile(setup.policy, POLICY.replace("@WORK@", setup.work));
     const fixture = (name: string): string => join(import.meta.dir, "fixtures", name);
     const mark = await compiler.compile(fixture("mark.c"), "mark", { static_link: true });
     const exec_thread = await compiler.compile(fixture("exec_thread.c"), "exec-thread");

@@ -1,6 +1,6 @@
 /** What becomes of the tree when the command, the guard or the launcher ends. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
@@ -133,12 +133,16 @@ describe("the guard is killed", () => {
   }, 60_000);
 
   test("open: the command goes on, and the launcher ends with it", async () => {
-    const { child, started, mark } = await startTree(["--open"], "echo up; read line; echo went on $line; exit 3");
+    // Not its standard input: that pipe is closed with the guard.
+    const fifo = join(dir, "fifo");
+    await Bun.$`mkfifo ${fifo}`.quiet();
+    const script = `echo up; read line <${fifo}; echo went on $line; exit 3`;
+    const { child, started, mark } = await startTree(["--open"], script);
     await child.line("up"); // before the go a lost guard always ends the command
     process.kill(Number(started["guard"]), "SIGKILL");
     await child.exited;
     expect(marked(mark)).toContain(Number(started["pid"]));
-    child.write("here\n");
+    writeFileSync(fifo, "here\n");
     expect(await child.line("went on")).toBe("went on here");
     expect(await until(() => marked(mark).length === 0)).toBe(true);
   }, 60_000);

@@ -103,14 +103,12 @@ print([os.isatty(fd) for fd in (0, 1, 2)], os.tcgetpgrp(0) == os.getpgrp(), os.t
   test("Ctrl-C arrives exactly once, each time", async () => {
     const result = await ptyRun([
       ["expect", "ready"],
-      ["send", "\x03"],
-      ["expect", "SIGINT 1"],
-      ["send", "\x03"],
-      ["expect", "SIGINT 2"],
+      // Several times: a second delivery that follows at once may be merged with the first by the kernel.
+      ...[1, 2, 3, 4, 5].flatMap((n) => [["send", "\x03"], ["expect", `SIGINT ${n}`]]),
       ["send", "\x1c"],
       ["expect", "SIGQUIT 1"],
       ["signal", SIGUSR2],
-      ["expect", "total SIGINT=2 SIGQUIT=1 SIGUSR2=1"],
+      ["expect", "total SIGINT=5 SIGQUIT=1 SIGUSR2=1"],
       ["send", "q\n"],
       ["end"],
     ], [guard, "--", ...COUNT]);

@@ -127,6 +127,7 @@ describe("arguments and streams", () => {
   }, 60_000);
 });
 
+const SIGNAL_PROBE = ["grep", "-E", "^Sig(Blk|Ign|Cgt):", "/proc/self/status"];
 const STATE_PROBE = [
   "sh",
   "-c",
@@ -159,6 +160,10 @@ describe("inherited state equals a direct start", () => {
       const through = await run([...start, guard, "--", ...STATE_PROBE]);
       expect(direct.stdout.toString()).toEndWith("end\n");
       expect(normal(through)).toEqual(normal(direct));
+      // Without a shell, because some clear the mask at their start.
+      const signals = await run([...start, ...SIGNAL_PROBE]);
+      expect(signals.stdout.toString()).toMatch(name.includes("blocked") ? /SigBlk:.*[1-9a-f]/ : /SigBlk:\s*0+\n/);
+      expect((await run([...start, guard, "--", ...SIGNAL_PROBE])).stdout.toString()).toBe(signals.stdout.toString());
     }, 60_000);
   }
 

@@ -75,7 +75,8 @@ function parseLine(
     events.push(parseExit(tid, text));
     return;
   }
-  if (text.startsWith("--- ")) return;
+  // Signals, and calls in which a thread was killed before strace could read which they were.
+  if (text.startsWith("--- ") || text.startsWith("???(") || text.startsWith("<... ??? resumed>")) return;
   const resumed = RESUMED.exec(text);
   if (resumed !== null) {
     const begun = pending.get(tid);

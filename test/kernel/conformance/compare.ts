@@ -131,15 +131,16 @@ export function firstDifference(one: Expected, item: Seen, options: CompareOptio
   return checks.find((difference) => difference !== undefined);
 }
 
-/** The requested name may be left out only where the path says the same. */
+/** The requested name may be left out only where the path says the same, or where it is empty. */
 function requestedDifference(
   action: Action,
   field: { readonly name: string; readonly of: string; readonly accepted: readonly string[] | undefined },
 ): string | undefined {
   if (field.accepted === undefined) return undefined;
   const fields: ReadonlyMap<string, unknown> = new Map(Object.entries(action));
-  const recorded = fields.get(field.name) ?? fields.get(field.of) ?? "";
-  return field.accepted.some((accepted) => accepted === recorded)
+  const recorded = fields.get(field.name) ?? fields.get(field.of);
+  const left_out = fields.get(field.name) === undefined && field.accepted.includes("");
+  return left_out || field.accepted.some((accepted) => accepted === recorded)
     ? undefined
     : `${field.name}: expected ${JSON.stringify(field.accepted)}, recorded ${JSON.stringify(fields.get(field.name))}`;
 }

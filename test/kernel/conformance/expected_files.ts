@@ -121,8 +121,10 @@ function named(call: Call, model: TreeModel, where: Where): Named {
     : model.directory(call.tid, call.args[where.directory]);
   const requested = printedString(call.args[where.path]);
   const full = directory === undefined || requested === undefined ? undefined : absolute(directory, requested);
+  // Here and now /proc/self would be the test.
+  const own = full?.replace(/^\/proc\/self(?=\/)/, `/proc/${model.pid(call.tid)}`);
   return {
-    paths: full === undefined ? undefined : [resolveParent(full)],
+    paths: own === undefined ? undefined : [resolveParent(own)],
     absolutes: absolutes(directory, requested),
     requested,
     result: result(call),

@@ -56,13 +56,23 @@ export function listening(call: Call): readonly Mapped[] {
 
 /** A datagram with an address. TCP ignores the address, and a unix socket is none of the network's. */
 export function sentTo(call: Call): readonly Mapped[] {
-  return protocolOf(call) === "udp" ? inet("net.send", call, printedAddress(call.args[4])) : [];
+  return protocolOf(call) === "udp" ? inet("net.send", call, printedAddress(call.args[4]) ?? mappedPeer(call)) : [];
+}
+
+/**
+ * The peer of a connected IPv6 socket, if that is an IPv4 address: the kernel gives every datagram of such a socket its
+ * address again on the way to IPv4 (udpv6_sendmsg, net/ipv6/udp.c), so that each is an addressed one.
+ */
+function mappedPeer(call: Call): PrintedAddress | undefined {
+  const endpoint = printedFd(call.args[0])?.endpoint ?? "";
+  const [, address, port] = /->\[::ffff:(\d+\.\d+\.\d+\.\d+)\]:(\d+)$/.exec(endpoint) ?? [];
+  return address === undefined ? undefined : { family: "inet", address, port: Number(port) };
 }
 
 /** The same by sendmsg. */
 export function sentMessage(call: Call): readonly Mapped[] {
   if (protocolOf(call) !== "udp") return [];
-  return inet("net.send", call, printedAddress(printedField(call.args[1] ?? "", "msg_name")));
+  return inet("net.send", call, printedAddress(printedField(call.args[1] ?? "", "msg_name")) ?? mappedPeer(call));
 }
 
 /** The same by sendmmsg: one action for each message that went out. */
@@ -71,6 +81,6 @@ export function sentMany(call: Call): readonly Mapped[] {
   const messages = splitArguments((call.args[1] ?? "").slice(1, -1)).slice(0, call.value ?? 0);
   return messages.flatMap((message) => {
     const header = printedField(message, "msg_hdr") ?? "";
-    return inet("net.send", call, printedAddress(printedField(header, "msg_name")));
+    return inet("net.send", call, printedAddress(printedField(header, "msg_name")) ?? mappedPeer(call));
   });
 }

@@ -1,0 +1,107 @@
+/** The kernel's copy against the snapshot: it never refuses what user space lets pass, and holds what it says it holds. */
+import { expect, test } from "bun:test";
+import fc from "fast-check";
+import type { Event, LoweredPolicy, NetActionName, NetMatch } from "../../../lib/core/mod.ts";
+import { lower } from "../../../lib/decide/mod.ts";
+import { cidrHolds, parseAddress } from "../../../lib/decide/net.ts";
+import { normal } from "../../../lib/decide/reference_patterns.ts";
+import { event, policy, policyText, rule } from "./arbitraries.ts";
+import { load } from "./load.ts";
+
+type Kernel = { readonly verdict: "allow" | "deny"; readonly rule_index: number } | undefined;
+
+/** What the kernel's programs do with the maps, written down plainly. `undefined`: not theirs to decide. */
+function kernel(policy: LoweredPolicy, { action, process }: Event): Kernel {
+  switch (action.type) {
+    case "net.connect":
+    case "net.send":
+    case "net.bind": {
+      const { address, port, protocol, type } = action;
+      const bytes = parseAddress(address);
+      const holds = (match: NetMatch): boolean =>
+        (match.cidrs.length === 0 || match.cidrs.some((cidr) => bytes !== undefined && cidrHolds(cidr, bytes))) &&
+        (match.ports.length === 0 || match.ports.some(({ from, to }) => port >= from && port <= to)) &&
+        (match.protocols.length === 0 || match.protocols.some((name) => name === protocol));
+      const matching = policy.net.filter((rule) =>
+        rule.actions.some((name: NetActionName) => name === type) && holds(rule.match) &&
+        !(rule.except !== undefined && holds(rule.except))
+      );
+      return conclude(matching, policy.net_default[type]);
+    }
+    case "exec": {
+      const cwd = normal(action.cwd ?? process?.cwd ?? "/nowhere");
+      const asked = action.requested_path;
+      const names = [normal(action.path)];
+      if (asked !== undefined && asked !== "") names.push(normal(/^[/@]/.test(asked) ? asked : `${cwd}/${asked}`));
+      const matching = policy.exec.filter(({ paths, names: bases, trees }) =>
+        names.some((name) =>
+          paths.includes(name) || bases.includes(name.slice(name.lastIndexOf("/") + 1)) ||
+          trees.some((tree) => name === tree || name.startsWith(`${tree}/`))
+        )
+      );
+      return conclude(matching, policy.exec_default);
+    }
+    default:
+      return undefined;
+  }
+}
+
+function conclude(
+  matching: readonly { readonly verdict: "deny" | "ask" | "allow"; readonly rule_index: number }[],
+  fallback: "allow" | "deny",
+): Kernel {
+  const refusing = matching.find(({ verdict }) => verdict !== "allow");
+  if (refusing !== undefined) return { verdict: "deny", rule_index: refusing.rule_index };
+  const [first] = matching;
+  return first === undefined ? { verdict: fallback, rule_index: -1 } : { verdict: "allow", rule_index: first.rule_index };
+}
+
+/** Rules that the kernel might hold, in files that enforce. */
+const lowerable = fc.tuple(
+  policy,
+  fc.array(rule.filter(({ action }) => /^(?:exec|net|\{exec)/.test(action)), { minLength: 2, maxLength: 6 }),
+).map(([data, rules]) => ({ ...data, mode: "enforce", rules: rules.map((each) => ({ ...each, mode: "enforce" })) }));
+
+/** Files of every kind, more of those that the kernel might hold. */
+const file = fc.oneof({ weight: 3, arbitrary: lowerable }, { weight: 1, arbitrary: policy });
+
+const HOMES = fc.constantFrom<(string | undefined)[]>("/home/u", "/a", undefined);
+
+test("the kernel never refuses what user space lets pass, and refuses what complete rules forbid", () => {
+  let refused = 0;
+  let held = 0;
+  fc.assert(
+    fc.property(
+      fc.array(file, { minLength: 1, maxLength: 2 }),
+      fc.array(event.filter(({ action }) => /^(?:net\.|exec$)/.test(action.type)), { minLength: 15, maxLength: 30 }),
+      HOMES,
+      (layers, events, home) => {
+        const snapshot = load(...layers.map((layer) => policyText(layer)));
+        const { policy, report } = lower(snapshot, home === undefined ? {} : { home });
+        expect(report.map(({ rule_index }) => rule_index)).toEqual(snapshot.rules.map(({ index }) => index));
+        for (const each of events) {
+          // The kernel's home is that of the session.
+          if (each.session !== undefined && each.session.home !== home) continue;
+          const verdict = kernel(policy, each);
+          const ruling = snapshot.evaluate(each);
+          if (verdict === undefined) continue;
+          const forbidden = ruling.verdict === "deny" || ruling.verdict === "ask";
+          if (verdict.verdict === "deny") {
+            refused++;
+            expect([forbidden, verdict, ruling]).toEqual([true, verdict, ruling]);
+          }
+          const entry = report[ruling.rule_index];
+          const kernel_holds = entry?.complete === true && (entry.mechanism === "cgroup" || entry.mechanism === "exec_kill");
+          // A script is forbidden by its interpreter in user space; what the kernel sees of it is its own affair.
+          const by_interpreter = each.action.type === "exec" && each.action.interpreter !== undefined;
+          if (forbidden && kernel_holds && each.action.type !== "net.listen" && !by_interpreter) {
+            held++;
+            expect([verdict.verdict, ruling]).toEqual(["deny", ruling]);
+          }
+        }
+      },
+    ),
+    { numRuns: 1_500 },
+  );
+  expect(Math.min(refused, held)).toBeGreaterThan(50);
+}, 60_000);

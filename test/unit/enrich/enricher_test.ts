@@ -1,0 +1,232 @@
+import { describe, expect, test } from "bun:test";
+import { type Enriched, type Event, IdGenerator, type ProcessInfo, type SessionInfo } from "../../../lib/core/mod.ts";
+import { Enricher, NameResolver, ProcessTable, SessionTable } from "../../../lib/enrich/mod.ts";
+import { close, exec, exit, FakeClock, fork, observed, open } from "./observed.ts";
+
+class Setup {
+  readonly clock: FakeClock = new FakeClock();
+  readonly processes: ProcessTable = new ProcessTable();
+  readonly sessions: SessionTable = new SessionTable();
+  readonly agents: [number, number, ProcessInfo][] = [];
+  boot_us = 1_000_000;
+  readonly session: SessionInfo = {
+    session_id: new IdGenerator(this.clock).session(),
+    agent: "claude",
+    root: { pid: 100, start: "5" },
+    principal: "alice",
+  };
+  readonly enricher: Enricher = new Enricher({
+    processes: this.processes,
+    sessions: this.sessions,
+    names: new NameResolver((path) => path.replace(/^\/link/, "/real"), this.clock),
+    clock: this.clock,
+    bootUs: () => this.boot_us,
+    onAgent: (scope, agent_index, process) => {
+      this.agents.push([scope, agent_index, process]);
+      this.sessions.put(scope, this.session);
+    },
+  });
+
+  constructor() {
+    this.sessions.put(1, this.session);
+  }
+
+  event(record: Parameters<Enricher["enrich"]>[0]): Event {
+    const enriched: Enriched | undefined = this.enricher.enrich(record);
+    if (enriched?.kind !== "event") throw new Error(`event expected, not ${enriched?.kind}`);
+    return enriched.event;
+  }
+}
+
+describe("lineage", () => {
+  test("an exec tells who the process is from now on", () => {
+    const setup = new Setup();
+    const event = setup.event(exec({ exe: "/usr/bin/git", argv: ["git", "push"] }));
+    const process = { pid: 100, start: "5", ppid: 1, uid: 1000, exe: "/usr/bin/git", argv: ["git", "push"], cwd: "/w" };
+    expect(event.process).toEqual(process);
+    expect(event.session).toBe(setup.session);
+    const { argv: _argv, cwd: _cwd, ...shown } = process;
+    expect(setup.event(open("/a"))).toMatchObject({ process, shown });
+    expect(setup.event(open("/a")).shown).toEqual(shown);
+  });
+
+  test("a second exec replaces the first", () => {
+    const setup = new Setup();
+    setup.event(exec({ exe: "/bin/sh" }));
+    setup.event(exec({ exe: "/bin/cat" }));
+    expect(setup.event(open("/a")).process?.exe).toBe("/bin/cat");
+    expect(setup.processes.size).toBe(1);
+  });
+
+  test("a child inherits the program, with a pid, a start, a parent and a user of its own", () => {
+    const setup = new Setup();
+    setup.event(exec({ exe: "/bin/sh", cgroup: `docker/${"ab".repeat(32)}` }));
+    const forked = setup.event(fork(101, "4294967302"));
+    expect(forked.process?.pid).toBe(100);
+    const by_child = setup.event(observed(
+      { kind: "plain" },
+      { type: "unix.connect", path: "/s", result: "0" },
+      { pid: 101, start: 6, scope: 1 },
+    ));
+    // Start 6 with a high word of 0 is another process: start 4294967302 has a high word of 1.
+    expect(by_child.process?.exe).toBeUndefined();
+    setup.event(fork(102, "7"));
+    expect(setup.event(open("/a", { pid: 102, start: 7 })).process).toEqual({
+      pid: 102,
+      start: "7",
+      ppid: 100,
+      uid: 1001,
+      exe: "/bin/sh",
+      argv: ["tool", "-x"],
+      cwd: "/w",
+      container_id: "ab".repeat(32),
+    });
+  });
+
+  test("an exit is told with the process, which is then forgotten", () => {
+    const setup = new Setup();
+    setup.event(exec());
+    expect(setup.event(exit()).process?.exe).toBe("/usr/bin/tool");
+    expect([setup.processes.size, setup.processes.countOf(1)]).toEqual([0, 0]);
+  });
+
+  test("bytes and an end that are told after the end do not bring the process back", () => {
+    const setup = new Setup();
+    setup.event(exec());
+    setup.event(exit());
+    expect(setup.enricher.enrich(close(5))).toMatchObject({ kind: "bytes", shown: { pid: 100, start: "5" } });
+    setup.event(exit());
+    expect([setup.processes.size, setup.processes.countOf(1)]).toEqual([0, 0]);
+  });
+
+  test("a reused pid is another process", () => {
+    const setup = new Setup();
+    setup.event(exec({ exe: "/bin/old" }));
+    expect(setup.event(open("/a", { start: 6 })).process).toEqual({ pid: 100, start: "6" });
+    expect(setup.event(open("/a", { start: 6 })).process?.exe).toBeUndefined();
+  });
+
+  test("a process that was never told is known by its identity alone", () => {
+    const setup = new Setup();
+    expect(setup.event(open("/a", { pid: 999, start: 3 })).process).toEqual({ pid: 999, start: "3" });
+    expect(setup.processes.countOf(1)).toBe(1);
+  });
+
+  test("an adopted process is known as /proc told", () => {
+    const setup = new Setup();
+    setup.enricher.adopt(1, { pid: 50, start: "4294967299", exe: "/usr/bin/agent", argv: ["agent"] });
+    const record = { ...open("/a", { pid: 50, start: 3 }), start_high: 1 };
+    expect(setup.event(record).process?.exe).toBe("/usr/bin/agent");
+  });
+});
+
+describe("container", () => {
+  const id = "0123456789abcdef".repeat(4);
+  test.each([
+    [`docker/${id}`, id],
+    [`system.slice/docker-${id}.scope`, id],
+    [`kubepods/crio-${id}`, id],
+    [id, id],
+    [`docker/${id}0`, undefined],
+    [`docker/${id.slice(1)}`, undefined],
+    [`docker/${id.toUpperCase()}`, undefined],
+    ["user.slice/session-1.scope", undefined],
+    ["", undefined],
+  ])("cgroup %s", (cgroup, expected) => {
+    const event = new Setup().event(exec({ cgroup }));
+    expect(event.process?.container_id).toBe(expected);
+    expect("container_id" in (event.process ?? {})).toBe(expected !== undefined);
+  });
+});
+
+describe("sessions", () => {
+  test("the record's scope decides; where it has none, the process's", () => {
+    const setup = new Setup();
+    setup.event(exec());
+    expect(setup.event(open("/a", { scope: 0 })).session).toBe(setup.session);
+    expect(setup.event(open("/a", { scope: 2 }))).not.toHaveProperty("session");
+    expect(setup.event(open("/a", { scope: 0, pid: 7 }))).not.toHaveProperty("session");
+  });
+
+  test("an agent's exec makes the session that it belongs to", () => {
+    const setup = new Setup();
+    const event = setup.event(exec({ scope: 9, agent_index: 2 }));
+    expect(setup.agents).toEqual([[9, 2, expect.objectContaining({ pid: 100, exe: "/usr/bin/tool" })]]);
+    expect(event.session).toBe(setup.session);
+    setup.event(exec({ scope: 9 }));
+    expect(setup.agents).toHaveLength(1);
+  });
+});
+
+describe("what else a record tells", () => {
+  test("an open that succeeded carries the file, one that failed does not", () => {
+    const setup = new Setup();
+    expect(setup.event(open("/a", { ino: 77 })).file).toEqual({ dev: 8, ino: 77 });
+    expect(setup.event(open("/a", { result: "ENOENT" }))).not.toHaveProperty("file");
+  });
+
+  test("bytes name the file and the process, not its arguments", () => {
+    const setup = new Setup();
+    setup.event(exec());
+    expect(setup.enricher.enrich(close(12, { ino: 77 }))).toEqual({
+      kind: "bytes",
+      time_us: expect.any(Number),
+      session: setup.session,
+      shown: { pid: 100, start: "5", ppid: 1, uid: 1000, exe: "/usr/bin/tool" },
+      file: { dev: 8, ino: 77 },
+      read_bytes: 12,
+      written_bytes: 0,
+    });
+  });
+
+  test("a gap names who could not be seen", () => {
+    const setup = new Setup();
+    setup.event(exec());
+    const gap = { source: "coverage", type: "i386", count: 1 };
+    expect(setup.enricher.enrich(observed({ kind: "gap", gap }, undefined))).toMatchObject({
+      kind: "gap",
+      session: { agent: "claude" },
+      shown: { pid: 100, exe: "/usr/bin/tool" },
+      gap,
+    });
+  });
+
+  test("the kernel's verdict is passed on", () => {
+    const kernel = { verdict: "deny", rule_index: 1, generation: 2, effect: "refused" } as const;
+    const setup = new Setup();
+    const action = { type: "net.connect", protocol: "tcp", address: "::1", port: 1 } as const;
+    expect(setup.event(observed({ kind: "plain" }, action, { kernel })).kernel).toEqual(kernel);
+    expect(setup.event({ ...exec(), kernel }).kernel).toEqual(kernel);
+  });
+
+  test("names are resolved late, and only those that the kernel did not resolve", () => {
+    const setup = new Setup();
+    const action = { type: "file.delete", path: "/link/f", result: "0" } as const;
+    expect(setup.event(observed({ kind: "names" }, action)).action).toMatchObject({ path: "/real/f" });
+    expect(setup.event(observed({ kind: "plain" }, action)).action).toMatchObject({ path: "/link/f" });
+  });
+
+  test("a record without action or facts says nothing", () => {
+    expect(new Setup().enricher.enrich(observed({ kind: "plain" }, undefined))).toBeUndefined();
+  });
+});
+
+describe("wall time", () => {
+  test("the boot clock's distance to the wall clock is added, to the microsecond", () => {
+    const setup = new Setup();
+    setup.boot_us = 3_000_000.75;
+    setup.clock.wall_us = 1_000_000_000_000;
+    expect(setup.event(open("/a", { boot_us: 2_999_000.25 })).time_us).toBe(999_999_999_000);
+  });
+
+  test("the distance is measured again after a second, so that a clock that was set is followed", () => {
+    const setup = new Setup();
+    setup.clock.wall_us = 1_000_000_000_000;
+    const first = setup.event(open("/a", { boot_us: 1_000_000 })).time_us;
+    setup.clock.wall_us += 3_600_000_000;
+    expect(setup.event(open("/a", { boot_us: 1_900_000 })).time_us).toBe(first + 900_000);
+    setup.boot_us = 2_100_000;
+    setup.clock.wall_us += 1_100_000;
+    expect(setup.event(open("/a", { boot_us: 2_000_001 })).time_us).toBe(first + 3_600_000_000 + 1_000_001);
+  });
+});
