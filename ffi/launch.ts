@@ -15,6 +15,7 @@ import {
   type LaunchStage,
   PATH_BYTES,
 } from "./launch_protocol.ts";
+import { resetHandler } from "./launch_self.ts";
 import { launcherProgram, sealedProgram, spawnLauncher } from "./launch_spawn.ts";
 import type { StartState } from "./launch_state.ts";
 import { launchErrno, type LaunchSymbols, launchSymbols } from "./launch_symbols.ts";
@@ -55,7 +56,7 @@ export interface CommandExit {
 export type LaunchEvent =
   /** The command could not begin; `exited` follows: 127 (not found), 126 (cannot be executed) or 125 (other stage). */
   | { readonly type: "exec_failed"; readonly stage: LaunchStage; readonly errno: number }
-  /** Job control or SIGSTOP stopped the command: the guard stops too, by `stopSelf`. */
+  /** Job control or SIGSTOP stopped the command: the guard stops too, by `stopGuard`. */
   | { readonly type: "stopped"; readonly signal: number }
   | { readonly type: "continued" }
   | { readonly type: "exited"; readonly exit: CommandExit }
@@ -134,6 +135,7 @@ export class LaunchedCommand implements AsyncDisposable {
   /** Set when this side ends the launcher, so that its end is no loss. */
   #finishing = false;
   #open = true;
+  #restore_handler: (() => void) | undefined;
 
   /** Takes over both: `fd` (the guard's end of the socket pair) and the process `launcher_pid`. */
   constructor(libc: LaunchSymbols, fd: number, launcher_pid: number) {
@@ -175,6 +177,15 @@ export class LaunchedCommand implements AsyncDisposable {
   /** Passes on a signal (1-64) that this process received, unless the command got it with the process group. */
   forward(signo: number): void {
     if (this.#open && !this.#ended) this.#send(encodeMessage(LAUNCH_TYPE.FORWARD, signo));
+  }
+
+  /**
+   * Answers `stopped`: lets the launcher stop this process in the same way, so that the shell sees the job stop.
+   * Nothing happens if the command was continued in the meantime. A handler of `signo` does not run; it is back at `continued`.
+   */
+  stopGuard(signo: number): void {
+    this.#restore_handler ??= resetHandler(this.#libc, signo);
+    this.#send(encodeMessage(LAUNCH_TYPE.STOP, 0));
   }
 
   /**
@@ -234,6 +245,7 @@ export class LaunchedCommand implements AsyncDisposable {
       case LAUNCH_TYPE.STOPPED:
         return this.#emit({ type: "stopped", signal: message.value });
       case LAUNCH_TYPE.CONTINUED:
+        this.#restoreHandler();
         return this.#emit({ type: "continued" });
       case LAUNCH_TYPE.EXITED: {
         const { user_us, system_us, maxrss_kib } = message;
@@ -247,6 +259,11 @@ export class LaunchedCommand implements AsyncDisposable {
     }
   }
 
+  #restoreHandler(): void {
+    this.#restore_handler?.();
+    this.#restore_handler = undefined;
+  }
+
   #emit(event: LaunchEvent): void {
     if (this.#listeners.size === 0) this.#pending.push(event);
     for (const listener of this.#listeners) listener(event);
@@ -255,6 +272,7 @@ export class LaunchedCommand implements AsyncDisposable {
   /** The socket closed: waits for the launcher process and reports an end that nobody asked for. */
   async #lost(): Promise<void> {
     this.#open = false;
+    this.#restoreHandler();
     const status = new Int32Array(1);
     for (let wait_ms = WAIT_MS_MIN;; wait_ms = Math.min(wait_ms * 2, WAIT_MS_MAX)) {
       const got = this.#libc.waitpid(this.launcher_pid, ptr(status), WNOHANG);

@@ -4,7 +4,7 @@
  */
 
 /** Counts changes of the layout; the launcher refuses another one. */
-export const LAUNCH_VERSION = 1;
+export const LAUNCH_VERSION = 2;
 
 /** `enum ag_launch_type`. */
 export const LAUNCH_TYPE = {
@@ -12,6 +12,7 @@ export const LAUNCH_TYPE = {
   GO: 2,
   FORWARD: 3,
   FINISH: 4,
+  STOP: 5,
   STARTED: 16,
   EXEC_FAILED: 17,
   EXITED: 18,
@@ -139,7 +140,7 @@ export function encodeConfig(config: LaunchConfig): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
-/** GO, FORWARD or FINISH. */
+/** GO, FORWARD, FINISH or STOP. */
 export function encodeMessage(type: number, value: number): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(MESSAGE.bytes);
   const view = new DataView(bytes.buffer);

@@ -5,10 +5,25 @@
 import { closeSync, openSync } from "node:fs";
 import { ptr } from "bun:ffi";
 import { AgentguardError } from "../lib/core/mod.ts";
-import { launchErrno, launchSymbols } from "./launch_symbols.ts";
+import { launchErrno, type LaunchSymbols, launchSymbols } from "./launch_symbols.ts";
 
 /** `sizeof(struct sigaction)` of glibc is 152 on x86-64 and arm64. */
 const SIGACTION_BYTES = 256;
+
+/**
+ * Gives `signo` its default action until the returned function puts the old handler back; without effect for SIGSTOP,
+ * whose action is fixed. Throws `io` when the handler cannot be put back.
+ */
+export function resetHandler(libc: LaunchSymbols, signo: number): () => void {
+  const old = new Uint8Array(SIGACTION_BYTES);
+  const standard = new Uint8Array(SIGACTION_BYTES); // all zero: SIG_DFL, no flags, empty mask
+  if (libc.sigaction(signo, ptr(standard), ptr(old)) !== 0) return () => {};
+  return () => {
+    if (libc.sigaction(signo, ptr(old), null) !== 0) {
+      throw failure("restore the handler after a stop", launchErrno(libc));
+    }
+  };
+}
 
 /**
  * Stops this process with `signo` (SIGTSTP, SIGTTIN, SIGTTOU or SIGSTOP) as if it had no handler, so that the shell
@@ -16,13 +31,9 @@ const SIGACTION_BYTES = 256;
  */
 export function stopSelf(signo: number): void {
   const libc = launchSymbols();
-  const old = new Uint8Array(SIGACTION_BYTES);
-  const standard = new Uint8Array(SIGACTION_BYTES); // all zero: SIG_DFL, no flags, empty mask
-  const uncatchable = libc.sigaction(signo, ptr(standard), ptr(old)) !== 0;
+  const restore = resetHandler(libc, signo);
   if (libc.raise(signo) !== 0) throw failure("stop with the command", launchErrno(libc));
-  if (!uncatchable && libc.sigaction(signo, ptr(old), null) !== 0) {
-    throw failure("restore the handler after a stop", launchErrno(libc));
-  }
+  restore();
 }
 
 /**

@@ -1,7 +1,7 @@
 /**
- * Starts the embedded launcher from a sealed memory file with posix_spawn, in the guard's own process group and session,
- * with a chosen set of descriptors. `Bun.spawn` is not used because it can pass a descriptor only at a number that it
- * chooses itself and resets every ignored signal.
+ * Starts the embedded launcher from a sealed memory file with posix_spawn, in the guard's own process group and
+ * session, with a chosen set of descriptors. `Bun.spawn` is not used because it can pass a descriptor only at a number
+ * that it chooses itself and resets every ignored signal.
  */
 import { type Pointer, ptr } from "bun:ffi";
 import { closeSync, writeSync } from "node:fs";
@@ -24,7 +24,7 @@ export async function launcherProgram(): Promise<Uint8Array> {
   return await Bun.file(launcher_path).bytes();
 }
 
-/** A memory file that holds the program and cannot change any more; the caller closes it. Throws `unsupported`, `io`. */
+/** A memory file that holds the program and cannot change; the caller closes it. Throws `unsupported`, `io`. */
 export function sealedProgram(libc: LaunchSymbols, program: Uint8Array): number {
   const name = cString("ag-launch");
   let fd = libc.memfd_create(ptr(name), MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC);

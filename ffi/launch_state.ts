@@ -5,9 +5,9 @@
  * Bun changes some of it before our first line. What it overwrites is restored as well as it can be known:
  * - It ignores SIGPIPE and SIGXFSZ, catches SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGSEGV, SIGSYS, SIGPWR and the
  *   first real-time signals, and, with a terminal as a standard stream, SIGINT and SIGTERM. Whether the caller had them
- *   ignored is lost. A parent that is a shell and does not change dispositions for its children (an interactive one does)
- *   ignores what they ignore: then its own state is taken. SIGINT counts as ignored when SIGQUIT is: a shell ignores both
- *   for a background job. Otherwise the default is restored.
+ *   ignored is lost. A parent that is a shell and does not change dispositions for its children (an interactive one
+ *   does) ignores what they ignore: then its own state is taken. SIGINT counts as ignored when SIGQUIT is: a shell
+ *   ignores both for a background job. Otherwise the default is restored.
  * - It unblocks SIGPWR: assumed to have been unblocked.
  * - It raises the soft RLIMIT_NOFILE to the hard one. The parent's soft limit is taken if its hard limit is the same;
  *   otherwise (a service manager or a container runtime set it) the raised one stays.
@@ -40,7 +40,7 @@ const REPLACED_ON_TERMINAL = mask([SIGINT, SIGTERM]);
 /** Programs that give children their own dispositions (POSIX, 2.12 Shell Execution Environment). */
 const SHELLS: ReadonlySet<string> = new Set(["sh", "bash", "dash", "ash", "zsh", "ksh", "mksh", "busybox"]);
 
-/** Reads the state. Call it before anything opens a descriptor or handles a signal. Throws when /proc cannot be read. */
+/** Reads the state. Call it before anything opens a descriptor or handles a signal. Throws without a readable /proc. */
 export function captureStartState(): StartState {
   const fds = inheritedFds();
   const own = statusOf("self");

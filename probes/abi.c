@@ -21,6 +21,7 @@ AG_KEEP(enum, ag_verdict);
 AG_KEEP(enum, ag_path_action);
 AG_KEEP(enum, ag_move_action);
 AG_KEEP(enum, ag_net_action);
+AG_KEEP(enum, ag_protocol);
 AG_KEEP(enum, ag_coverage_kind);
 AG_KEEP(enum, ag_scope_kind);
 AG_KEEP(struct, ag_record);

@@ -274,19 +274,17 @@ export const AgNetPolicy = {
   rules: 4,
   deny_by_default: 8,
   action: 24,
-  tcp: 152,
-  udp: 184,
-  other: 216,
+  protocol: 152,
   deny: 248,
   allow: 280,
   except: 312,
-  except_tcp: 344,
-  except_udp: 376,
-  except_other: 408,
+  except_protocol: 344,
   rule_index: 440,
   LENGTH: {
     deny_by_default: 4,
     action: 4,
+    protocol: 3,
+    except_protocol: 3,
     rule_index: 256,
   },
 } as const;
@@ -365,6 +363,17 @@ export const AgPortKey = {
     pad: 2,
   },
 } as const;
+
+/** C enum `ag_protocol`; its values begin with AG_PROTOCOL_ there. */
+export const AgProtocol = {
+  TCP: 0,
+  UDP: 1,
+  OTHER: 2,
+  COUNT: 3,
+} as const;
+
+/** One value of {@link AgProtocol}. */
+export type AgProtocol = (typeof AgProtocol)[keyof typeof AgProtocol];
 
 /** Layout of C type `ag_record`: its size and the offset of each field in bytes; LENGTH counts elements. */
 export const AgRecord = {

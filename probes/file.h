@@ -129,7 +129,7 @@ static __noinline int ag_on_move(struct ag_scratch *s, __u32 scope, struct ag_mo
 }
 
 /* Sends what one descriptor's counter holds and forgets it. */
-static __noinline int ag_flush_bytes(__u32 scope, __u32 pid, __u32 fd)
+__noinline int ag_flush_bytes(__u32 scope, __u32 pid, __u32 fd)
 {
 	struct ag_file_key key = {.pid = pid, .fd = fd};
 	struct ag_file_bytes *b = bpf_map_lookup_elem(&file_bytes, &key);
@@ -149,7 +149,7 @@ static __noinline int ag_flush_bytes(__u32 scope, __u32 pid, __u32 fd)
 }
 
 /* Adds to the counter of a descriptor that is open on a regular file. */
-static __noinline int ag_on_bytes(__u32 scope, __u32 fd, __u64 read_bytes, __u64 written_bytes)
+__noinline int ag_on_bytes(__u32 scope, __u32 fd, __u64 read_bytes, __u64 written_bytes)
 {
 	struct ag_file_key key = {.pid = bpf_get_current_pid_tgid() >> 32, .fd = fd};
 	struct ag_file_bytes *b, fresh = {};
@@ -209,7 +209,7 @@ static long ag_sweep_step(__u32 index, void *context)
 }
 
 /* Sends the counters of descriptors [from, to] of the current process. */
-static __noinline int ag_sweep_bytes(__u32 scope, __u32 from, __u32 to, __u32 only_stale)
+__noinline int ag_sweep_bytes(__u32 scope, __u32 from, __u32 to, __u32 only_stale)
 {
 	struct ag_sweep w = {.scope = scope, .pid = bpf_get_current_pid_tgid() >> 32, .from = from,
 			     .only_stale = only_stale};

@@ -13,53 +13,54 @@ static __always_inline bool ag_is_mapped(const __u8 *a)
 	return *(__u64 *)a == 0 && *(__u32 *)(a + 8) == bpf_htonl(0xffff);
 }
 
-static __always_inline const struct ag_rule_bits *ag_select(const struct ag_rule_bits *tcp,
-							    const struct ag_rule_bits *udp,
-							    const struct ag_rule_bits *other, __u8 protocol)
+/* Which of the three protocol vectors holds. */
+static __always_inline __u32 ag_protocol_class(__u8 protocol)
 {
 	if (protocol == AG_IPPROTO_TCP)
-		return tcp;
-	return protocol == AG_IPPROTO_UDP ? udp : other;
+		return AG_PROTOCOL_TCP;
+	return protocol == AG_IPPROTO_UDP ? AG_PROTOCOL_UDP : AG_PROTOCOL_OTHER;
 }
 
-static __always_inline __s32 ag_lowest_rule(struct ag_net_policy *p, __u32 word, __u64 bits)
+/* Number of zero bits below the lowest set bit; without branches, which would each double the verifier's work. */
+static __always_inline __u32 ag_lowest_bit(__u64 bits)
 {
-	__u32 bit = 0;
+	__u64 below = (bits & -bits) - 1;
 
-	if (!(bits & 0xffffffffull)) { bits >>= 32; bit += 32; }
-	if (!(bits & 0xffff)) { bits >>= 16; bit += 16; }
-	if (!(bits & 0xff)) { bits >>= 8; bit += 8; }
-	if (!(bits & 0xf)) { bits >>= 4; bit += 4; }
-	if (!(bits & 3)) { bits >>= 2; bit += 2; }
-	if (!(bits & 1)) bit += 1;
-	bit += word * 64;
-	if (bit >= AG_NET_RULES_MAX)
-		return -1;
-	return p->rule_index[bit];
+	below -= (below >> 1) & 0x5555555555555555ull;
+	below = (below & 0x3333333333333333ull) + ((below >> 2) & 0x3333333333333333ull);
+	below = (below + (below >> 4)) & 0x0f0f0f0f0f0f0f0full;
+	return (below * 0x0101010101010101ull) >> 56;
 }
 
-/* Decides one address; fills verdict, rule and generation of *net. */
-static __noinline int ag_decide_net(struct ag_net *net)
+/*
+ * Decides one address; fills verdict, rule and generation of *net. User space keeps an entry for the empty prefix in
+ * every trie of a slot that has rules, so a lookup without result is a defect there: refused.
+ */
+__noinline int ag_decide_net(struct ag_net *net)
 {
-	const struct ag_rule_bits *address, *port, *proto, *x_address, *x_port, *x_proto;
-	struct ag_control *c = ag_get_control();
+	struct ag_rule_bits *address, *port, *x_address, *x_port;
 	struct ag_port_key pk = {.prefix_bits = 48};
+	struct ag_control *c = ag_get_control();
+	__u32 slot, action, class, allowed = 0;
 	struct ag_net_policy *p;
-	__u32 slot, action = net->action, allowed = 0;
 	int w;
 
+	if (!net || !c)
+		return 0;
+	action = net->action;
 	net->verdict = AG_VERDICT_NONE;
 	net->rule_index = -1;
-	if (!c)
-		return 0;
 	slot = c->slot & 1;
 	p = bpf_map_lookup_elem(&net_policy, &slot);
-	if (!p || action >= AG_NET_ACTION_COUNT)
+	if (!p || action >= AG_NET_LISTEN)
 		return 0;
 	net->generation = p->generation;
 	net->verdict = AG_VERDICT_ALLOW;
-	if (!p->rules && !p->deny_by_default[action])
+	if (!p->rules) {
+		if (p->deny_by_default[action])
+			net->verdict = AG_VERDICT_DENY;
 		return 0;
+	}
 	pk.slot = slot;
 	pk.port[0] = net->port >> 8;
 	pk.port[1] = net->port & 255;
@@ -78,22 +79,21 @@ static __noinline int ag_decide_net(struct ag_net *net)
 		address = bpf_map_lookup_elem(&v6_rules, &k);
 		x_address = bpf_map_lookup_elem(&v6_except, &k);
 	}
-	proto = ag_select(&p->tcp, &p->udp, &p->other, net->protocol);
-	x_proto = ag_select(&p->except_tcp, &p->except_udp, &p->except_other, net->protocol);
+	if (!address || !port || !x_address || !x_port) {
+		net->verdict = AG_VERDICT_DENY;
+		return 0;
+	}
+	class = ag_protocol_class(net->protocol);
 	for (w = 0; w < AG_NET_WORDS; w++) {
-		__u64 bits = 0;
+		__u64 bits = address->word[w] & port->word[w] & p->protocol[class].word[w] & p->action[action].word[w];
 
-		if (address && port)
-			bits = address->word[w] & port->word[w] & proto->word[w] & p->action[action].word[w];
-		if (x_address && x_port)
-			bits &= ~(x_address->word[w] & x_port->word[w] & x_proto->word[w] & p->except.word[w]);
+		bits &= ~(x_address->word[w] & x_port->word[w] & p->except_protocol[class].word[w] & p->except.word[w]);
 		if (bits & p->deny.word[w]) {
 			net->verdict = AG_VERDICT_DENY;
-			net->rule_index = ag_lowest_rule(p, w, bits & p->deny.word[w]);
+			net->rule_index = p->rule_index[(w * 64 + ag_lowest_bit(bits & p->deny.word[w])) & 255];
 			return 0;
 		}
-		if (bits & p->allow.word[w])
-			allowed = 1;
+		allowed |= (bits & p->allow.word[w]) != 0;
 	}
 	if (!allowed && p->deny_by_default[action])
 		net->verdict = AG_VERDICT_DENY;
@@ -101,8 +101,10 @@ static __noinline int ag_decide_net(struct ag_net *net)
 }
 
 /* Sends a finding; the current thread made the call. */
-static __noinline int ag_send_net(struct ag_net *net, __u32 scope)
+__noinline int ag_send_net(struct ag_net *net, __u32 scope)
 {
+	if (!net)
+		return 0;
 	ag_fill(&net->h, AG_OP_NET, scope, sizeof(*net), 0);
 	if (net->verdict == AG_VERDICT_DENY)
 		ag_send_decision(net, sizeof(*net), BPF_RB_FORCE_WAKEUP);
@@ -117,11 +119,13 @@ static __noinline int ag_send_net(struct ag_net *net, __u32 scope)
  * Leaves a finding for the end of the call. An earlier one of the same call (sendmmsg) went through; one that was refused
  * is from a call whose end nobody looked at, because its thread is in no scope.
  */
-static __noinline int ag_leave_net(struct ag_net *net)
+__noinline int ag_leave_net(struct ag_net *net)
 {
 	__u64 id = bpf_get_current_pid_tgid();
 	struct ag_net *before = bpf_map_lookup_elem(&net_pending, &id);
 
+	if (!net)
+		return 0;
 	if (before) {
 		struct ag_net sent = *before;
 
@@ -216,21 +220,21 @@ int ag_bind6(struct bpf_sock_addr *ctx)
 	return ag_hook6(ctx, AG_NET_BIND);
 }
 
-/* Sends what a cgroup hook left for this thread; false if there was nothing. */
-static __noinline bool ag_finish_net(__u32 scope, long result, __u32 has_result)
+/* Sends what a cgroup hook left for this thread; 0 if there was nothing. */
+__noinline int ag_finish_net(__u32 scope, long result, __u32 has_result)
 {
 	__u64 id = bpf_get_current_pid_tgid();
 	struct ag_net *pending = bpf_map_lookup_elem(&net_pending, &id);
 	struct ag_net net;
 
 	if (!pending)
-		return false;
+		return 0;
 	net = *pending;
 	bpf_map_delete_elem(&net_pending, &id);
 	net.has_result = has_result;
 	net.result = result < 0 ? result : 0;
 	ag_send_net(&net, scope);
-	return true;
+	return 1;
 }
 
 /* The inet socket behind a descriptor, or 0. */
@@ -290,7 +294,7 @@ static __noinline int ag_on_address(__u32 scope, __u32 action, __u32 fd, const _
 	return 0;
 }
 
-static __noinline int ag_on_listen(__u32 scope, __u32 fd, long result)
+__noinline int ag_on_listen(__u32 scope, __u32 fd, long result)
 {
 	struct ag_net net = {.action = AG_NET_LISTEN, .has_result = 1};
 	__u64 sk = ag_sock_of(fd);

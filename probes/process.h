@@ -49,7 +49,7 @@ static long ag_find_slash(__u32 index, void *context)
  * Looks one name of the program up: as a path, below trees, by base name. Returns the agent index, or -1. A path longer
  * than any key is no exact match, but its directories and its base name still count.
  */
-static __noinline int ag_match_program(struct ag_exec *r, __u32 at, __u32 bytes, __u32 slot, __u32 want_agent)
+__noinline int ag_match_program(struct ag_exec *r, __u32 at, __u32 bytes, __u32 slot, __u32 want_agent)
 {
 	struct ag_slash slash = {.at = at};
 	__u32 zero = 0, head, length, *agent;
@@ -58,7 +58,7 @@ static __noinline int ag_match_program(struct ag_exec *r, __u32 at, __u32 bytes,
 	__u32 kind = AG_SCRATCH_PROCESS;
 
 	s = bpf_map_lookup_elem(&scratch, &kind);
-	if (!k || !s || !bytes || at >= AG_RECORD_DATA)
+	if (!r || !k || !s || !bytes || at >= AG_RECORD_DATA)
 		return -1;
 	head = bytes < AG_KEY_PATH_MAX ? bytes : AG_KEY_PATH_MAX - 1;
 	__builtin_memset(k, 0, sizeof(*k));

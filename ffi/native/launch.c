@@ -36,7 +36,7 @@
 static struct ag_launch_config config;
 static int socket_fd = -1, signal_fd = -1, status_fd = -1, go_fd = -1, cgroup_fd = -1;
 static pid_t command_pid, guard_pid;
-static int command_released, command_ended, command_status, guard_lost;
+static int command_released, command_ended, command_status, stop_signal, guard_lost;
 static uint32_t received[SIGNALS_MAX + 1];
 static int64_t received_ms[SIGNALS_MAX + 1];
 
@@ -107,8 +107,10 @@ static int reap(void)
 			continue;
 		report_exec();
 		if (WIFSTOPPED(status)) {
-			tell_simple(AG_LAUNCH_STOPPED, WSTOPSIG(status), 0);
+			stop_signal = WSTOPSIG(status);
+			tell_simple(AG_LAUNCH_STOPPED, stop_signal, 0);
 		} else if (WIFCONTINUED(status)) {
+			stop_signal = 0;
 			/* A guard that stopped with its command must run again to hear of it; a dead one is seen below. */
 			if (!guard_lost && getppid() == guard_pid)
 				(void)kill(guard_pid, SIGCONT);
@@ -233,6 +235,12 @@ static void handle_message(void)
 		break;
 	case AG_LAUNCH_FORWARD:
 		forward(message.value);
+		break;
+	case AG_LAUNCH_STOP:
+		/* Stops and continuations of the command are seen in order here, so that the guard never stops too late. */
+		reap();
+		if (stop_signal != 0 && !command_ended && getppid() == guard_pid)
+			(void)kill(guard_pid, stop_signal);
 		break;
 	case AG_LAUNCH_FINISH:
 		if (message.value != 0 || !command_released)

@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-#define AG_LAUNCH_VERSION 1
+#define AG_LAUNCH_VERSION 2
 #define AG_LAUNCH_PATH_BYTES 4096 /* PATH_MAX, NUL included */
 #define AG_LAUNCH_FDS_MAX 1024    /* inherited descriptors >= 3 that the command keeps */
 #define AG_LAUNCH_KEEP_NOFILE UINT64_MAX
@@ -19,6 +19,7 @@ enum ag_launch_type {
 	AG_LAUNCH_GO = 2,      /* lets the command run */
 	AG_LAUNCH_FORWARD = 3, /* value: signal number that the guard received */
 	AG_LAUNCH_FINISH = 4,  /* value: 1 kills what is left of the tree, 0 leaves it */
+	AG_LAUNCH_STOP = 5,    /* stops the guard as the command is stopped, if it still is */
 	/* launcher to guard */
 	AG_LAUNCH_STARTED = 16,      /* pid: the command, waiting for GO */
 	AG_LAUNCH_EXEC_FAILED = 17,  /* stage, value: errno; EXITED follows */

@@ -1,5 +1,5 @@
 /** Network rules as bit vectors and prefixes. */
-import { AgNetAction, AgNetPolicy, AgRuleBits } from "../../probes/abi.gen.ts";
+import { AgNetAction, AgNetPolicy, AgProtocol, AgRuleBits } from "../../probes/abi.gen.ts";
 import type { LoweredNetRule, NetActionName, NetMatch } from "../core/mod.ts";
 import { addRule, noRules, portPrefixes, type PrefixRule } from "./prefix_bits.ts";
 
@@ -71,26 +71,19 @@ export function writeNetRule(view: DataView, rule: LoweredNetRule, bit: number):
     });
   };
   for (const action of rule.actions) set(AgNetPolicy.action + NET_ACTIONS[action] * AgRuleBits.SIZE);
-  protocols(rule.match, set, { tcp: AgNetPolicy.tcp, udp: AgNetPolicy.udp, other: AgNetPolicy.other });
+  protocols(rule.match, (protocol) => set(AgNetPolicy.protocol + protocol * AgRuleBits.SIZE));
   if (rule.except !== undefined) {
     set(AgNetPolicy.except);
-    protocols(rule.except, set, {
-      tcp: AgNetPolicy.except_tcp,
-      udp: AgNetPolicy.except_udp,
-      other: AgNetPolicy.except_other,
-    });
+    protocols(rule.except, (protocol) => set(AgNetPolicy.except_protocol + protocol * AgRuleBits.SIZE));
   }
   set(rule.verdict === "allow" ? AgNetPolicy.allow : AgNetPolicy.deny);
   view.setInt32(AgNetPolicy.rule_index + bit * 4, rule.rule_index, true);
 }
 
-function protocols(
-  match: NetMatch,
-  set: (offset: number) => void,
-  at: { readonly tcp: number; readonly udp: number; readonly other: number },
-): void {
+/** Calls `set` for each class of protocols that the match holds for. */
+function protocols(match: NetMatch, set: (protocol: number) => void): void {
   const any = match.protocols.length === 0;
-  if (any || match.protocols.includes("tcp")) set(at.tcp);
-  if (any || match.protocols.includes("udp")) set(at.udp);
-  if (any) set(at.other);
+  if (any || match.protocols.includes("tcp")) set(AgProtocol.TCP);
+  if (any || match.protocols.includes("udp")) set(AgProtocol.UDP);
+  if (any) set(AgProtocol.OTHER);
 }

@@ -33,9 +33,13 @@ export function addRule(words: BigUint64Array, rule: number): void {
   words[index] = (words[index] ?? 0n) | (1n << BigInt(rule & 63));
 }
 
-/** Every distinct prefix with the rules of all prefixes that cover it. Sorted by length, so parents come first. */
+/**
+ * Every distinct prefix, and always the empty one so that a lookup finds something, with the rules of all prefixes that
+ * cover it. Sorted by length, so parents come first.
+ */
 export function pushDown(rules: readonly PrefixRule[], width_bytes: number): PrefixEntry[] {
-  const by_key = new Map<string, PrefixEntry>();
+  const root: PrefixEntry = { bytes: new Uint8Array(width_bytes), bits: 0, words: noRules() };
+  const by_key = new Map<string, PrefixEntry>([[keyOf(root.bytes, 0), root]]);
   for (const rule of rules) {
     const bytes = masked(rule.bytes, rule.bits, width_bytes);
     const key = keyOf(bytes, rule.bits);

@@ -89,19 +89,21 @@ export class Guard implements StatusPort, ReloadPort {
     makePrivate(directory);
     const losses = new Map<string, LossStatus>();
     const held: { guard?: Guard } = {};
-    const recorder = await RecorderThread.start(directory, parts.log);
-    let reader: ReaderThread | undefined;
+    const recorder = RecorderThread.create(parts.log);
+    const starting = ReaderThread.start({
+      policy: policyLoad(parts.policy, parts),
+      recorder: recorder.connect(),
+      onEvent: (event) => {
+        if (event.event === "loss") countLoss(losses, event.gap.source, event.gap.type, event.gap.count);
+        if (event.event === "loss" && held.guard !== undefined) held.guard.#onLoss(event);
+        parts.onReader?.(event);
+      },
+    });
+    const [opened, loaded] = await Promise.allSettled([recorder.open(directory), starting]);
     try {
-      reader = await ReaderThread.start({
-        policy: policyLoad(parts.policy, parts),
-        recorder: recorder.connect(),
-        onEvent: (event) => {
-          if (event.event === "loss") countLoss(losses, event.gap.source, event.gap.type, event.gap.count);
-          if (event.event === "loss" && held.guard !== undefined) held.guard.#onLoss(event);
-          parts.onReader?.(event);
-        },
-      });
-      const guard = new Guard(parts, recorder, reader, losses);
+      if (opened.status === "rejected") throw opened.reason;
+      if (loaded.status === "rejected") throw loaded.reason;
+      const guard = new Guard(parts, recorder, loaded.value, losses);
       held.guard = guard;
       guard.#record({ type: "guard.start", detail: `agentguard ${parts.version}, pid ${process.pid}` });
       guard.#recordPolicy();
@@ -109,8 +111,9 @@ export class Guard implements StatusPort, ReloadPort {
       guard.#ready = true;
       return guard;
     } catch (error) {
-      await reader?.close().catch(() => {}); // the first failure is the one to tell
-      await recorder.close().catch(() => {});
+      // The first failure is the one to tell; a reader whose recorder is gone cannot flush.
+      if (loaded.status === "fulfilled") loaded.value.terminate();
+      if (opened.status === "fulfilled") await recorder.close().catch(() => {});
       throw error;
     }
   }

@@ -115,6 +115,11 @@ export class ReaderThread {
     }
   }
 
+  /** Ends the thread at once: the kernel detaches what it had attached. */
+  terminate(): void {
+    this.#worker.terminate();
+  }
+
   #call(request: ReaderRequest): Promise<unknown> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
     const id = this.#next_id++;

@@ -16,6 +16,7 @@ export class RecorderThread {
   readonly #opened = Promise.withResolvers<void>();
   /** Ports made before the record was open. */
   #waiting: MessagePort[] = [];
+  #is_open = false;
   #closing = false;
 
   private constructor(log: Log) {
@@ -23,22 +24,27 @@ export class RecorderThread {
     this.#worker = new Worker(workerUrl("recorder_worker"));
     this.#worker.onmessage = (event: MessageEvent<RecorderReport>) => this.#receive(event.data);
     this.#worker.onerror = (event) => this.#failed(new AgentguardError("io", `run the recorder: ${event.message}`));
-    this.sink = new RemoteSink(messagePort(this.#connect()));
+    this.sink = new RemoteSink(messagePort(this.connect()));
   }
 
-  /** Starts the thread and opens the record in `directory`. Throws what opening throws: `busy`, `tamper`, `io`. */
-  static async start(directory: string, log: Log): Promise<RecorderThread> {
-    const thread = new RecorderThread(log);
-    thread.#post({ op: "open", directory, boot_id: bootId() });
+  /** Starts the thread; producers may connect at once, `open` must follow. */
+  static create(log: Log): RecorderThread {
+    return new RecorderThread(log);
+  }
+
+  /** Opens the record in `directory`. Throws what opening throws: `busy`, `tamper`, `io`; the thread has ended then. */
+  async open(directory: string): Promise<void> {
+    this.#post({ op: "open", directory, boot_id: bootId() });
     try {
-      await thread.#opened.promise;
+      await this.#opened.promise;
     } catch (error) {
-      thread.#worker.terminate();
+      this.#closing = true;
+      this.#worker.terminate();
       throw error;
     }
-    for (const port of thread.#waiting) thread.#post({ op: "serve", port }, [port]);
-    thread.#waiting = [];
-    return thread;
+    for (const port of this.#waiting) this.#post({ op: "serve", port }, [port]);
+    this.#waiting = [];
+    this.#is_open = true;
   }
 
   /** Whether entries become durable. */
@@ -49,7 +55,8 @@ export class RecorderThread {
   /** A port for another producer; give it to the thread that produces. */
   connect(): MessagePort {
     const channel = new MessageChannel();
-    this.#post({ op: "serve", port: channel.port1 }, [channel.port1]);
+    if (this.#is_open) this.#post({ op: "serve", port: channel.port1 }, [channel.port1]);
+    else this.#waiting.push(channel.port1);
     return channel.port2;
   }
 
@@ -69,12 +76,6 @@ export class RecorderThread {
       this.sink.close("the recorder was closed");
       this.#worker.terminate();
     }
-  }
-
-  #connect(): MessagePort {
-    const channel = new MessageChannel();
-    this.#waiting.push(channel.port1);
-    return channel.port2;
   }
 
   #receive(report: RecorderReport): void {

@@ -6,8 +6,8 @@ import { matchTextGlobs } from "./match.ts";
 import { nearest } from "./suggest.ts";
 
 /**
- * What an agent asks for. A pattern that begins with a wildcard speaks of these only: facts (`exec.failed`, `process.*`)
- * and what the guard and its operators say of themselves must be named.
+ * What an agent asks for. A pattern that begins with a wildcard speaks of these only: facts (`exec.failed`,
+ * `process.*`) and what the guard and its operators say of themselves must be named.
  */
 export const REQUEST_TYPES: readonly ActionType[] = ACTION_TYPES.filter((type) =>
   type === "exec" || /^(?:file|net|unix|tool)\./.test(type)

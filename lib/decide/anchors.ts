@@ -1,6 +1,6 @@
 /**
- * Under which piece of text, network or port each rule is found. Every glob offers several anchors; the one that the fewest
- * rules share is taken, so that a common directory or a common port does not become a long list.
+ * Under which piece of text, network or port each rule is found. Every glob offers several anchors; the one that the
+ * fewest rules share is taken, so that a common directory or a common port does not become a long list.
  */
 import type { PathPattern, Predicates, ProgramPattern } from "./ast.ts";
 import type { PathGlob, TextGlob } from "./glob.ts";
@@ -69,7 +69,8 @@ function optionsOf(predicates: Predicates): readonly Option[] {
   const options = [
     path && pathOption("path", path.flatMap(({ globs }) => globs.map((glob) => anchorsOf(glob)))),
     exe && pathOption("exe", programAnchors(exe)),
-    address && { kind: "address" as const, slots: address.map(({ text }) => [`address ${text}`]), take: addressAnchors },
+    address &&
+    { kind: "address" as const, slots: address.map(({ text }) => [`address ${text}`]), take: addressAnchors },
     host && hostOption(hostAnchors(host)),
     tool && toolOption(tool.flatMap(({ globs }) => globs)),
     by && pathOption("by", programAnchors(by)),

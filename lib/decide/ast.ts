@@ -48,8 +48,8 @@ export interface UserPattern {
 }
 
 /**
- * The conditions of a rule or of one `except`. All that are present must hold; a list is "any of".
- * A new predicate is a new field here; `restOf` in the compiler and in the reference then refuse to compile until it is read.
+ * The conditions of a rule or of one `except`. All that are present must hold; a list is "any of". A new predicate is a
+ * new field here; `restOf` in the compiler and in the reference then refuse to compile until it is read.
  */
 export interface Predicates {
   /** Only in `except`: a rule's own types are `RuleNode.actions`. */

@@ -25,7 +25,11 @@ function checkNames(layer: NumberedLayer, diagnostics: Diagnostics): void {
   for (const { node } of layer.rules) {
     const line = first.get(node.name);
     if (line === undefined) first.set(node.name, node.name_position.line);
-    else diagnostics.error(node.name_position, `duplicate rule name "${node.name}", first in line ${line}`, "rename one of them");
+    else {diagnostics.error(
+        node.name_position,
+        `duplicate rule name "${node.name}", first in line ${line}`,
+        "rename one of them",
+      );}
   }
   const agents = new Set<string>();
   for (const agent of layer.file.agents) {

@@ -1,4 +1,6 @@
-/** From the syntax tree to tables: for each action type, indexes over its rules and a list of those that fit in none. */
+/**
+ * From the syntax tree to tables: for each action type, indexes over its rules and a list of those that fit in none.
+ */
 import { ACTION_TYPES, type ActionType, type Verdict } from "../core/mod.ts";
 import { reachableTypes } from "./actions.ts";
 import { type Anchors, planAnchors } from "./anchors.ts";

@@ -8,7 +8,8 @@ import { exactPath, treeOf } from "./path_matcher.ts";
 
 /**
  * Keys under which a set of predicates is found as one that may cover others: at least one of them is among the
- * `narrowKeys` of every set that it covers. They come from its first path, program or network, else from its first predicate.
+ * `narrowKeys` of every set that it covers. They come from its first path, program or network, else from its first
+ * predicate.
  */
 export function wideKeys(wide: Predicates): readonly string[] {
   const patterns = wide.path ?? wide.exe;
@@ -70,7 +71,10 @@ function networkKey(bytes: Uint8Array, prefix_bits: number): string {
   return key;
 }
 
-/** True if the predicate `name` of `wide` surely holds wherever that of `narrow` does. May miss cases, never invents one. */
+/**
+ * True if the predicate `name` of `wide` surely holds wherever that of `narrow` does. May miss cases, never invents
+ * one.
+ */
 export function predicateCovers(name: PredicateName, wide: Predicates, narrow: Predicates): boolean {
   switch (name) {
     case "path":
@@ -85,7 +89,10 @@ export function predicateCovers(name: PredicateName, wide: Predicates, narrow: P
     case "address":
       return every(narrow.address, (inner) => wide.address?.some((outer) => cidrCovers(outer, inner)) === true);
     case "port":
-      return every(narrow.port, ({ from, to }) => wide.port?.some((outer) => outer.from <= from && to <= outer.to) === true);
+      return every(
+        narrow.port,
+        ({ from, to }) => wide.port?.some((outer) => outer.from <= from && to <= outer.to) === true,
+      );
     case "protocol":
       return every(narrow.protocol, (inner) => wide.protocol?.includes(inner) === true);
     case "user":
@@ -134,7 +141,10 @@ function pathCovers(outer: PathPattern, inner: PathPattern): boolean {
   });
 }
 
-function programsCover(wide: readonly ProgramPattern[] | undefined, narrow: readonly ProgramPattern[] | undefined): boolean {
+function programsCover(
+  wide: readonly ProgramPattern[] | undefined,
+  narrow: readonly ProgramPattern[] | undefined,
+): boolean {
   return every(narrow, (inner) =>
     wide?.some((outer) => {
       if (outer.kind === "name" || inner.kind === "name") return outer.kind === inner.kind && outer.text === inner.text;

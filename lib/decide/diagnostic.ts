@@ -64,7 +64,13 @@ export class Diagnostics {
     const last = sorted.at(-1);
     if (this.#suppressed === 0 || last === undefined) return sorted;
     const { file, line, column } = last;
-    return [...sorted, { file, line, column, severity: "error", message: `${this.#suppressed} more findings left out` }];
+    return [...sorted, {
+      file,
+      line,
+      column,
+      severity: "error",
+      message: `${this.#suppressed} more findings left out`,
+    }];
   }
 
   #add(severity: "error" | "warning", at: Position, message: string, suggestion: string | undefined): void {
@@ -86,6 +92,5 @@ export function quote(text: string): string {
 }
 
 function oneLine(text: string): string {
-  // deno-lint-ignore no-control-regex
-  return text.replace(/[\u0000-\u001f\u007f]/g, " ");
+  return text.replace(/\p{Cc}/gu, " ");
 }

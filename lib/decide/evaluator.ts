@@ -1,4 +1,7 @@
-/** Evaluates events against compiled layers. The scratch objects are reused: one evaluation at a time, which is pure outside. */
+/**
+ * Evaluates events against compiled layers. The scratch objects are reused: one evaluation at a time, which is pure
+ * outside.
+ */
 import { type Action, errorMessage, type Event, type Ruling, type Verdict } from "../core/mod.ts";
 import type { CompiledLayer, TypeTable } from "./compile.ts";
 import { EventNames, hostName, normalName } from "./names.ts";
@@ -91,11 +94,21 @@ export class Evaluator {
     const full_passes = full.verdict === "allow" || full.verdict === "log";
     const differs = passes !== full_passes || (!passes && real.verdict !== full.verdict);
     if (differs && !passes) {
-      const reason = reasonWithShadow(reasonOf(real, action), full.kind === "rule" ? full.name : undefined, full.verdict);
+      const reason = reasonWithShadow(
+        reasonOf(real, action),
+        full.kind === "rule" ? full.name : undefined,
+        full.verdict,
+      );
       return { ...named(real), reason, mode: "enforce", would: full.verdict };
     }
     if (differs) {
-      return { ...named(full), verdict: real.verdict, reason: reasonOf(full, action), mode: "observe", would: full.verdict };
+      return {
+        ...named(full),
+        verdict: real.verdict,
+        reason: reasonOf(full, action),
+        mode: "observe",
+        would: full.verdict,
+      };
     }
     if (this.#all_observe) return { ...named(full), verdict: "allow", reason: reasonOf(full, action), mode: "observe" };
     return real.ruling ?? { ...named(real), reason: reasonOf(real, action), mode: "enforce" };
@@ -141,7 +154,9 @@ function answerOf(
 
 function named(answer: Answer): { readonly verdict: Verdict; readonly rule?: string; readonly rule_index: number } {
   const { verdict } = answer;
-  return answer.kind === "rule" ? { verdict, rule: answer.name, rule_index: answer.index } : { verdict, rule_index: -1 };
+  return answer.kind === "rule"
+    ? { verdict, rule: answer.name, rule_index: answer.index }
+    : { verdict, rule_index: -1 };
 }
 
 function reasonOf(answer: Answer, action: Action): string {

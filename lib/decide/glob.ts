@@ -1,7 +1,7 @@
 /**
  * Globs: text to a small syntax tree. `*` any run within a segment, `?` one character, `[a-z]` and `[!a-z]` classes,
- * `{a,b}` alternatives (may nest), `\x` the character itself; in paths `**` alone between slashes is any number of segments
- * (also none: `/a/**` covers `/a` itself), and `~` at the start is the session user's home.
+ * `{a,b}` alternatives (may nest), `\x` the character itself; in paths `**` alone between slashes is any number of
+ * segments (also none: `/a/**` covers `/a` itself), and `~` at the start is the session user's home.
  */
 import { err, ok, type Result } from "../core/mod.ts";
 
@@ -20,7 +20,9 @@ export type TextGlob =
 /** One segment of a path glob; `deep` is `**`. */
 export type Segment = TextGlob | { readonly kind: "deep" };
 
-/** Where a path glob begins: at `/`, at the home directory, anywhere (`**`), or at a name without a slash (`@abstract`). */
+/**
+ * Where a path glob begins: at `/`, at the home directory, anywhere (`**`), or at a name without a slash (`@abstract`).
+ */
 export type PathRoot = "absolute" | "home" | "anywhere" | "abstract";
 
 /** A path glob without alternatives. `segments` excludes the root. */
@@ -91,7 +93,9 @@ function lex(text: string): Result<readonly Lexeme[], GlobError> {
     const character = String.fromCodePoint(code);
     if (character === "\\") {
       const next = codes[++i];
-      if (next === undefined) return err({ message: "a backslash at the end escapes nothing", suggestion: "double it" });
+      if (next === undefined) {
+        return err({ message: "a backslash at the end escapes nothing", suggestion: "double it" });
+      }
       lexemes.push({ kind: "char", code: next, plain: false });
     } else if (character === "*") {
       let count = 1;
@@ -103,7 +107,9 @@ function lex(text: string): Result<readonly Lexeme[], GlobError> {
     } else if (character === "?") lexemes.push({ kind: "one" });
     else if (character === "[") {
       const parsed = lexClass(codes, i);
-      if (parsed === undefined) return err({ message: "a [ without its ]", suggestion: "write \\\\[ for the character" });
+      if (parsed === undefined) {
+        return err({ message: "a [ without its ]", suggestion: "write \\\\[ for the character" });
+      }
       lexemes.push(parsed.lexeme);
       i = parsed.end;
     } else if (character === "{") {
@@ -120,7 +126,10 @@ function lex(text: string): Result<readonly Lexeme[], GlobError> {
 }
 
 /** A class beginning at `[`; a `]` right after the start stands for itself. */
-function lexClass(codes: readonly number[], start: number): { readonly lexeme: Lexeme; readonly end: number } | undefined {
+function lexClass(
+  codes: readonly number[],
+  start: number,
+): { readonly lexeme: Lexeme; readonly end: number } | undefined {
   const at = (i: number): string => i < codes.length ? String.fromCodePoint(codes[i] ?? 0) : "";
   let i = start + 1;
   const negated = at(i) === "!" || at(i) === "^";
@@ -199,7 +208,9 @@ class BraceExpander {
 
   #group(depth: number): readonly (readonly Lexeme[])[] {
     if (depth > BRACE_DEPTH_MAX) this.#exceeded = `braces nest deeper than ${BRACE_DEPTH_MAX}`;
-    if (++this.#groups > BRACE_GROUPS_MAX) this.#exceeded = `a pattern has more than ${BRACE_GROUPS_MAX} pairs of braces`;
+    if (++this.#groups > BRACE_GROUPS_MAX) {
+      this.#exceeded = `a pattern has more than ${BRACE_GROUPS_MAX} pairs of braces`;
+    }
     const choices: (readonly Lexeme[])[] = [];
     while (this.#exceeded === undefined) {
       choices.push(...this.#sequence(depth));

@@ -1,5 +1,16 @@
-/** Inline tests of a rule (`match`, `not_match`): a small table becomes an event, and the rule must or must not cover it. */
-import { ACTION_TYPES, type Action, type ActionType, type Event, type Protocol } from "../core/mod.ts";
+/**
+ * Inline tests of a rule (`match`, `not_match`): a small table becomes an event, and the rule must or must not cover
+ * it.
+ */
+import {
+  type Action,
+  ACTION_TYPES,
+  type ActionType,
+  type Event,
+  type NetAction,
+  type Protocol,
+  type SessionId,
+} from "../core/mod.ts";
 import type { InlineTest } from "./ast.ts";
 import type { Diagnostics } from "./diagnostic.ts";
 import { quote } from "./diagnostic.ts";
@@ -89,8 +100,8 @@ function eventOf({ fields }: InlineTest, rule: NumberedRule): Event | string {
   return values.problem ?? event;
 }
 
-function sessionId(text: string): NonNullable<Event["session"]>["session_id"] {
-  return text as NonNullable<Event["session"]>["session_id"];
+function sessionId(text: string): SessionId {
+  return text as SessionId;
 }
 
 function hint(key: string): string {
@@ -109,18 +120,8 @@ function soleAction(rule: NumberedRule): ActionType | undefined {
 
 function actionOf(type: ActionType, values: TestFields): Action {
   switch (type) {
-    case "exec": {
-      const exe = values.path("exe") ?? values.path("path") ?? "/bin/true";
-      const cwd = values.path("cwd");
-      const path = exe.startsWith("/") ? exe : `/usr/bin/${exe}`;
-      return {
-        type,
-        path,
-        argv: [path, ...values.list("argv")],
-        ...requestedOf(values),
-        ...(cwd === undefined ? {} : { cwd }),
-      };
-    }
+    case "exec":
+      return execAction(values);
     case "exec.failed":
       return { type, errno: "ENOENT", ...requestedOf(values) };
     case "file.read":
@@ -143,26 +144,14 @@ function actionOf(type: ActionType, values: TestFields): Action {
     case "net.connect":
     case "net.send":
     case "net.bind":
-    case "net.listen": {
-      const host = values.text("host");
-      return {
-        type,
-        address: values.text("address") ?? "0.0.0.0",
-        port: values.number("port") ?? 0,
-        protocol: protocolOf(values),
-        ...(host === undefined ? {} : { host }),
-      };
-    }
+    case "net.listen":
+      return netAction(type, values);
     case "unix.connect":
       return { type, path: values.path("path") ?? values.need("path"), result: "0" };
     case "tool.call": {
+      const tool = values.text("tool") ?? values.need("tool");
       const server = values.text("server");
-      return {
-        type,
-        tool: values.text("tool") ?? values.need("tool"),
-        source: "test",
-        ...(server === undefined ? {} : { server }),
-      };
+      return { type, tool, source: "test", ...(server === undefined ? {} : { server }) };
     }
     case "process.fork":
       return { type, child: { pid: 1, start: "0" } };
@@ -180,6 +169,30 @@ function actionOf(type: ActionType, values: TestFields): Action {
     default:
       return { type, detail: "" };
   }
+}
+
+function execAction(values: TestFields): Action {
+  const exe = values.path("exe") ?? values.path("path") ?? "/bin/true";
+  const path = exe.startsWith("/") ? exe : `/usr/bin/${exe}`;
+  const cwd = values.path("cwd");
+  return {
+    type: "exec",
+    path,
+    argv: [path, ...values.list("argv")],
+    ...requestedOf(values),
+    ...(cwd === undefined ? {} : { cwd }),
+  };
+}
+
+function netAction(type: NetAction["type"], values: TestFields): Action {
+  const host = values.text("host");
+  return {
+    type,
+    address: values.text("address") ?? "0.0.0.0",
+    port: values.number("port") ?? 0,
+    protocol: protocolOf(values),
+    ...(host === undefined ? {} : { host }),
+  };
 }
 
 function requestedOf(values: TestFields): { readonly requested_path?: string } {

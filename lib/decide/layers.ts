@@ -2,7 +2,10 @@
 import type { PolicyFile, RuleNode } from "./ast.ts";
 import type { NumberedLayer } from "./reference.ts";
 
-/** Numbers rules through all layers in the order given. A name that clashes is qualified: policy name, then file, then number. */
+/**
+ * Numbers rules through all layers in the order given. A name that clashes is qualified: policy name, then file, then
+ * number.
+ */
 export function numberLayers(files: readonly PolicyFile[]): readonly NumberedLayer[] {
   const forms: readonly ((file: PolicyFile, rule: RuleNode) => string)[] = [
     (_, rule) => rule.name,

@@ -20,8 +20,8 @@ export interface LoadOptions {
 const LAYERS_MAX = 64;
 
 /**
- * Makes a snapshot of the files, the first being the base and each later one only able to tighten. Without a file it fails:
- * the caller chooses `BUILTIN_POLICY`. On failure all findings are returned, warnings included. Never throws.
+ * Makes a snapshot of the files, the first being the base and each later one only able to tighten. Without a file it
+ * fails: the caller chooses `BUILTIN_POLICY`. On failure all findings are returned, warnings included. Never throws.
  */
 export function loadPolicy(
   sources: readonly PolicySource[],
@@ -62,7 +62,11 @@ function load(
   const layers = numberLayers(files);
   checkLayers(layers, diagnostics);
   if (diagnostics.failed) return undefined;
-  const ref = { name: files.map((file) => file.name).join("+"), digest: digestOf(files), generation: options.generation };
+  const ref = {
+    name: files.map((file) => file.name).join("+"),
+    digest: digestOf(files),
+    generation: options.generation,
+  };
   return new PolicySnapshot({ ref, layers, warnings: diagnostics.list() });
 }
 

@@ -1,7 +1,7 @@
 /**
- * The kernel's copy of a snapshot. Sound in one direction always: the kernel never refuses what user space would let pass.
- * Where it would have to (an allow that it cannot express, two defaults that must both be lifted), its default becomes
- * `allow`, user space decides alone, and the report says so.
+ * The kernel's copy of a snapshot. Sound in one direction always: the kernel never refuses what user space would let
+ * pass. Where it would have to (an allow that it cannot express, two defaults that must both be lifted), its default
+ * becomes `allow`, user space decides alone, and the report says so.
  */
 import {
   type ActionType,
@@ -59,8 +59,9 @@ function refusingLayers(layers: readonly NumberedLayer[], action: ActionType): r
 }
 
 /**
- * Whose rules may lift the default of an action. `none`: nobody refuses it by default. `nobody`: some layer refuses and has
- * nothing that lifts it, so everything is refused. `undecidable`: two layers would have to agree, which the kernel cannot ask.
+ * Whose rules may lift the default of an action. `none`: nobody refuses it by default. `nobody`: some layer refuses and
+ * has nothing that lifts it, so everything is refused. `undecidable`: two layers would have to agree, which the kernel
+ * cannot ask.
  */
 type Lifter =
   | { readonly kind: "none" }

@@ -19,8 +19,8 @@ export interface ExecLowering {
 type Form = { readonly kind: "path" | "name" | "tree"; readonly text: string };
 
 /**
- * The kernel's rule for one rule. A rule that forbids is lowered for those of its patterns that have a kernel form; one that
- * permits is lowered whole or not at all. The text says why there is none.
+ * The kernel's rule for one rule. A rule that forbids is lowered for those of its patterns that have a kernel form; one
+ * that permits is lowered whole or not at all. The text says why there is none.
  */
 export function lowerExecRule(rule: NumberedRule, home: string | undefined): ExecLowering | string {
   const { node, index } = rule;

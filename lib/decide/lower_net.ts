@@ -21,8 +21,8 @@ export function netActionsOf(rule: NumberedRule): readonly NetActionName[] {
 }
 
 /**
- * The kernel's rules for one rule, for the given actions. A rule that forbids may be lowered in part (it then forbids less
- * in the kernel than in user space); one that permits is lowered whole or not at all.
+ * The kernel's rules for one rule, for the given actions. A rule that forbids may be lowered in part (it then forbids
+ * less in the kernel than in user space); one that permits is lowered whole or not at all.
  */
 export function lowerNetRule(rule: NumberedRule, actions: readonly NetActionName[]): NetLowering | string {
   const { node, index } = rule;
@@ -32,7 +32,9 @@ export function lowerNetRule(rule: NumberedRule, actions: readonly NetActionName
   if (foreign !== undefined) return `predicate ${foreign} is decided in user space`;
   const protocols = node.predicates.protocol?.filter((protocol) => protocol === "tcp" || protocol === "udp");
   const lost_protocols = protocols !== undefined && protocols.length < (node.predicates.protocol?.length ?? 0);
-  if (lost_protocols && (protocols.length === 0 || verdict === "allow")) return "the kernel tells only tcp and udp apart";
+  if (lost_protocols && (protocols.length === 0 || verdict === "allow")) {
+    return "the kernel tells only tcp and udp apart";
+  }
   const parts = splitByExcept(node.excepts, actions);
   if (typeof parts === "string") return parts;
   const match: NetMatch = { ...netMatch(node.predicates), protocols: protocols ?? [] };

@@ -74,8 +74,8 @@ function inRanges(ranges: readonly (readonly [number, number])[], code: number):
 }
 
 /**
- * True if the segments match `name` from offset `from`: "" or "/a/b" there for rooted globs (the offset is the end of the
- * root), "a/b" for a name without a leading slash.
+ * True if the segments match `name` from offset `from`: "" or "/a/b" there for rooted globs (the offset is the end of
+ * the root), "a/b" for a name without a leading slash.
  */
 export function matchSegments(segments: readonly Segment[], name: string, from: number): boolean {
   let at = name.charCodeAt(from) === SLASH ? from + 1 : from;
@@ -121,7 +121,9 @@ function matchSegment(segment: TextGlob, name: string, from: number, to: number)
   return matchTokens(segment.tokens, name, from, to);
 }
 
-/** The home directory that `~` stands for: absolute, without a final slash; `undefined` if the session's is not usable. */
+/**
+ * The home directory that `~` stands for: absolute, without a final slash; `undefined` if the session's is not usable.
+ */
 export function usableHome(home: string | undefined): string | undefined {
   if (home === undefined || home.charCodeAt(0) !== SLASH) return undefined;
   return home.endsWith("/") ? home.replace(/\/+$/, "") : home;

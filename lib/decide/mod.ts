@@ -1,8 +1,34 @@
+/**
+ * lib/decide: the policy language. It owns reading policy files, checking them, compiling them to an immutable
+ * `PolicySnapshot`, evaluating events, and lowering a snapshot to what the kernel can hold.
+ *
+ * It never reads a file, a clock or the environment, and keeps no state between events: the same event against the same
+ * snapshot gives the same ruling. It imports only `lib/core` and the TOML parser.
+ *
+ * Errors: `loadPolicy` returns every finding with `file:line:column` and never throws. `evaluate` never throws: an
+ * internal error is a deny that says so (in a policy that only observes: an allow that would be a deny). Input is
+ * bounded by `LIMITS.policy_*` and `pattern_bytes_max`; no pattern costs more than the product of its length and that
+ * of the text.
+ *
+ * Lifetimes: a snapshot lives as long as somebody refers to it. One snapshot must not be used by two threads at once
+ * (load the same sources in each); it owns scratch memory that one evaluation uses.
+ *
+ * What the language leaves open and this folder decides:
+ * - `DIRECTORY/**` covers the directory itself and everything below; `*`, `?` and classes stay within a segment.
+ * - What forbids (deny, ask, redact, log) holds if any name matches: resolved or requested. What permits (allow) needs
+ *   every name to match. An exception takes the other side of its rule. An unknown home is any home for the one, none
+ *   for the other.
+ * - In an action with two names (rename, link, symlink), `path` without `new_path` speaks of both names.
+ * - A default or action that begins with a wildcard speaks of what agents ask for (exec, file, net, unix, tool); facts
+ *   (`exec.failed`, `process.*`) and the guard's own actions must be named.
+ * - A layer's allow lifts only its own default; a layer's mode is about its own rules and default.
+ */
 export { type AgentPattern, type AgentProcess } from "./agents.ts";
+export { type ApprovalConfig, type FileMode } from "./ast.ts";
 export { BUILTIN_POLICY } from "./builtin.ts";
 export { type Diagnostic, formatDiagnostic, type Position } from "./diagnostic.ts";
-export { loadPolicy, type LoadOptions } from "./load.ts";
+export { type LoadOptions, loadPolicy } from "./load.ts";
+export { lower, type Lowering, type LowerOptions } from "./lower.ts";
+export { type EnforcementMechanism, type RuleEnforcement } from "./report.ts";
 export { type GuardSettings, PolicySnapshot, type RuleInfo } from "./snapshot.ts";
 export { type PolicySource } from "./toml.ts";
-export { type Lowering, lower, type LowerOptions } from "./lower.ts";
-export { type EnforcementMechanism, type RuleEnforcement } from "./report.ts";

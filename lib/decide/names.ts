@@ -19,8 +19,9 @@ export function normalName(name: string): string {
 }
 
 /**
- * The names of one event. A field is `undefined` where the action has no such name (or, for a requested one, where it is
- * the same as the resolved one). `*_unknown` is true where there is one that nobody can make absolute.
+ * The names of one event. A field is `undefined` where the action has no such name (or, for a requested one, where it
+ * is the same as the resolved one). `*_unknown` is true where there is one that nobody can make absolute: it stays
+ * relative, so that a base name can still forbid it, and nothing that permits may rest on it.
  */
 export class EventNames {
   event: Event;
@@ -126,8 +127,10 @@ export class EventNames {
   #loadRequested(path: string | undefined, requested: string | undefined): void {
     if (requested === undefined || requested === "") return;
     const absolute = this.#absolute(path, requested);
-    if (absolute === undefined) this.requested_unknown = true;
-    else if (absolute !== path) this.requested = absolute;
+    if (absolute === undefined) {
+      this.requested_unknown = true;
+      this.requested = requested;
+    } else if (absolute !== path) this.requested = absolute;
   }
 
   #loadNew(new_path: string, requested: string | undefined): void {
@@ -136,8 +139,10 @@ export class EventNames {
     if (requested === undefined || requested === "") return;
     if (requested === new_path && new_path.charCodeAt(0) === SLASH) return;
     const absolute = this.#absolute(normal, requested);
-    if (absolute === undefined) this.requested_new_unknown = true;
-    else if (absolute !== normal) this.requested_new = absolute;
+    if (absolute === undefined) {
+      this.requested_new_unknown = true;
+      this.requested_new = requested;
+    } else if (absolute !== normal) this.requested_new = absolute;
   }
 
   /** The absolute form of a requested name; `undefined` if it is relative and nobody knows to what. */

@@ -98,7 +98,11 @@ export class NetIndex {
   }
 
   /** Offers every rule found for the address, port and host. */
-  lookup(names: EventNames, port: number, options: { readonly host: string | undefined; readonly selection: Selection }): void {
+  lookup(
+    names: EventNames,
+    port: number,
+    options: { readonly host: string | undefined; readonly selection: Selection },
+  ): void {
     const { host, selection } = options;
     const { v4, address } = names;
     if (v4 >= 0) {

@@ -4,8 +4,8 @@ import { expandDefaultClass, suggestDefaultClass } from "./actions.ts";
 import type {
   AgentNode,
   ApprovalConfig,
-  DefaultVerdict,
   Defaults,
+  DefaultVerdict,
   FileMode,
   GuardConfig,
   PolicyFile,
@@ -61,16 +61,20 @@ export function parsePolicy(source: PolicySource, diagnostics: Diagnostics): Pol
     config: reader.child("config")?.table ?? EMPTY_TABLE,
     record: reader.child("record")?.table ?? EMPTY_TABLE,
     rules: parseRules(reader),
-  };  if (context.budget.exceeded && !diagnostics.failed) {
-    diagnostics.error(start, `the [[agent]] entries have more than ${PATTERNS_MAX} patterns with all their alternatives`);
+  };
+  if (context.budget.exceeded && !diagnostics.failed) {
+    diagnostics.error(
+      start,
+      `the [[agent]] entries have more than ${PATTERNS_MAX} patterns with all their alternatives`,
+    );
   }
   return policy;
 }
 
 /** Keys that belong elsewhere are the commonest mistake at the top level. */
 function explainTopLevel(key: string): string | undefined {
-  if (key === "rule") return "unknown key \"rule\": rules are written [[rules]]";
-  if (key === "agents") return "unknown key \"agents\": agents are written [[agent]]";
+  if (key === "rule") return 'unknown key "rule": rules are written [[rules]]';
+  if (key === "agents") return 'unknown key "agents": agents are written [[agent]]';
   return undefined;
 }
 
@@ -109,7 +113,11 @@ function parseApproval(reader: TableReader | undefined): ApprovalConfig {
   const timeout = reader.string("timeout");
   const timeout_ms = timeout === undefined ? undefined : parseDuration(timeout);
   if (timeout !== undefined && timeout_ms === undefined) {
-    reader.error("timeout", `timeout ${quote(timeout)} is not a duration`, "write a number with ms, s, m, h or d, as in \"5m\"");
+    reader.error(
+      "timeout",
+      `timeout ${quote(timeout)} is not a duration`,
+      'write a number with ms, s, m, h or d, as in "5m"',
+    );
   }
   const approvers = reader.has("approvers") ? reader.strings("approvers")?.map(({ value }) => value) : undefined;
   return { ...(timeout_ms === undefined ? {} : { timeout_ms }), ...(approvers === undefined ? {} : { approvers }) };
@@ -146,7 +154,9 @@ function parseAgent(reader: TableReader): AgentNode {
   reader.refuseUnknown(["name", "exe", "argv", "cgroup", "pid"]);
   const name = reader.string("name");
   if (name === undefined || !/^[A-Za-z0-9._-]{1,64}$/.test(name)) {
-    const found = name === undefined ? "agent has no name" : `agent name ${quote(name)} is not 1 to 64 of A-Z a-z 0-9 . _ -`;
+    const found = name === undefined
+      ? "agent has no name"
+      : `agent name ${quote(name)} is not 1 to 64 of A-Z a-z 0-9 . _ -`;
     reader.context.diagnostics.error(reader.has("name") ? reader.at("name") : reader.position, found);
   }
   const pid = reader.integer("pid", { min: 1, max: PID_MAX });
@@ -170,7 +180,10 @@ function parseAgent(reader: TableReader): AgentNode {
 function parseRules(reader: TableReader): readonly RuleNode[] {
   const entries = reader.children("rules");
   if (entries.length > LIMITS.policy_rules_max) {
-    reader.error("rules", `policy has ${entries.length} rules, the limit (policy_rules_max) is ${LIMITS.policy_rules_max}`);
+    reader.error(
+      "rules",
+      `policy has ${entries.length} rules, the limit (policy_rules_max) is ${LIMITS.policy_rules_max}`,
+    );
     return [];
   }
   const rules: RuleNode[] = [];

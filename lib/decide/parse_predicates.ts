@@ -127,7 +127,9 @@ function parsePathPattern({ value, position }: Located<string>, reader: TableRea
   return undefined;
 }
 
-/** False for a pattern that is too long, or where the file has too many already (said once, by the caller of the rules). */
+/**
+ * False for a pattern that is too long, or where the file has too many already (said once, by the caller of the rules).
+ */
 function canTake(value: string, position: Position, reader: TableReader): boolean {
   return !reader.context.budget.exceeded && fitsPattern(value, position, reader.context.diagnostics);
 }
@@ -215,7 +217,7 @@ function parseUsers(reader: TableReader): readonly UserPattern[] {
     const uid = typeof value === "string" && /^\d{1,10}$/.test(value) ? Number(value) : value;
     if (typeof uid === "number" && Number.isInteger(uid) && uid >= 0 && uid <= UID_MAX) return [{ uid, position }];
     const found = typeof value === "string" ? quote(value) : typeName(value);
-    reader.context.diagnostics.error(position, `user ${found} is not a numeric user id`, "write the uid, or \"root\"");
+    reader.context.diagnostics.error(position, `user ${found} is not a numeric user id`, 'write the uid, or "root"');
     return [];
   });
 }
@@ -233,7 +235,9 @@ function parseAddresses(reader: TableReader): readonly CidrPattern[] {
 function parsePortRanges(reader: TableReader): readonly PortRange[] {
   return (reader.elements("port") ?? []).flatMap(({ value, position }) => {
     const is_scalar = typeof value === "number" || (typeof value === "string" && value.length <= LIMITS.name_bytes_max);
-    const range = is_scalar ? parsePorts(value) : `port is ${typeName(value)}, not a number or a range such as "8000-8999"`;
+    const range = is_scalar
+      ? parsePorts(value)
+      : `port is ${typeName(value)}, not a number or a range such as "8000-8999"`;
     if (typeof range !== "string") return [range];
     reader.context.diagnostics.error(position, range);
     return [];

@@ -28,7 +28,9 @@ export function parseRule(reader: TableReader, number: number): RuleNode {
   reader.refuseUnknown(RULE_KEYS, explainUnsupported);
   const actions = parseRuleActions(reader);
   const verdict = reader.word("verdict", VERDICTS);
-  if (!reader.has("verdict")) reader.context.diagnostics.error(reader.position, "rule has no verdict", "add verdict = \"deny\"");
+  if (!reader.has("verdict")) {
+    reader.context.diagnostics.error(reader.position, "rule has no verdict", 'add verdict = "deny"');
+  }
   const reason = reader.string("reason");
   if (reason !== undefined && reason.length > REASON_LENGTH_MAX) {
     reader.error("reason", `reason is longer than ${REASON_LENGTH_MAX} characters`);
@@ -55,8 +57,7 @@ export function parseRule(reader: TableReader, number: number): RuleNode {
 function parseName(reader: TableReader): string | undefined {
   const name = reader.string("name");
   if (name === undefined) return undefined;
-  // deno-lint-ignore no-control-regex
-  if (name === "" || name.length > NAME_LENGTH_MAX || /[\u0000-\u001f\u007f]/.test(name)) {
+  if (name === "" || name.length > NAME_LENGTH_MAX || /\p{Cc}/u.test(name)) {
     reader.error("name", `name is empty, longer than ${NAME_LENGTH_MAX} characters or has control characters`);
     return undefined;
   }
@@ -65,7 +66,11 @@ function parseName(reader: TableReader): string | undefined {
 
 function parseRuleActions(reader: TableReader): { readonly all: ActionType[]; readonly named: ActionType[] } {
   if (reader.has("action")) return parseActions(reader);
-  reader.context.diagnostics.error(reader.position, "rule has no action", "add action = \"exec\", or \"*\" for every action");
+  reader.context.diagnostics.error(
+    reader.position,
+    "rule has no action",
+    'add action = "exec", or "*" for every action',
+  );
   return { all: [], named: [] };
 }
 

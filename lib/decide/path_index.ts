@@ -1,6 +1,6 @@
 /**
- * Finds rules by path. One pass over a name computes the hashes of every directory above it, of every segment and of the
- * extension, and looks each up; the work does not grow with the number of rules.
+ * Finds rules by path. One pass over a name computes the hashes of every directory above it, of every segment and of
+ * the extension, and looks each up; the work does not grow with the number of rules.
  */
 import type { PathGlob, Segment } from "./glob.ts";
 import { homeEnd } from "./match.ts";

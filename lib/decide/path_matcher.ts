@@ -44,7 +44,10 @@ export function exactPath({ root, segments }: PathGlob): string | undefined {
   return path === "" ? "/" : path;
 }
 
-/** The directory of a glob of the form `DIRECTORY/**` without other wildcards, relative to its root and without a final slash. */
+/**
+ * The directory of a glob of the form `DIRECTORY/**` without other wildcards, relative to its root and without a final
+ * slash.
+ */
 export function treeOf({ root, segments }: PathGlob): string | undefined {
   if (root !== "absolute" && root !== "home") return undefined;
   if (segments.at(-1)?.kind !== "deep") return undefined;

@@ -218,7 +218,7 @@ class Scanner {
   #string(): string {
     const quote_code = this.#code();
     const start = this.#at;
-    const [mark, long_mark] = quote_code === QUOTE ? ["\"", "\"\"\""] : ["'", "'''"];
+    const [mark, long_mark] = quote_code === QUOTE ? ['"', '"""'] : ["'", "'''"];
     if (this.#text.startsWith(long_mark, start)) {
       this.#at += 3;
       this.#skipString(quote_code, long_mark);
@@ -250,7 +250,9 @@ class Scanner {
   #bareValue(): void {
     while (this.#at < this.#text.length) {
       const code = this.#code();
-      if (code === COMMA || code === BRACKET_CLOSE || code === BRACE_CLOSE || code === LINE_FEED || code === HASH) return;
+      if (code === COMMA || code === BRACKET_CLOSE || code === BRACE_CLOSE || code === LINE_FEED || code === HASH) {
+        return;
+      }
       this.#at++;
     }
   }

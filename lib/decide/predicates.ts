@@ -1,5 +1,5 @@
 /** Predicates to closures over `EventNames`. */
-import type { Action, NetAction } from "../core/mod.ts";
+import type { Action, Event, NetAction } from "../core/mod.ts";
 import { compileArgv } from "./argv.ts";
 import type { CidrPattern, PredicateName, Predicates, TextPattern } from "./ast.ts";
 import { type EventNames, hostName, normalName } from "./names.ts";
@@ -14,57 +14,52 @@ export interface CompiledPredicate {
 }
 
 /**
- * Compiles a set of predicates, cheap ones first. With `one_name` one of an action's names is enough and an unknown home is
- * every home: for what forbids. Without, every name must match: for what permits.
+ * Compiles a set of predicates, cheap ones first. With `one_name` one of an action's names is enough and an unknown
+ * home is every home: for what forbids. Without, every name must match: for what permits.
  */
 export function compilePredicates(predicates: Predicates, one_name: boolean): readonly CompiledPredicate[] {
-  const { action, path, new_path, exe, by, argv, cwd, user, agent, principal, session, host, address, port, protocol, tool,
-    server, ...rest } = predicates;
+  const {
+    action,
+    path,
+    new_path,
+    exe,
+    by,
+    argv,
+    cwd,
+    user,
+    agent,
+    principal,
+    session,
+    host,
+    address,
+    port,
+    protocol,
+    tool,
+    server,
+    ...rest
+  } = predicates;
   restOf(rest);
   const checks: CompiledPredicate[] = [];
   const add = (name: PredicateName, check: Check | undefined): void => {
     if (check !== undefined) checks.push({ name, check });
   };
-  if (action !== undefined) {
-    const types = new Set(action);
-    add("action", (names) => types.has(names.event.action.type));
-  }
-  if (port !== undefined) add("port", netCheck((net) => port.some(({ from, to }) => net.port >= from && net.port <= to)));
-  if (protocol !== undefined) {
-    const known = new Set(protocol);
-    add("protocol", netCheck((net) => known.has(net.protocol)));
-  }
-  if (address !== undefined) add("address", compileAddresses(address));
-  if (user !== undefined) {
-    const uids = new Set(user.map((pattern) => pattern.uid));
-    add("user", ({ event }) => event.process?.uid !== undefined && uids.has(event.process.uid));
-  }
-  add("agent", textCheck(agent, ({ event }) => event.session?.agent));
-  add("principal", textCheck(principal, ({ event }) => event.session?.principal));
-  add("session", textCheck(session, ({ event }) => event.session?.session_id));
-  add("tool", textCheck(tool, ({ event }) => event.action.type === "tool.call" ? event.action.tool : undefined));
-  add("server", textCheck(server, ({ event }) => event.action.type === "tool.call" ? event.action.server : undefined));
-  add("host", textCheck(host, ({ event }) => hostOf(event.action)));
-  if (path !== undefined) {
-    add("path", pathCheck(new PathMatcher(path, one_name), one_name, { both: new_path === undefined }));
-  }
-  if (new_path !== undefined) add("new_path", newPathCheck(new PathMatcher(new_path, one_name), one_name));
-  if (exe !== undefined) add("exe", programCheck(new ProgramMatcher(exe, one_name), one_name));
-  if (by !== undefined) {
-    const matcher = new ProgramMatcher(by, one_name);
-    add("by", (names) => {
-      const program = names.event.process?.exe;
-      return program !== undefined && matcher.matches(normalName(program), names);
-    });
-  }
-  if (cwd !== undefined) {
-    const matcher = new PathMatcher(cwd, one_name);
-    add("cwd", (names) => {
-      const directory = names.cwd();
-      return directory !== undefined && matcher.matches(directory, names);
-    });
-  }
-  if (argv !== undefined) add("argv", compileArgv(argv, one_name));
+  add("action", action && memberCheck(action, ({ action }) => action.type));
+  add("port", port && netCheck((net) => port.some(({ from, to }) => net.port >= from && net.port <= to)));
+  add("protocol", protocol && memberCheck(protocol, ({ action }) => isNet(action) ? action.protocol : undefined));
+  add("address", address && addressCheck(address));
+  add("user", user && memberCheck(user.map(({ uid }) => uid), ({ process }) => process?.uid));
+  add("agent", agent && textCheck(agent, ({ session }) => session?.agent));
+  add("principal", principal && textCheck(principal, ({ session }) => session?.principal));
+  add("session", session && textCheck(session, ({ session }) => session?.session_id));
+  add("tool", tool && textCheck(tool, ({ action }) => action.type === "tool.call" ? action.tool : undefined));
+  add("server", server && textCheck(server, ({ action }) => action.type === "tool.call" ? action.server : undefined));
+  add("host", host && textCheck(host, ({ action }) => hostOf(action)));
+  add("path", path && pathCheck(new PathMatcher(path, one_name), one_name, { both: new_path === undefined }));
+  add("new_path", new_path && newPathCheck(new PathMatcher(new_path, one_name), one_name));
+  add("exe", exe && programCheck(new ProgramMatcher(exe, one_name), one_name));
+  add("by", by && actorCheck(new ProgramMatcher(by, one_name)));
+  add("cwd", cwd && directoryCheck(new PathMatcher(cwd, one_name)));
+  add("argv", argv && compileArgv(argv, one_name));
   return checks;
 }
 
@@ -83,15 +78,33 @@ export function allOf(checks: readonly Check[]): Check | undefined {
   };
 }
 
-function textCheck(
-  patterns: readonly TextPattern[] | undefined,
-  text: (names: EventNames) => string | undefined,
-): Check | undefined {
-  if (patterns === undefined) return undefined;
+function memberCheck<T>(values: readonly T[], read: (event: Event) => T | undefined): Check {
+  const known = new Set(values);
+  return ({ event }) => {
+    const value = read(event);
+    return value !== undefined && known.has(value);
+  };
+}
+
+function textCheck(patterns: readonly TextPattern[], read: (event: Event) => string | undefined): Check {
   const matcher = new TextMatcher(patterns);
+  return ({ event }) => {
+    const text = read(event);
+    return text !== undefined && matcher.matches(text);
+  };
+}
+
+function actorCheck(matcher: ProgramMatcher): Check {
   return (names) => {
-    const found = text(names);
-    return found !== undefined && matcher.matches(found);
+    const program = names.event.process?.exe;
+    return program !== undefined && matcher.matches(normalName(program), names);
+  };
+}
+
+function directoryCheck(matcher: PathMatcher): Check {
+  return (names) => {
+    const directory = names.cwd();
+    return directory !== undefined && matcher.matches(directory, names);
   };
 }
 
@@ -109,7 +122,7 @@ function netCheck(holds: (net: NetAction) => boolean): Check {
   return ({ event: { action } }) => isNet(action) && holds(action);
 }
 
-function compileAddresses(cidrs: readonly CidrPattern[]): Check {
+function addressCheck(cidrs: readonly CidrPattern[]): Check {
   const v6 = cidrs.filter((cidr) => cidr.bytes.length === 16);
   const v4 = cidrs.filter((cidr) => cidr.bytes.length === 4).map((cidr) => ({
     value: v4Number(cidr.bytes),

@@ -107,7 +107,9 @@ export class TableReader {
   integer(key: string, bounds: { readonly min: number; readonly max: number }): number | undefined {
     const value = this.table[key];
     if (value === undefined) return undefined;
-    if (typeof value === "number" && Number.isInteger(value) && value >= bounds.min && value <= bounds.max) return value;
+    if (typeof value === "number" && Number.isInteger(value) && value >= bounds.min && value <= bounds.max) {
+      return value;
+    }
     const found = typeof value === "number" ? String(value) : typeName(value);
     this.error(key, `${key} is ${found}, not a whole number from ${bounds.min} to ${bounds.max}`);
     return undefined;

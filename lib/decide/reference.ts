@@ -1,6 +1,6 @@
 /**
- * The slow, obviously right interpreter. It walks the syntax tree for every event and shares nothing with the compiler but
- * that tree, the wording of reasons and the parser of addresses. Tests hold the compiled snapshot against it.
+ * The slow, obviously right interpreter. It walks the syntax tree for every event and shares nothing with the compiler
+ * but that tree, the wording of reasons and the parser of addresses. Tests hold the compiled snapshot against it.
  */
 import type { Action, ActionType, Event, Ruling, Verdict } from "../core/mod.ts";
 import type { ArgvToken, PathPattern, PolicyFile, Predicates, ProgramPattern, RuleNode, TextPattern } from "./ast.ts";
@@ -52,7 +52,13 @@ function ruling(real: Answer, full: Answer, all_observe: boolean, action: Action
     return { ...named(real), reason, mode: "enforce", would: full.verdict };
   }
   if (differs) {
-    return { ...named(full), verdict: real.verdict, reason: reasonOf(full, action), mode: "observe", would: full.verdict };
+    return {
+      ...named(full),
+      verdict: real.verdict,
+      reason: reasonOf(full, action),
+      mode: "observe",
+      would: full.verdict,
+    };
   }
   if (all_observe) return { ...named(full), verdict: "allow", reason: reasonOf(full, action), mode: "observe" };
   return { ...named(real), reason: reasonOf(real, action), mode: "enforce" };
@@ -99,8 +105,26 @@ export function ruleHolds(rule: RuleNode, event: Event): boolean {
 }
 
 function predicatesHold(predicates: Predicates, event: Event, side: Side): boolean {
-  const { action, path, new_path, exe, by, argv, cwd, user, agent, principal, session, host, address, port, protocol, tool,
-    server, ...rest } = predicates;
+  const {
+    action,
+    path,
+    new_path,
+    exe,
+    by,
+    argv,
+    cwd,
+    user,
+    agent,
+    principal,
+    session,
+    host,
+    address,
+    port,
+    protocol,
+    tool,
+    server,
+    ...rest
+  } = predicates;
   restOf(rest);
   const { process } = event;
   const net = isNet(event.action) ? event.action : undefined;
@@ -150,15 +174,20 @@ function cwdOf(event: Event): string | undefined {
   return cwd === undefined ? undefined : normal(cwd);
 }
 
-/** A requested name made absolute; `null` if it is relative and nobody knows to what. */
-function requested(name: string | undefined, event: Event): string | null | undefined {
+/** A relative name of which nobody knows to what: it may match for what forbids, never for what permits. */
+interface Unsure {
+  readonly relative: string;
+}
+
+/** A requested name made absolute, if that can be done. */
+function requested(name: string | undefined, event: Event): string | Unsure | undefined {
   if (name === undefined || name === "") return undefined;
   if (name.startsWith("/") || name.startsWith("@")) return normal(name);
   const cwd = cwdOf(event);
-  return cwd === undefined || !cwd.startsWith("/") ? null : normal(`${cwd}/${name}`);
+  return cwd === undefined || !cwd.startsWith("/") ? { relative: name } : normal(`${cwd}/${name}`);
 }
 
-type Names = readonly (string | null | undefined)[];
+type Names = readonly (string | Unsure | undefined)[];
 
 function pathNames(event: Event, with_new: boolean): Names {
   const { action } = event;
@@ -202,22 +231,26 @@ function linkTarget(target: string, link: string): string {
 
 // Patterns.
 
-function pathsHold(patterns: readonly PathPattern[], names: Names, event: Event, side: Side): boolean {
+function namesHold(names: Names, side: Side, holds: (name: string) => boolean): boolean {
   const present = names.filter((name) => name !== undefined);
-  const holds = (name: string): boolean => patterns.some((pattern) => pathHolds(pattern.globs, name, event, side));
-  if (side === "any") return present.some((name) => name !== null && holds(name));
-  return present.length > 0 && present.every((name) => name !== null && holds(name));
+  if (side === "any") return present.some((name) => holds(typeof name === "string" ? name : name.relative));
+  return present.length > 0 && present.every((name) => typeof name === "string" && holds(name));
+}
+
+function pathsHold(patterns: readonly PathPattern[], names: Names, event: Event, side: Side): boolean {
+  return namesHold(names, side, (name) => patterns.some((pattern) => pathHolds(pattern.globs, name, event, side)));
 }
 
 function programsHold(patterns: readonly ProgramPattern[], event: Event, side: Side): boolean {
   const { action } = event;
   if (action.type !== "exec" && action.type !== "exec.failed") return false;
-  const asked = requested(action.requested_path, event);
-  const holds = (name: string | null): boolean => name !== null && programHolds(patterns, name, event, side);
-  const names = (action.type === "exec" ? [normal(action.path), asked] : [asked]).filter((name) => name !== undefined);
-  if (side === "all") return names.length > 0 && names.every((name) => holds(name));
-  const interpreter = action.type === "exec" ? action.interpreter : undefined;
-  return [...names, ...(interpreter === undefined ? [] : [normal(interpreter)])].some((name) => holds(name));
+  const names: (string | Unsure | undefined)[] = [requested(action.requested_path, event)];
+  if (action.type === "exec") {
+    names.push(normal(action.path));
+    // What runs a script is a reason to forbid it, not to permit it.
+    if (side === "any" && action.interpreter !== undefined) names.push(normal(action.interpreter));
+  }
+  return namesHold(names, side, (name) => programHolds(patterns, name, event, side));
 }
 
 function programHolds(patterns: readonly ProgramPattern[], name: string, event: Event, side: Side): boolean {
@@ -241,7 +274,9 @@ function sequenceHolds(tokens: readonly ArgvToken[], args: readonly string[]): b
   const [token, ...rest] = tokens;
   if (token === undefined) return args.length === 0;
   if (token.kind === "rest") {
-    return Array.from({ length: args.length + 1 }, (_, skip) => skip).some((skip) => sequenceHolds(rest, args.slice(skip)));
+    return Array.from({ length: args.length + 1 }, (_, skip) => skip).some((skip) =>
+      sequenceHolds(rest, args.slice(skip))
+    );
   }
   const [arg, ...others] = args;
   if (arg === undefined) return false;

@@ -3,8 +3,8 @@ import type { Event } from "../core/mod.ts";
 import type { GlobToken, PathGlob, Segment, TextGlob } from "./glob.ts";
 
 /**
- * What a match must be sure of. `any`: one of several names is enough and an unknown home is every home; for what forbids.
- * `all`: every name must match; for what permits.
+ * What a match must be sure of. `any`: one of several names is enough and an unknown home is every home; for what
+ * forbids. `all`: every name must match; for what permits.
  */
 export type Side = "any" | "all";
 

@@ -4,8 +4,9 @@ import { reachableTypes } from "./actions.ts";
 import type { NumberedLayer, NumberedRule } from "./reference.ts";
 
 /**
- * How a rule is brought about. `cgroup`: the kernel refuses the call. `exec_kill`: the program is killed before its first
- * instruction. `kill_after`: user space acts when the event arrives, after the effect. `observe_only`: nothing is prevented.
+ * How a rule is brought about. `cgroup`: the kernel refuses the call. `exec_kill`: the program is killed before its
+ * first instruction. `kill_after`: user space acts when the event arrives, after the effect. `observe_only`: nothing is
+ * prevented.
  */
 export type EnforcementMechanism = "cgroup" | "exec_kill" | "kill_after" | "observe_only";
 

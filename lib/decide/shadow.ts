@@ -66,7 +66,9 @@ function shadows(wide: Entry, narrow: Entry): boolean {
 
 /** True if `other` always decides where both hold; of equals, the earlier one. */
 function beats(other: NumberedRule, rule: NumberedRule): boolean {
-  if (other.node.mode !== rule.node.mode || (rule.node.verdict === "log") !== (other.node.verdict === "log")) return false;
+  if (other.node.mode !== rule.node.mode || (rule.node.verdict === "log") !== (other.node.verdict === "log")) {
+    return false;
+  }
   const difference = STRENGTH[other.node.verdict] - STRENGTH[rule.node.verdict];
   return difference > 0 || (difference === 0 && other.index < rule.index);
 }

@@ -1,6 +1,6 @@
 /** The compiled policy: immutable, and pure to ask. */
 import type { ActionType, Decider, Event, PolicyRef, Ruling, Verdict } from "../core/mod.ts";
-import { agentPattern, type AgentPattern, type AgentProcess, compileAgent } from "./agents.ts";
+import { type AgentPattern, agentPattern, type AgentProcess, compileAgent } from "./agents.ts";
 import type { ApprovalConfig, FileMode } from "./ast.ts";
 import { compileLayer } from "./compile.ts";
 import type { Diagnostic, Position } from "./diagnostic.ts";

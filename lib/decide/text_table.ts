@@ -1,6 +1,6 @@
 /**
- * A hash table over pieces of a text that is never cut: the caller computes the hash while it walks the text and the table
- * compares in place. Immutable once built.
+ * A hash table over pieces of a text that is never cut: the caller computes the hash while it walks the text and the
+ * table compares in place. Immutable once built.
  */
 
 /** Hash of the empty text (FNV-1a offset basis). */
@@ -52,7 +52,8 @@ export class TextTable<T> {
       if (found === 0) return undefined;
       const bucket = this.#buckets[found - 1];
       if (
-        bucket !== undefined && bucket.hash === hash && bucket.key.length === to - from && text.startsWith(bucket.key, from)
+        bucket !== undefined && bucket.hash === hash && bucket.key.length === to - from &&
+        text.startsWith(bucket.key, from)
       ) return bucket.value;
     }
   }

@@ -67,7 +67,11 @@ function decode(source: PolicySource, diagnostics: Diagnostics): string | undefi
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch {
     const offset = firstInvalidByte(bytes);
-    diagnostics.error(placeOfByte({ file, bytes }, offset), `invalid UTF-8 at byte offset ${offset}`, "save it as UTF-8");
+    diagnostics.error(
+      placeOfByte({ file, bytes }, offset),
+      `invalid UTF-8 at byte offset ${offset}`,
+      "save it as UTF-8",
+    );
     return undefined;
   }
 }

@@ -341,21 +341,25 @@ struct ag_rule_bits {
 	__u64 word[AG_NET_WORDS];
 };
 
+/* Protocols that rules tell apart. */
+enum ag_protocol {
+	AG_PROTOCOL_TCP = 0,
+	AG_PROTOCOL_UDP = 1,
+	AG_PROTOCOL_OTHER = 2,
+	AG_PROTOCOL_COUNT = 3,
+};
+
 /* What all network rules of one slot share: bit i is rule i. */
 struct ag_net_policy {
 	__u32 generation;
 	__u32 rules;
 	__u32 deny_by_default[AG_NET_ACTION_COUNT];
 	struct ag_rule_bits action[AG_NET_ACTION_COUNT];
-	struct ag_rule_bits tcp;
-	struct ag_rule_bits udp;
-	struct ag_rule_bits other;
+	struct ag_rule_bits protocol[AG_PROTOCOL_COUNT];
 	struct ag_rule_bits deny;
 	struct ag_rule_bits allow;
 	struct ag_rule_bits except;
-	struct ag_rule_bits except_tcp;
-	struct ag_rule_bits except_udp;
-	struct ag_rule_bits except_other;
+	struct ag_rule_bits except_protocol[AG_PROTOCOL_COUNT];
 	__s32 rule_index[AG_NET_RULES_MAX];
 };
 

@@ -14,13 +14,14 @@ enum ag_scratch_kind {
 
 /* Three paths, a header and inline argv fit; a per-CPU value may hold 32 KiB in all. */
 #define AG_RECORD_DATA 20464
-#define AG_WALK_BYTES 8192
+#define AG_WALK_BYTES (AG_PATH_MAX + 256)
 
 struct ag_scratch {
-	/* A path, written backwards from AG_PATH_MAX; names are copied before their end is checked, so twice the size. */
+	/* A path, written backwards from AG_PATH_MAX; names are copied before their end is checked, so a name more. */
 	char walk[AG_WALK_BYTES];
 	__u32 walk_offset; /* in memory, not on the stack: the verifier need not track its value */
 	__u32 walk_state;
+	__u64 walk_dentry, walk_mnt;
 	char record[AG_RECORD_DATA + AG_PATH_MAX];
 };
 

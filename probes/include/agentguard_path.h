@@ -97,16 +97,22 @@ static long ag_walk_step_read(__u32 index, void *context)
 }
 
 /*
- * Appends the absolute path of (dentry, mnt) to the record and returns its length; 0 where the object has no
+ * Appends the absolute path of (walk_dentry, walk_mnt) to the record and returns its length; 0 where the object has no
  * path (a pipe, a socket). Sets AG_FLAG_PATH_TRUNCATED and AG_FLAG_UNHASHED in *flags.
  */
-static __noinline __u32 ag_put_path(struct ag_scratch *s, __u32 at, __u64 dentry, __u64 mnt, __u32 *flags)
+__noinline __u32 ag_walk_path(struct ag_scratch *s, __u32 at, __u32 *flags)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct ag_walk w = {.dentry = dentry, .mnt = mnt, .s = s};
+	struct ag_walk w = {.s = s};
 	__u32 from, length;
+	__u64 mnt;
 
-	if (!dentry || !mnt || at >= AG_RECORD_DATA)
+	if (!s || !flags || at >= AG_RECORD_DATA)
+		return 0;
+	mnt = s->walk_mnt;
+	w.dentry = s->walk_dentry;
+	w.mnt = mnt;
+	if (!w.dentry || !mnt)
 		return 0;
 	w.root_dentry = (__u64)task->fs->root.dentry;
 	w.root_mnt = (__u64)task->fs->root.mnt;
@@ -131,6 +137,14 @@ static __noinline __u32 ag_put_path(struct ag_scratch *s, __u32 at, __u64 dentry
 	from &= AG_PATH_MAX - 1;
 	bpf_probe_read_kernel(s->record + at, length, s->walk + from);
 	return length;
+}
+
+/* As ag_walk_path. A function that is verified by itself takes no kernel pointers, so they go through memory. */
+static __always_inline __u32 ag_put_path(struct ag_scratch *s, __u32 at, __u64 dentry, __u64 mnt, __u32 *flags)
+{
+	s->walk_dentry = dentry;
+	s->walk_mnt = mnt;
+	return ag_walk_path(s, at, flags) & (AG_PATH_MAX - 1);
 }
 
 static __always_inline bool ag_is_unhashed(__u64 dentry)

@@ -10,9 +10,9 @@ import { formatDiagnostic, loadPolicy, type PolicySnapshot } from "../../lib/dec
 function policyText(rules: number): string {
   const lines = [
     "version = 1",
-    "mode = \"enforce\"",
+    'mode = "enforce"',
     "[default]",
-    "\"*\" = \"allow\"",
+    '"*" = "allow"',
   ];
   for (let i = 0; i < rules; i++) {
     lines.push("[[rules]]", `name = "rule-${i}"`, ...ruleLines(i));
@@ -23,21 +23,31 @@ function policyText(rules: number): string {
 function ruleLines(i: number): readonly string[] {
   switch (i % 8) {
     case 0:
-      return ["action = \"file.*\"", `path = "/srv/data${i}/**"`, "verdict = \"deny\""];
+      return ['action = "file.*"', `path = "/srv/data${i}/**"`, 'verdict = "deny"'];
     case 1:
-      return ["action = [\"file.read\", \"file.write\"]", `path = "~/.secret${i}/**"`, "verdict = \"deny\""];
+      return ['action = ["file.read", "file.write"]', `path = "~/.secret${i}/**"`, 'verdict = "deny"'];
     case 2:
-      return ["action = \"file.read\"", `path = "**/key${i}.pem"`, "verdict = \"ask\""];
+      return ['action = "file.read"', `path = "**/key${i}.pem"`, 'verdict = "ask"'];
     case 3:
-      return ["action = \"file.write\"", `path = "/etc/app${i}/*.conf"`, "verdict = \"deny\""];
+      return ['action = "file.write"', `path = "/etc/app${i}/*.conf"`, 'verdict = "deny"'];
     case 4:
-      return ["action = \"exec\"", `exe = "tool${i}"`, "argv = [\"push\", \"...\"]", "verdict = \"ask\""];
+      return ['action = "exec"', `exe = "tool${i}"`, 'argv = ["push", "..."]', 'verdict = "ask"'];
     case 5:
-      return ["action = \"exec\"", `exe = "/opt/pkg${i}/bin/run"`, "verdict = \"deny\""];
+      return ['action = "exec"', `exe = "/opt/pkg${i}/bin/run"`, 'verdict = "deny"'];
     case 6:
-      return ["action = \"net.*\"", `address = "10.${(i >> 8) & 255}.${i & 255}.0/24"`, "port = \"1-1023\"", "verdict = \"deny\""];
+      return [
+        'action = "net.*"',
+        `address = "10.${(i >> 8) & 255}.${i & 255}.0/24"`,
+        'port = "1-1023"',
+        'verdict = "deny"',
+      ];
     default:
-      return ["action = \"file.*\"", `path = "/home/*/work${i}/**"`, `except = { path = "**/*.md" }`, "verdict = \"allow\""];
+      return [
+        'action = "file.*"',
+        `path = "/home/*/work${i}/**"`,
+        `except = { path = "**/*.md" }`,
+        'verdict = "allow"',
+      ];
   }
 }
 
@@ -58,14 +68,34 @@ const session = {
 
 /** What a coding agent does: mostly opens that no rule names, now and then a hit. */
 const EVENTS: readonly Event[] = [
-  { type: "file.read" as const, path: "/home/u/work/node_modules/pkg/lib/index.js", requested_path: "lib/index.js", result: "0" },
-  { type: "file.read" as const, path: "/usr/lib/x86_64-linux-gnu/libc.so.6", requested_path: "/lib/libc.so.6", result: "0" },
-  { type: "file.write" as const, path: "/home/u/work/src/main.ts", requested_path: "/home/u/work/src/main.ts", result: "0" },
+  {
+    type: "file.read" as const,
+    path: "/home/u/work/node_modules/pkg/lib/index.js",
+    requested_path: "lib/index.js",
+    result: "0",
+  },
+  {
+    type: "file.read" as const,
+    path: "/usr/lib/x86_64-linux-gnu/libc.so.6",
+    requested_path: "/lib/libc.so.6",
+    result: "0",
+  },
+  {
+    type: "file.write" as const,
+    path: "/home/u/work/src/main.ts",
+    requested_path: "/home/u/work/src/main.ts",
+    result: "0",
+  },
   { type: "file.read" as const, path: "/srv/data96/secret", result: "0" },
   { type: "exec" as const, path: "/usr/bin/git", requested_path: "/usr/bin/git", argv: ["git", "status"] },
   { type: "net.connect" as const, protocol: "tcp" as const, address: "93.184.216.34", port: 443 },
   { type: "net.connect" as const, protocol: "tcp" as const, address: "10.0.6.1", port: 80 },
-  { type: "file.create" as const, path: "/home/u/work9/readme.txt", requested_path: "/home/u/work9/readme.txt", result: "0" },
+  {
+    type: "file.create" as const,
+    path: "/home/u/work9/readme.txt",
+    requested_path: "/home/u/work9/readme.txt",
+    result: "0",
+  },
 ].map((action) => ({ time_us: 0, process: process_info, session, action }));
 
 for (const rules of [10, 1_000, 10_000]) {

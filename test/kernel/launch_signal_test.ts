@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { buildGuard, eventOf, fixture, ptyRun, run, startReading } from "./fixtures/launch_run.ts";
+import { buildGuard, eventOf, fixture, processes, ptyRun, run, startReading, until } from "./fixtures/launch_run.ts";
 
 let dir = "";
 let guard = "";
@@ -14,6 +14,10 @@ beforeAll(async () => {
   dir = mkdtempSync(join(tmpdir(), "ag-launch-"));
   guard = await buildGuard(dir);
 }, 120_000);
+
+function stateOf(pid: number): string | undefined {
+  return processes().find((line) => line.pid === pid)?.state;
+}
 
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
@@ -76,6 +80,27 @@ describe("signals to the guard alone", () => {
     }
     process.kill(Number(guard_pid), SIGUSR2);
     expect(await child.line("total")).toBe("total SIGTERM=5 SIGUSR2=1");
+  }, 60_000);
+
+  test("stopped and continued many times, command and guard run in the end", async () => {
+    const report = join(dir, "stops");
+    await using child = startReading([guard, "--report", report, "--", ...COUNT]);
+    await child.line("ready");
+    const { pid, guard: guard_pid } = await eventOf(report, "started");
+    for (let n = 1; n <= 300; n++) {
+      process.kill(Number(pid), "SIGSTOP");
+      if (n % 3 === 0) await until(() => stateOf(Number(guard_pid)) === "T"); // the guard follows
+      process.kill(Number(pid), "SIGCONT");
+      if (n % 2 === 0) await until(() => stateOf(Number(guard_pid)) !== "T");
+      if (n % 5 === 0) {
+        process.kill(Number(guard_pid), SIGUSR1);
+        await child.line(`SIGUSR1 ${n / 5}`);
+      }
+    }
+    process.kill(Number(guard_pid), SIGUSR2);
+    expect(await child.line("total")).toBe("total SIGUSR1=60 SIGUSR2=1");
+    child.write("q\n");
+    expect(await child.exited).toBe(7);
   }, 60_000);
 
   test("nohup: an ignored SIGHUP does not end anything", async () => {
@@ -147,6 +172,7 @@ describe("job control of an interactive shell", () => {
   const shell = ["bash", "--norc", "--noprofile", "--noediting", "-i"];
   /** Written with a break, so that the echo of the typed line does not match what the command prints. */
   const status = `echo code""=$?\n`;
+  const wait_stopped = `until jobs | grep -q Stopped; do :; done; echo is "stopped"\n`;
 
   test("Ctrl-Z stops guard and command, fg goes on, the exit code is the command's", async () => {
     const report = join(dir, "job");
@@ -163,6 +189,9 @@ describe("job control of an interactive shell", () => {
       ["send", "\x1a"],
       ["expect", "Stopped"],
       ["send", "bg\n"],
+      // It reads the terminal: stopped again. Sooner, fg would race with that also without a guard.
+      ["send", wait_stopped],
+      ["expect", "is stopped"],
       ["send", "fg\n"],
       ["send", "again\n"],
       ["expect", "line again"],
@@ -199,9 +228,8 @@ describe("job control of an interactive shell", () => {
   test("a read of the terminal in the background stops the job until fg", async () => {
     const result = await ptyRun([
       ["send", `${guard} -- sed -u 's/^/got /' &\n`],
-      // bash tells of it at the next prompt.
-      ["send", `until jobs | grep Stopped; do :; done\n`],
-      ["expect", "Stopped"],
+      ["send", wait_stopped],
+      ["expect", "is stopped"],
       ["send", "fg\n"],
       ["send", "typed\n"],
       ["expect", "got typed"],

@@ -144,7 +144,9 @@ describe("network", () => {
           const policy = policyOf(rules, defaults);
           const maps = new FakeMaps();
           new KernelPolicy(maps.get).install(policy);
-          for (const each of more) expect(maps.decideNet(each)).toEqual({ ...naive(policy, each), generation: 1 } as never);
+          for (const each of more) {
+            expect(maps.decideNet(each)).toEqual({ ...naive(policy, each), generation: 1 } as never);
+          }
         },
       ),
       { numRuns: 5, ...runParameters() },
@@ -198,27 +200,33 @@ describe("programs", () => {
 
   test("maps and rules agree, for both names of a program", () => {
     fc.assert(
-      fc.property(fc.array(exec_rule, { maxLength: 6 }), either, path, path, (rules, exec_default, resolved, requested) => {
-        const exec = rules.map((each, i) => ({ ...each, rule_index: i }));
-        const maps = new FakeMaps();
-        const allow = { "net.connect": "allow", "net.send": "allow", "net.bind": "allow" } as const;
-        new KernelPolicy(maps.get).install({ generation: 4, net: [], net_default: allow, exec, exec_default });
-        const named = (each: LoweredExecRule, name: string): boolean =>
-          each.paths.includes(name) || each.names.includes(name.slice(name.lastIndexOf("/") + 1)) ||
-          each.trees.some((tree) => name.startsWith(`${tree}/`));
-        const held = exec.filter((each) => named(each, resolved) || named(each, requested));
-        const denies = held.filter((each) => each.verdict !== "allow").map((each) => each.rule_index);
-        const said = maps.decideExec([resolved, requested]);
-        if (exec.length === 0 && exec_default === "allow") expect(said.verdict).toBe("none");
-        else if (denies.length > 0) {
-          expect(said).toMatchObject({ verdict: "deny", generation: 4 });
-          expect(denies).toContain(said.rule_index);
-        } else {
-          expect(said.verdict).toBe(held.length > 0 ? "allow" : exec_default);
-          const allowing = held.map((each) => each.rule_index);
-          expect(held.length > 0 ? allowing : [-1]).toContain(said.rule_index);
-        }
-      }),
+      fc.property(
+        fc.array(exec_rule, { maxLength: 6 }),
+        either,
+        path,
+        path,
+        (rules, exec_default, resolved, requested) => {
+          const exec = rules.map((each, i) => ({ ...each, rule_index: i }));
+          const maps = new FakeMaps();
+          const allow = { "net.connect": "allow", "net.send": "allow", "net.bind": "allow" } as const;
+          new KernelPolicy(maps.get).install({ generation: 4, net: [], net_default: allow, exec, exec_default });
+          const named = (each: LoweredExecRule, name: string): boolean =>
+            each.paths.includes(name) || each.names.includes(name.slice(name.lastIndexOf("/") + 1)) ||
+            each.trees.some((tree) => name.startsWith(`${tree}/`));
+          const held = exec.filter((each) => named(each, resolved) || named(each, requested));
+          const denies = held.filter((each) => each.verdict !== "allow").map((each) => each.rule_index);
+          const said = maps.decideExec([resolved, requested]);
+          if (exec.length === 0 && exec_default === "allow") expect(said.verdict).toBe("none");
+          else if (denies.length > 0) {
+            expect(said).toMatchObject({ verdict: "deny", generation: 4 });
+            expect(denies).toContain(said.rule_index);
+          } else {
+            expect(said.verdict).toBe(held.length > 0 ? "allow" : exec_default);
+            const allowing = held.map((each) => each.rule_index);
+            expect(held.length > 0 ? allowing : [-1]).toContain(said.rule_index);
+          }
+        },
+      ),
       runParameters(),
     );
   });

@@ -46,7 +46,12 @@ test("gaps and seen numbers together are every number, once; seen numbers are in
 });
 
 test("the reader gives every record of both rings once, by time where each ring is by time", () => {
-  const step = fc.record({ ring: fc.boolean(), cpu: fc.nat(1), lost: fc.integer({ min: 0, max: 3 }), drain: fc.nat(5) });
+  const step = fc.record({
+    ring: fc.boolean(),
+    cpu: fc.nat(1),
+    lost: fc.integer({ min: 0, max: 3 }),
+    drain: fc.nat(5),
+  });
   fc.assert(
     fc.property(fc.array(step, { maxLength: 150 }), (steps) => {
       const rings = [new FakeRing(), new FakeRing()] as const;

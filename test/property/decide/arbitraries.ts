@@ -3,7 +3,21 @@ import fc from "fast-check";
 import type { Action, Event, SessionInfo } from "../../../lib/core/mod.ts";
 
 const SEGMENTS = ["a", "b", "ab", ".env", "x.pem", "y.tar.gz", "root", "home", "u", ".ssh", "é😀"];
-const PATTERN_SEGMENTS = [...SEGMENTS, "*", "**", "?", "a*", "*.pem", "[ab]", "[!a]*", "{a,b}", "*.gz", "?b", "*a*b*", ".*"];
+const PATTERN_SEGMENTS = [
+  ...SEGMENTS,
+  "*",
+  "**",
+  "?",
+  "a*",
+  "*.pem",
+  "[ab]",
+  "[!a]*",
+  "{a,b}",
+  "*.gz",
+  "?b",
+  "*a*b*",
+  ".*",
+];
 
 const segment = fc.constantFrom(...SEGMENTS);
 const patternSegment = fc.constantFrom(...PATTERN_SEGMENTS);
@@ -12,12 +26,17 @@ const patternSegment = fc.constantFrom(...PATTERN_SEGMENTS);
 export const pathName: fc.Arbitrary<string> = fc.oneof(
   { weight: 12, arbitrary: fc.array(segment, { maxLength: 4 }).map((parts) => `/${parts.join("/")}`) },
   { weight: 2, arbitrary: fc.array(segment, { maxLength: 3 }).map((parts) => ["/home/u", ...parts].join("/")) },
-  { weight: 1, arbitrary: fc.constantFrom("", "a", "@a", "@a/b", "pipe:[1]", "/a//b/", "/a/./b", "/a/../b", "/..", "/root") },
+  {
+    weight: 1,
+    arbitrary: fc.constantFrom("", "a", "@a", "@a/b", "pipe:[1]", "/a//b/", "/a/./b", "/a/../b", "/..", "/root"),
+  },
 );
 
 const requestedName: fc.Arbitrary<string> = fc.oneof(
   pathName,
-  fc.array(fc.oneof(segment, fc.constantFrom("..", ".")), { minLength: 1, maxLength: 3 }).map((parts) => parts.join("/")),
+  fc.array(fc.oneof(segment, fc.constantFrom("..", ".")), { minLength: 1, maxLength: 3 }).map((parts) =>
+    parts.join("/")
+  ),
 );
 
 /** Path patterns that the parser accepts. */
@@ -26,7 +45,10 @@ export const pathPattern: fc.Arbitrary<string> = fc.oneof(
     weight: 6,
     arbitrary: fc.array(patternSegment, { minLength: 1, maxLength: 4 }).map((parts) => `/${parts.join("/")}`),
   },
-  { weight: 3, arbitrary: fc.array(patternSegment, { minLength: 1, maxLength: 3 }).map((parts) => `**/${parts.join("/")}`) },
+  {
+    weight: 3,
+    arbitrary: fc.array(patternSegment, { minLength: 1, maxLength: 3 }).map((parts) => `**/${parts.join("/")}`),
+  },
   { weight: 3, arbitrary: fc.array(patternSegment, { maxLength: 3 }).map((parts) => ["~", ...parts].join("/")) },
   { weight: 1, arbitrary: fc.constantFrom("/", "/**", "**", "@a", "@a*", "@a/**", "{~,/a}/b", "/a/{b,ab/**}") },
 );
@@ -37,7 +59,16 @@ const text: fc.Arbitrary<string> = fc.constantFrom("a", "b", "ab", "abc", "");
 const textPattern: fc.Arbitrary<string> = fc.constantFrom("a", "b", "a*", "*b", "?", "{a,ab}", "[a-b]*");
 const host: fc.Arbitrary<string> = fc.constantFrom("a.b", "x.a.b", "y.x.a.b", "B.A", "c.", "c");
 const hostPattern: fc.Arbitrary<string> = fc.constantFrom("a.b", "*.a.b", "*.b", "b.a", "C", "x*", "*");
-const ADDRESSES = ["10.0.0.1", "10.0.1.1", "192.0.2.9", "::1", "2001:db8::1", "2001:db8:1::1", "::ffff:10.0.0.1", "nonsense"];
+const ADDRESSES = [
+  "10.0.0.1",
+  "10.0.1.1",
+  "192.0.2.9",
+  "::1",
+  "2001:db8::1",
+  "2001:db8:1::1",
+  "::ffff:10.0.0.1",
+  "nonsense",
+];
 const cidr: fc.Arbitrary<string> = fc.constantFrom(
   "10.0.0.0/24",
   "10.0.0.0/8",
@@ -50,7 +81,9 @@ const cidr: fc.Arbitrary<string> = fc.constantFrom(
   "::ffff:10.0.0.0/120",
 );
 const port: fc.Arbitrary<string | number> = fc.constantFrom<(string | number)[]>(9, 80, "80-90", "1-65535", "0-63", 0);
-const argvTokens: fc.Arbitrary<string[]> = fc.array(fc.constantFrom("...", "a", "b", "a*", "{a,ab}", "?"), { maxLength: 4 });
+const argvTokens: fc.Arbitrary<string[]> = fc.array(fc.constantFrom("...", "a", "b", "a*", "{a,ab}", "?"), {
+  maxLength: 4,
+});
 
 /** Quotes a value for TOML; JSON strings and lists are valid TOML. */
 function toml(value: unknown): string {
@@ -92,7 +125,10 @@ const FAMILIES: readonly { readonly actions: readonly string[]; readonly keys: r
 ];
 const COMMON_KEYS = ["by", "user", "agent", "principal", "session", "cwd"];
 
-function predicateLines(keys: readonly string[], options: { readonly min: number }): fc.Arbitrary<Record<string, unknown>> {
+function predicateLines(
+  keys: readonly string[],
+  options: { readonly min: number },
+): fc.Arbitrary<Record<string, unknown>> {
   const wanted = fc.uniqueArray(fc.constantFrom(...keys), { minLength: options.min, maxLength: 2 });
   const rare = fc.oneof(
     { weight: 4, arbitrary: fc.constant<string[]>([]) },
@@ -209,9 +245,12 @@ const action: fc.Arbitrary<Action> = fc.oneof(
   fc.record({ type: fc.constant("tool.call" as const), tool: text, source: fc.constant("mcp"), server: text }, {
     requiredKeys: ["type", "tool", "source"],
   }),
-  fc.record({ type: fc.constant("exec.failed" as const), requested_path: requestedName, errno: fc.constant("ENOENT") }, {
-    requiredKeys: ["type", "errno"],
-  }),
+  fc.record(
+    { type: fc.constant("exec.failed" as const), requested_path: requestedName, errno: fc.constant("ENOENT") },
+    {
+      requiredKeys: ["type", "errno"],
+    },
+  ),
   fc.constant<Action>({ type: "guard.start", detail: "" }),
 );
 

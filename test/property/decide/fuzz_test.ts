@@ -12,7 +12,8 @@ const encoder = new TextEncoder();
 function loadAnything(bytes: Uint8Array): "loaded" | "refused" {
   const loaded = loadPolicy([{ file: "fuzz.toml", bytes }], { generation: 1 });
   if (loaded.ok) {
-    expect(loaded.value.evaluate({ time_us: 0, action: { type: "file.read", path: "/x", result: "0" } }).reason).not.toBe("");
+    expect(loaded.value.evaluate({ time_us: 0, action: { type: "file.read", path: "/x", result: "0" } }).reason).not
+      .toBe("");
     return "loaded";
   }
   expect(loaded.error.some((finding) => finding.severity === "error")).toBe(true);
@@ -33,12 +34,12 @@ test("arbitrary text of TOML's own characters", () => {
     ..."[]{}=\",.#\n '\\*?-1~/",
     "[[rules]]\n",
     "path = ",
-    "\"\"\"",
+    '"""',
     "'''",
     "\r\n",
     "__proto__",
     "constructor",
-    "action = \"exec\"\n",
+    'action = "exec"\n',
     "1979-05-27",
     "\u0000",
     "\ud83d\ude00",
@@ -83,7 +84,7 @@ function joined(...parts: readonly Uint8Array[]): Uint8Array {
 
 // Inputs at the size limit that would take minutes or overflow the stack if any step were worse than linear.
 const SIZE = LIMITS.policy_bytes_max - 1_000;
-const RULE = "version = 1\n[[rules]]\naction = \"file.read\"\nverdict = \"deny\"\n";
+const RULE = 'version = 1\n[[rules]]\naction = "file.read"\nverdict = "deny"\n';
 const HOSTILE: Readonly<Record<string, () => string>> = {
   "one long key": () => `${"k".repeat(SIZE)} = 1`,
   "many keys": () => Array.from({ length: SIZE / 10 }, (_, i) => `k${i}=1`).join("\n").slice(0, SIZE),
@@ -92,19 +93,19 @@ const HOSTILE: Readonly<Record<string, () => string>> = {
   "one long dotted key": () => `${"a.".repeat(SIZE / 2)}b = 1`,
   "dotted headers": () => "[a.b.c.d.e.f]\n".repeat(SIZE / 14),
   "an unclosed string": () => `version = 1\nname = "${"x".repeat(SIZE)}`,
-  "quotes": () => "\"".repeat(SIZE),
+  "quotes": () => '"'.repeat(SIZE),
   "comments": () => "#\n".repeat(SIZE / 2),
   "one long pattern": () => `${RULE}path = "/${"*a".repeat(2_000)}"`,
   "a pattern over its limit": () => `${RULE}path = "/${"a".repeat(SIZE)}"`,
-  "many wrong patterns": () => `${RULE}path = [${"\"relative\",".repeat(20_000)}]`,
-  "a list over its limit": () => `${RULE}path = [${"\"/a\",".repeat(SIZE / 5)}]`,
+  "many wrong patterns": () => `${RULE}path = [${'"relative",'.repeat(20_000)}]`,
+  "a list over its limit": () => `${RULE}path = [${'"/a",'.repeat(SIZE / 5)}]`,
   "braces in braces": () => `${RULE}path = "/${"{a,b}".repeat(800)}"`,
   "braces without alternatives": () => `${RULE}path = [${`"/${"{a}".repeat(1_300)}",`.repeat(900)}]`,
-  "braces in many patterns": () => `${RULE}path = [${"\"/{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}\",".repeat(20_000)}]`,
+  "braces in many patterns": () => `${RULE}path = [${'"/{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}",'.repeat(20_000)}]`,
   "open braces": () => `${RULE}path = "/${"{".repeat(4_000)}"`,
   "more rules than allowed": () => `version = 1\n${"[[rules]]\n".repeat(SIZE / 11)}`,
   "rules that might all cover each other": () =>
-    `version = 1\n${"[[rules]]\naction=\"*\"\nby=\"a*\"\nverdict=\"log\"\n".repeat(20_000)}`,
+    `version = 1\n${'[[rules]]\naction="*"\nby="a*"\nverdict="log"\n'.repeat(20_000)}`,
 };
 
 for (const [name, text] of Object.entries(HOSTILE)) {

@@ -44,7 +44,9 @@ test("one more deny never widens", () => {
     fc.property(policy, rule, events, (data, extra, list) => {
       const before = load(policyText(data));
       const after = load(policyText({ ...data, rules: [...data.rules, { ...extra, verdict: "deny" }] }));
-      for (const each of list) expect(strictness(after.evaluate(each))).toBeGreaterThanOrEqual(strictness(before.evaluate(each)));
+      for (const each of list) {
+        expect(strictness(after.evaluate(each))).toBeGreaterThanOrEqual(strictness(before.evaluate(each)));
+      }
     }),
     RUNS,
   );
@@ -57,7 +59,9 @@ test("one more layer never widens, whatever it says", () => {
       const enforcing = { ...base, mode: "enforce" };
       const before = load(policyText(enforcing));
       const after = load(policyText(enforcing), policyText(layer));
-      for (const each of list) expect(strictness(after.evaluate(each))).toBeGreaterThanOrEqual(strictness(before.evaluate(each)));
+      for (const each of list) {
+        expect(strictness(after.evaluate(each))).toBeGreaterThanOrEqual(strictness(before.evaluate(each)));
+      }
     }),
     RUNS,
   );

@@ -6,6 +6,7 @@ import {
   AgLimit,
   AgNetAction,
   AgNetPolicy,
+  AgProtocol,
   AgRuleBits,
   AgVerdict,
 } from "../../../probes/abi.gen.ts";
@@ -138,21 +139,31 @@ export class FakeMaps {
     const port = join(u32(48), slot, Uint8Array.of(request.port >> 8, request.port & 255, 0, 0));
     const family = request.address.length === 4 ? "v4" : "v6";
     const address = join(u32(32 + request.address.length * 8), slot, request.address);
-    const proto = request.protocol === 6 ? "tcp" : request.protocol === 17 ? "udp" : "other";
+    if (p.getUint32(AgNetPolicy.rules, true) === 0) {
+      return { verdict: denies ? "deny" : "allow", rule_index: -1, generation };
+    }
+    const tries = [
+      this.get(`${family}_rules`).longest(address),
+      this.get("port_rules").longest(port),
+      this.get(`${family}_except`).longest(address),
+      this.get("port_except").longest(port),
+    ];
+    const [by_address, by_port, x_address, x_port] = tries.map((value) => wordsOf(value));
+    if (by_address === undefined || by_port === undefined || x_address === undefined || x_port === undefined) {
+      return { verdict: "deny", rule_index: -1, generation };
+    }
+    const protocol = request.protocol === 6
+      ? AgProtocol.TCP
+      : request.protocol === 17
+      ? AgProtocol.UDP
+      : AgProtocol.OTHER;
+    const by_protocol = AgNetPolicy.protocol + protocol * AgRuleBits.SIZE;
+    const x_protocol = AgNetPolicy.except_protocol + protocol * AgRuleBits.SIZE;
     let allowed = false;
     for (let w = 0; w < AgLimit.NET_WORDS; w++) {
       const of = (offset: number): bigint => p.getBigUint64(offset + w * 8, true);
-      let bits = 0n;
-      const by_address = this.#word(`${family}_rules`, address, w);
-      const by_port = this.#word("port_rules", port, w);
-      if (by_address !== undefined && by_port !== undefined) {
-        bits = by_address & by_port & of(AgNetPolicy[proto]) & of(AgNetPolicy.action + action * AgRuleBits.SIZE);
-      }
-      const x_address = this.#word(`${family}_except`, address, w);
-      const x_port = this.#word("port_except", port, w);
-      if (x_address !== undefined && x_port !== undefined) {
-        bits &= ~(x_address & x_port & of(AgNetPolicy[`except_${proto}`]) & of(AgNetPolicy.except));
-      }
+      let bits = by_address(w) & by_port(w) & of(by_protocol) & of(AgNetPolicy.action + action * AgRuleBits.SIZE);
+      bits &= ~(x_address(w) & x_port(w) & of(x_protocol) & of(AgNetPolicy.except));
       const denied = bits & of(AgNetPolicy.deny);
       if (denied !== 0n) {
         const bit = w * 64 + lowestBit(denied);
@@ -200,11 +211,13 @@ export class FakeMaps {
     const value = this.get(name).entries.get(key.toHex());
     return value === undefined ? undefined : new DataView(value.buffer, value.byteOffset, value.byteLength);
   }
+}
 
-  #word(name: string, key: Uint8Array, w: number): bigint | undefined {
-    const value = this.get(name).longest(key);
-    return value === undefined ? undefined : new DataView(value.buffer).getBigUint64(w * 8, true);
-  }
+/** The words of a bit vector. */
+function wordsOf(value: Uint8Array | undefined): ((w: number) => bigint) | undefined {
+  if (value === undefined) return undefined;
+  const view = new DataView(value.buffer);
+  return (w) => view.getBigUint64(w * 8, true);
 }
 
 function lowestBit(bits: bigint): number {

@@ -75,7 +75,9 @@ describe("time", () => {
   test("fewer digits are read; anything else is not", () => {
     expect(parseTime("2026-01-02T03:04:05Z")).toBe(1_767_323_045_000_000);
     expect(parseTime("2026-01-02T03:04:05.5Z")).toBe(1_767_323_045_500_000);
-    for (const text of ["", "2026-01-02", "2026-01-02T03:04:05+00:00", "2026-13-02T03:04:05Z", "x2026-01-02T03:04:05Z"]) {
+    for (
+      const text of ["", "2026-01-02", "2026-01-02T03:04:05+00:00", "2026-13-02T03:04:05Z", "x2026-01-02T03:04:05Z"]
+    ) {
       expect(parseTime(text)).toBeUndefined();
     }
   });
@@ -157,8 +159,9 @@ describe("failure", () => {
   });
 
   test("an unreachable case throws with its value", () => {
-    const value: never = JSON.parse('"other"');
-    expect(() => assertNever(value)).toThrow('reach unreachable case: "other"');
+    const reach = (value: "known"): string => (value === "known" ? value : assertNever(value));
+    expect(reach("known")).toBe("known");
+    expect(() => reach(JSON.parse('"other"'))).toThrow('reach unreachable case: "other"');
   });
 });
 

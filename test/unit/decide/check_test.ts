@@ -10,24 +10,57 @@ function warnings(...layers: readonly string[]): readonly string[] {
 describe("rules that never decide", () => {
   const pairs: readonly (readonly [string, string, string, boolean])[] = [
     ["an allow below a deny", 'path = "/etc/**"\nverdict = "deny"', 'path = "/etc/hosts"\nverdict = "allow"', true],
-    ["an allow of a tree below a deny", 'path = "/etc/**"\nverdict = "deny"', 'path = "/etc/x/**"\nverdict = "allow"', true],
+    [
+      "an allow of a tree below a deny",
+      'path = "/etc/**"\nverdict = "deny"',
+      'path = "/etc/x/**"\nverdict = "allow"',
+      true,
+    ],
     ["an allow above a deny", 'path = "/etc/x"\nverdict = "deny"', 'path = "/etc/**"\nverdict = "allow"', false],
     ["an allow beside a deny", 'path = "/etc/**"\nverdict = "deny"', 'path = "/etcetera"\nverdict = "allow"', false],
-    ["an exception in the deny", 'path = "/etc/**"\nexcept = { path = "/etc/hosts" }\nverdict = "deny"', 'path = "/etc/hosts"\nverdict = "allow"', false],
-    ["the same rule twice", 'path = ["/a", "~/b/**"]\nverdict = "deny"', 'path = ["~/b/**", "/a"]\nverdict = "deny"', true],
+    [
+      "an exception in the deny",
+      'path = "/etc/**"\nexcept = { path = "/etc/hosts" }\nverdict = "deny"',
+      'path = "/etc/hosts"\nverdict = "allow"',
+      false,
+    ],
+    [
+      "the same rule twice",
+      'path = ["/a", "~/b/**"]\nverdict = "deny"',
+      'path = ["~/b/**", "/a"]\nverdict = "deny"',
+      true,
+    ],
     ["a deny below an ask", 'path = "/etc/**"\nverdict = "ask"', 'path = "/etc/hosts"\nverdict = "deny"', false],
-    ["a deny with one predicate more", 'path = "/etc/**"\nby = "sh"\nverdict = "deny"', 'path = "/etc/x"\nverdict = "allow"', false],
-    ["an allow with one predicate more", 'path = "/etc/**"\nverdict = "deny"', 'path = "/etc/x"\nby = "sh"\nverdict = "allow"', true],
+    [
+      "a deny with one predicate more",
+      'path = "/etc/**"\nby = "sh"\nverdict = "deny"',
+      'path = "/etc/x"\nverdict = "allow"',
+      false,
+    ],
+    [
+      "an allow with one predicate more",
+      'path = "/etc/**"\nverdict = "deny"',
+      'path = "/etc/x"\nby = "sh"\nverdict = "allow"',
+      true,
+    ],
     ["a deny without predicates", 'verdict = "deny"', 'by = "sh"\nverdict = "allow"', true],
     ["a wild deny", 'path = "**/.env"\nverdict = "deny"', 'path = "/w/.env"\nverdict = "allow"', true],
     ["a wild deny by extension", 'path = "**/*.pem"\nverdict = "deny"', 'path = "/w/a.pem"\nverdict = "allow"', true],
-    ["a wild deny in the middle", 'path = "/w/*/x/**"\nverdict = "deny"', 'path = "/w/a/x/y/**"\nverdict = "allow"', true],
+    [
+      "a wild deny in the middle",
+      'path = "/w/*/x/**"\nverdict = "deny"',
+      'path = "/w/a/x/y/**"\nverdict = "allow"',
+      true,
+    ],
     ["a log rule and a deny", 'verdict = "deny"', 'path = "/w"\nverdict = "log"', false],
     ["a deny that only observes", 'mode = "observe"\nverdict = "deny"', 'path = "/w"\nverdict = "allow"', false],
   ];
   for (const [name, strong, weak, expected] of pairs) {
     test(`${name}: ${expected ? "shadowed" : "not shadowed"}`, () => {
-      const text = enforcing(rule("strong", `action = "file.read"\n${strong}`), rule("weak", `action = "file.read"\n${weak}`));
+      const text = enforcing(
+        rule("strong", `action = "file.read"\n${strong}`),
+        rule("weak", `action = "file.read"\n${weak}`),
+      );
       const found = warnings(text);
       expect(found.length).toBe(expected ? 1 : 0);
       if (expected) expect(found[0]).toContain('warning: rule "weak" never decides: ');
@@ -37,7 +70,10 @@ describe("rules that never decide", () => {
   test("networks and ports", () => {
     const text = enforcing(
       rule("strong", 'action = "net.*"\naddress = "10.0.0.0/8"\nport = "1-1000"\nverdict = "deny"'),
-      rule("weak", 'action = "net.connect"\naddress = ["10.1.0.0/16", "10.2.3.4"]\nport = [80, "443-500"]\nverdict = "allow"'),
+      rule(
+        "weak",
+        'action = "net.connect"\naddress = ["10.1.0.0/16", "10.2.3.4"]\nport = [80, "443-500"]\nverdict = "allow"',
+      ),
       rule("other", 'action = "net.connect"\naddress = "11.0.0.1"\nport = 80\nverdict = "allow"'),
     );
     expect(warnings(text)).toEqual([
@@ -52,7 +88,10 @@ describe("rules that never decide", () => {
   });
 
   test("many rules that all might cover each other end the search with a word", () => {
-    const rules = Array.from({ length: 1_000 }, (_, i) => rule(`r${i}`, `action = "exec"\nby = "p${i}*"\nverdict = "deny"`));
+    const rules = Array.from(
+      { length: 1_000 },
+      (_, i) => rule(`r${i}`, `action = "exec"\nby = "p${i}*"\nverdict = "deny"`),
+    );
     expect(warnings(enforcing(...rules)).at(-1)).toContain("the search for shadowed rules ends here");
   });
 });
@@ -66,7 +105,9 @@ test("a predicate that holds for some of the actions only", () => {
 
 test("an exception that never applies", () => {
   const text = enforcing(rule("r", 'action = "exec"\nexe = "nc"\nverdict = "deny"\nexcept = { port = 80 }'));
-  expect(warnings(text)).toEqual(['a.toml:2:3: warning: an exception of rule "r" never applies to the rule\'s actions']);
+  expect(warnings(text)).toEqual([
+    'a.toml:2:3: warning: an exception of rule "r" never applies to the rule\'s actions',
+  ]);
 });
 
 test("an agent written twice", () => {
@@ -114,7 +155,8 @@ describe("inline tests", () => {
   test("every field of a test reaches the event", () => {
     const holds = (predicate: string, fields: string): void => {
       const action = /action = "([^"]*)"/.exec(fields)?.[1] ?? "";
-      const body = (list: string): string => enforcing(rule("r", `action = "${action}"\n${predicate}\nverdict = "deny"\n${list} = { ${fields} }`));
+      const body = (list: string): string =>
+        enforcing(rule("r", `action = "${action}"\n${predicate}\nverdict = "deny"\n${list} = { ${fields} }`));
       expect(warnings(body("match"))).toEqual([]);
       // The same test the other way round fails, so it was not empty.
       expect(findings(body("not_match")).length).toBe(1);
@@ -125,11 +167,17 @@ describe("inline tests", () => {
     holds('exe = "git"\nargv = ["push", "..."]', 'action = "exec", exe = "git", argv = ["push", "-f"]');
     holds('cwd = "/w"', 'action = "exec", cwd = "/w"');
     holds('by = "sh"', 'action = "file.read", path = "/a", by = "/bin/sh"');
-    holds('address = "10.0.0.0/8"\nport = 9\nprotocol = "udp"', 'action = "net.send", address = "10.0.0.1", port = 9, protocol = "udp"');
+    holds(
+      'address = "10.0.0.0/8"\nport = 9\nprotocol = "udp"',
+      'action = "net.send", address = "10.0.0.1", port = 9, protocol = "udp"',
+    );
     holds('host = "x.example"', 'action = "net.connect", host = "x.example"');
     holds('tool = "t"\nserver = "s"', 'action = "tool.call", tool = "t", server = "s"');
     holds("user = 0", 'action = "exec", user = 0');
-    holds('agent = "a"\nprincipal = "p"\nsession = "s"', 'action = "exec", agent = "a", principal = "p", session = "s"');
+    holds(
+      'agent = "a"\nprincipal = "p"\nsession = "s"',
+      'action = "exec", agent = "a", principal = "p", session = "s"',
+    );
     holds('path = "/run/x"', 'action = "unix.connect", path = "/run/x"');
   });
 });

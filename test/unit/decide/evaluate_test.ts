@@ -20,7 +20,8 @@ function allows(body: string, action: Action | Event): boolean {
 }
 
 describe("verdicts", () => {
-  const everything = (list: string): string => list.split(" ").map((v) => rule(v, `action = "exec"\nverdict = "${v}"`)).join("\n");
+  const everything = (list: string): string =>
+    list.split(" ").map((v) => rule(v, `action = "exec"\nverdict = "${v}"`)).join("\n");
   const cases: readonly (readonly [string, string, string, string | undefined])[] = [
     ["allow log redact ask deny", "ask", "deny", "deny"],
     ["allow log redact ask", "deny", "ask", "ask"],
@@ -33,7 +34,9 @@ describe("verdicts", () => {
   ];
   for (const [rules, fallback, expected, name] of cases) {
     test(`${rules}, default ${fallback}: ${expected}`, () => {
-      const ruling = load(enforcing("[default]", `exec = "${fallback}"`, everything(rules))).evaluate(event(exec("/bin/a")));
+      const ruling = load(enforcing("[default]", `exec = "${fallback}"`, everything(rules))).evaluate(
+        event(exec("/bin/a")),
+      );
       expect([ruling.verdict, ruling.rule]).toEqual([expected, name]);
     });
   }
@@ -48,7 +51,9 @@ describe("verdicts", () => {
   });
 
   test("the closest class of [default] wins", () => {
-    const snapshot = load(enforcing("[default]", '"*" = "deny"', '"file.*" = "ask"', '"file.read" = "allow"', 'net = "log"'));
+    const snapshot = load(
+      enforcing("[default]", '"*" = "deny"', '"file.*" = "ask"', '"file.read" = "allow"', 'net = "log"'),
+    );
     const of = (action: Action): string => snapshot.evaluate(event(action)).verdict;
     expect(of(read("/x"))).toBe("allow");
     expect(of({ type: "file.write", path: "/x", result: "0" })).toBe("ask");
@@ -176,6 +181,8 @@ describe("paths", () => {
     const body = 'action = "file.read"\npath = "/w/**"';
     expect(allows(body, bare(read("/w/a", "a")))).toBe(false);
     expect(allows(body, bare(read("/w/a")))).toBe(true);
+    // What forbids takes such a name as it is.
+    expect(denies('action = "file.read"\npath = "**/.env"', bare(read("/w/a", "x/.env")))).toBe(true);
   });
 
   test("the exception of a deny must hold for every name, that of an allow for any", () => {
@@ -297,8 +304,16 @@ describe("the other predicates", () => {
     ['action = "*"\nagent = "claude"', bare(connect("192.0.2.1")), false],
     ['action = "tool.call"\ntool = "{github,gitlab}_*"', event(call), true],
     ['action = "tool.call"\ntool = "github_push"\nserver = "other"', event(call), false],
-    ['action = "unix.connect"\npath = "@agent*"', event({ type: "unix.connect", path: "@agent/1", result: "0" }), false],
-    ['action = "unix.connect"\npath = "@agent/**"', event({ type: "unix.connect", path: "@agent/1", result: "0" }), true],
+    [
+      'action = "unix.connect"\npath = "@agent*"',
+      event({ type: "unix.connect", path: "@agent/1", result: "0" }),
+      false,
+    ],
+    [
+      'action = "unix.connect"\npath = "@agent/**"',
+      event({ type: "unix.connect", path: "@agent/1", result: "0" }),
+      true,
+    ],
   ];
   for (const [body, each, expected] of cases) {
     test(`${body.replace("\n", ", ")} on ${JSON.stringify(each.action)}: ${expected}`, () => {
@@ -312,7 +327,9 @@ describe("modes", () => {
   const deny = rule("d", 'action = "exec"\nverdict = "deny"');
 
   test("a rule in observe mode says what it would do", () => {
-    const snapshot = load(enforcing(`${deny}\nmode = "observe"`, rule("a", 'action = "exec"\nexe = "git"\nverdict = "ask"')));
+    const snapshot = load(
+      enforcing(`${deny}\nmode = "observe"`, rule("a", 'action = "exec"\nexe = "git"\nverdict = "ask"')),
+    );
     const expected: Ruling = {
       verdict: "allow",
       rule: "d",
@@ -335,7 +352,12 @@ describe("modes", () => {
   test("a file in observe mode, one that is disabled, and --mode", () => {
     const observed = load(enforcing('mode = "observe"', deny));
     expect(observed.mode).toBe("observe");
-    expect(observed.evaluate(event(exec("/a")))).toMatchObject({ verdict: "allow", would: "deny", rule: "d", mode: "observe" });
+    expect(observed.evaluate(event(exec("/a")))).toMatchObject({
+      verdict: "allow",
+      would: "deny",
+      rule: "d",
+      mode: "observe",
+    });
     const disabled = load(enforcing('mode = "disabled"', "[default]", 'exec = "deny"', deny));
     expect(disabled.mode).toBe("disabled");
     expect(disabled.evaluate(event(exec("/a")))).toEqual({
@@ -353,12 +375,20 @@ describe("modes", () => {
     const loaded = loadPolicy([BUILTIN_POLICY], { generation: 1 });
     if (!loaded.ok) throw new Error("built-in policy does not load");
     expect(loaded.value.warnings).toEqual([]);
-    expect(loaded.value.evaluate(event(exec("/bin/rm", "-rf", "/")))).toMatchObject({ verdict: "allow", mode: "observe" });
+    expect(loaded.value.evaluate(event(exec("/bin/rm", "-rf", "/")))).toMatchObject({
+      verdict: "allow",
+      mode: "observe",
+    });
   });
 });
 
 describe("layers", () => {
-  const base = enforcing('name = "base"', "[default]", 'exec = "deny"', rule("git", 'action = "exec"\nexe = "git"\nverdict = "allow"'));
+  const base = enforcing(
+    'name = "base"',
+    "[default]",
+    'exec = "deny"',
+    rule("git", 'action = "exec"\nexe = "git"\nverdict = "allow"'),
+  );
   const site = enforcing('name = "site"', rule("all", 'action = "exec"\nverdict = "allow"'));
 
   test("an allow of one layer does not lift the default of another", () => {
@@ -374,7 +404,10 @@ describe("layers", () => {
 
   test("names that clash are qualified", () => {
     const names = (...layers: readonly string[]): readonly string[] => load(...layers).rules.map(({ name }) => name);
-    expect(names(base, enforcing('name = "site"', rule("git", 'action = "exec"\nverdict = "log"')))).toEqual(["base/git", "site/git"]);
+    expect(names(base, enforcing('name = "site"', rule("git", 'action = "exec"\nverdict = "log"')))).toEqual([
+      "base/git",
+      "site/git",
+    ]);
     expect(names(base, base)).toEqual(["a.toml/git", "b.toml/git"]);
     expect(names(base, site)).toEqual(["git", "all"]);
   });
@@ -395,7 +428,10 @@ test("an internal error is a deny that says so, and in a policy that observes an
     reason: "evaluate policy: no session today",
     mode: "enforce",
   });
-  expect(load(enforcing('mode = "observe"', deny)).evaluate(event_with_trap)).toMatchObject({ verdict: "allow", would: "deny" });
+  expect(load(enforcing('mode = "observe"', deny)).evaluate(event_with_trap)).toMatchObject({
+    verdict: "allow",
+    would: "deny",
+  });
 });
 
 describe("agents", () => {

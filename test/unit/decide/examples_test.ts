@@ -32,7 +32,11 @@ describe("each example", () => {
 test("policy.toml: the demo's forbidden connection and program are refused in the kernel", async () => {
   const snapshot = await loadFile("policy.toml");
   const { policy, report } = lower(snapshot, { home: "/home/u" });
-  expect(policy.net.map(({ actions, verdict }) => [verdict, ...actions])).toEqual([["deny", "net.connect", "net.send"]]);
+  expect(policy.net.map(({ actions, verdict }) => [verdict, ...actions])).toEqual([[
+    "deny",
+    "net.connect",
+    "net.send",
+  ]]);
   expect(policy.exec.flatMap(({ names }) => names)).toEqual(["forbidden-tool", "nc"]);
   expect(policy.exec_default).toBe("allow");
   const mechanism = (rule: string): string | undefined => report.find((each) => each.rule === rule)?.mechanism;

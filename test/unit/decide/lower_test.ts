@@ -49,15 +49,21 @@ describe("network rules", () => {
   });
 
   test("an exception; one that is about some actions only; one that takes an action away", () => {
-    const body = (except: string): string => enforcing(rule("r", `action = ["net.connect", "net.send"]\nverdict = "deny"\nexcept = ${except}`));
+    const body = (except: string): string =>
+      enforcing(rule("r", `action = ["net.connect", "net.send"]\nverdict = "deny"\nexcept = ${except}`));
     const exception = { ...ANY, ports: [{ from: 53, to: 53 }] };
-    expect(lowered(body("{ port = 53 }")).policy.net).toMatchObject([{ actions: ["net.connect", "net.send"], except: exception }]);
+    expect(lowered(body("{ port = 53 }")).policy.net).toMatchObject([{
+      actions: ["net.connect", "net.send"],
+      except: exception,
+    }]);
     const split = lowered(body('{ action = "net.send", port = 53 }')).policy.net;
     expect(split).toEqual([
       { rule_index: 0, verdict: "deny", actions: ["net.connect"], match: ANY },
       { rule_index: 0, verdict: "deny", actions: ["net.send"], match: ANY, except: exception },
     ]);
-    expect(lowered(body('{ action = "net.send" }')).policy.net.map(({ actions }) => actions)).toEqual([["net.connect"]]);
+    expect(lowered(body('{ action = "net.send" }')).policy.net.map(({ actions }) => actions)).toEqual([[
+      "net.connect",
+    ]]);
     const joined = lowered(body("[{ port = 53 }, { port = 80 }]")).policy.net;
     expect(joined[0]?.except?.ports).toEqual([{ from: 53, to: 53 }, { from: 80, to: 80 }]);
   });
@@ -82,7 +88,9 @@ describe("network rules", () => {
       rule("a", 'action = "net.*"\nverdict = "deny"\nport = 25'),
       rule("b", 'action = "net.connect"\nverdict = "deny"\nprotocol = ["tcp", "icmp"]'),
     ));
-    expect(policy.net.map(({ actions }) => actions)).toEqual([["net.connect", "net.send", "net.bind"], ["net.connect"]]);
+    expect(policy.net.map(({ actions }) => actions)).toEqual([["net.connect", "net.send", "net.bind"], [
+      "net.connect",
+    ]]);
     expect(policy.net[1]?.match.protocols).toEqual(["tcp"]);
     expect(mechanisms(report)).toEqual(["cgroup part", "cgroup part"]);
     expect(report[0]?.note).toBe("net.listen is acted on after the call");
@@ -90,7 +98,10 @@ describe("network rules", () => {
 
   test("beyond the kernel's number of rules the report says so", () => {
     const count = LIMITS.kernel_net_rules_max + 2;
-    const rules = Array.from({ length: count }, (_, i) => rule(`r${i}`, `action = "net.connect"\nport = ${i}\nverdict = "deny"`));
+    const rules = Array.from(
+      { length: count },
+      (_, i) => rule(`r${i}`, `action = "net.connect"\nport = ${i}\nverdict = "deny"`),
+    );
     const { policy, report } = lowered(enforcing(...rules));
     expect(policy.net.length).toBe(LIMITS.kernel_net_rules_max);
     expect(mechanisms(report.slice(-3))).toEqual(["cgroup complete", "kill_after part", "kill_after part"]);
@@ -99,11 +110,14 @@ describe("network rules", () => {
 });
 
 describe("defaults and what lifts them", () => {
-  const allow = (name: string, body: string): string => rule(name, `action = "net.connect"\nverdict = "allow"\n${body}`);
+  const allow = (name: string, body: string): string =>
+    rule(name, `action = "net.connect"\nverdict = "allow"\n${body}`);
   const refusing = ["[default]", 'net = "deny"'];
 
   test("a refusing default with allows that the kernel can hold, only for the actions that it refuses", () => {
-    const { policy, report } = lowered(enforcing(...refusing, allow("a", "port = 443"), rule("b", 'action = "net.*"\nverdict = "allow"\nport = 53')));
+    const { policy, report } = lowered(
+      enforcing(...refusing, allow("a", "port = 443"), rule("b", 'action = "net.*"\nverdict = "allow"\nport = 53')),
+    );
     expect(policy.net_default).toEqual({ "net.connect": "deny", "net.send": "deny", "net.bind": "deny" });
     expect(policy.net.map(({ rule_index, verdict, actions }) => [rule_index, verdict, ...actions])).toEqual([
       [0, "allow", "net.connect"],
@@ -115,12 +129,20 @@ describe("defaults and what lifts them", () => {
   });
 
   test("ask refuses like deny, here and in rules", () => {
-    const { policy } = lowered(enforcing("[default]", 'net = "ask"', 'exec = "ask"', rule("a", 'action = "exec"\nexe = "git"\nverdict = "ask"')));
-    expect([policy.net_default["net.send"], policy.exec_default, policy.exec[0]?.verdict]).toEqual(["deny", "deny", "ask"]);
+    const { policy } = lowered(
+      enforcing("[default]", 'net = "ask"', 'exec = "ask"', rule("a", 'action = "exec"\nexe = "git"\nverdict = "ask"')),
+    );
+    expect([policy.net_default["net.send"], policy.exec_default, policy.exec[0]?.verdict]).toEqual([
+      "deny",
+      "deny",
+      "ask",
+    ]);
   });
 
   test("an allow that the kernel cannot hold opens the kernel's default for its action only", () => {
-    const { policy, report } = lowered(enforcing(...refusing, allow("a", "port = 443"), allow("b", 'host = "x.example"')));
+    const { policy, report } = lowered(
+      enforcing(...refusing, allow("a", "port = 443"), allow("b", 'host = "x.example"')),
+    );
     expect(policy.net_default).toEqual({ "net.connect": "allow", "net.send": "deny", "net.bind": "deny" });
     expect(policy.net).toEqual([]);
     expect(report[1]?.note).toBe(
@@ -139,7 +161,9 @@ describe("defaults and what lifts them", () => {
   });
 
   test("an allow that cannot reach the action does not open its default", () => {
-    const { policy } = lowered(enforcing("[default]", '"*" = "deny"', rule("a", 'action = "*"\npath = "/w/**"\nverdict = "allow"')));
+    const { policy } = lowered(
+      enforcing("[default]", '"*" = "deny"', rule("a", 'action = "*"\npath = "/w/**"\nverdict = "allow"')),
+    );
     expect(policy.net_default["net.connect"]).toBe("deny");
     // The path of a program is not compared in the kernel.
     expect(policy.exec_default).toBe("allow");
@@ -161,7 +185,8 @@ describe("defaults and what lifts them", () => {
   });
 
   test("denies of every layer are lowered", () => {
-    const layer = (port: number): string => enforcing(rule(`r${port}`, `action = "net.connect"\nport = ${port}\nverdict = "deny"`));
+    const layer = (port: number): string =>
+      enforcing(rule(`r${port}`, `action = "net.connect"\nport = ${port}\nverdict = "deny"`));
     expect(lowered([layer(1), layer(2)]).policy.net.map(({ rule_index }) => rule_index)).toEqual([0, 1]);
   });
 });
@@ -192,7 +217,16 @@ describe("program rules", () => {
   });
 
   test("other predicates, exceptions, wildcards and rules about everything are left to user space", () => {
-    for (const body of ['argv = ["x"]', 'exe = "a"\ncwd = "/w"', 'exe = "a"\nexcept = { by = "sh" }', 'exe = "a*"', "", 'path = "/a"']) {
+    for (
+      const body of [
+        'argv = ["x"]',
+        'exe = "a"\ncwd = "/w"',
+        'exe = "a"\nexcept = { by = "sh" }',
+        'exe = "a*"',
+        "",
+        'path = "/a"',
+      ]
+    ) {
       const { policy, report } = lowered(deny(body));
       expect([policy.exec, policy.exec_default, mechanisms(report)]).toEqual([[], "allow", ["kill_after part"]]);
       expect(report[0]?.note).not.toBe("");
@@ -212,7 +246,10 @@ describe("program rules", () => {
 });
 
 test("what observes puts nothing into the kernel", () => {
-  const rules = [rule("a", 'action = "exec"\nexe = "x"\nverdict = "deny"'), rule("b", 'action = "net.connect"\nverdict = "deny"')];
+  const rules = [
+    rule("a", 'action = "exec"\nexe = "x"\nverdict = "deny"'),
+    rule("b", 'action = "net.connect"\nverdict = "deny"'),
+  ];
   const { policy, report } = lowered(enforcing('mode = "observe"', "[default]", '"*" = "deny"', ...rules));
   expect(policy).toEqual({ generation: 3, net: [], net_default: OPEN, exec: [], exec_default: "allow" });
   expect(mechanisms(report)).toEqual(["observe_only complete", "observe_only complete"]);

@@ -11,7 +11,7 @@ function ruleFile(...lines: readonly string[]): string {
 
 describe("one error, at its place", () => {
   const cases: readonly (readonly [string, string, string])[] = [
-    ["no version", 'name = "x"', 'a.toml:1:1: error: policy has no version (begin with version = 1)'],
+    ["no version", 'name = "x"', "a.toml:1:1: error: policy has no version (begin with version = 1)"],
     ["another version", "version = 2", "a.toml:1:1: error: version is 2, not a whole number from 1 to 1"],
     ["an unknown key", enforcing('nmae = "x"'), 'a.toml:2:1: error: unknown key "nmae" (did you mean "name"?)'],
     ["a far unknown key", enforcing("completely_else = 1"), 'a.toml:2:1: error: unknown key "completely_else"'],
@@ -153,7 +153,7 @@ describe("one error, at its place", () => {
       ruleFile('action = "exec"', 'argv = "push"', 'verdict = "deny"'),
       'a.toml:5:1: error: argv is a string, not a list of tokens (write ["push", "..."])',
     ],
-    ["wrong TOML", "version = 1\nname = \"x", "a.toml:2:8: error: invalid TOML: "],
+    ["wrong TOML", 'version = 1\nname = "x', "a.toml:2:8: error: invalid TOML: "],
     [
       "a predicate that no action has",
       ruleFile('action = "file.read"', 'exe = "cat"', 'verdict = "deny"'),
@@ -210,7 +210,7 @@ describe("limits are named", () => {
     expect(refusal(encoder.encode(text))).toContain("(policy_bytes_max) is 4194304");
   });
   test("NUL", () => {
-    expect(refusal(encoder.encode("version = 1\nname = \"a\0b\""))).toBe("2:10 NUL byte at offset 21");
+    expect(refusal(encoder.encode('version = 1\nname = "a\0b"'))).toBe("2:10 NUL byte at offset 21");
   });
   test("invalid UTF-8", () => {
     for (const tail of [[0xff], [0xc3, 0x28], [0xed, 0xa0, 0x80], [0xf5, 0x80, 0x80, 0x80], [0xe2, 0x82]]) {

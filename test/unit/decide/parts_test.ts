@@ -65,7 +65,21 @@ describe("addresses", () => {
   test("IPv4", () => {
     expect(parseIpv4("255.255.255.255")).toBe(4_294_967_295);
     expect(parseIpv4("0.0.0.0")).toBe(0);
-    for (const bad of ["", "1", "1.2.3", "1.2.3.4.5", "256.1.1.1", "1..2.3", "01.2.3.4", "1.2.3.4 ", "a.b.c.d", ".1.2.3", "1.2.3."]) {
+    for (
+      const bad of [
+        "",
+        "1",
+        "1.2.3",
+        "1.2.3.4.5",
+        "256.1.1.1",
+        "1..2.3",
+        "01.2.3.4",
+        "1.2.3.4 ",
+        "a.b.c.d",
+        ".1.2.3",
+        "1.2.3.",
+      ]
+    ) {
       expect([bad, parseIpv4(bad)]).toEqual([bad, -1]);
     }
   });
@@ -77,7 +91,20 @@ describe("addresses", () => {
     expect(hex("1:2:3:4:5:6:7::")).toBe("00010002000300040005000600070000");
     expect(hex("64:ff9b::192.0.2.1")).toBe("0064ff9b0000000000000000c0000201");
     expect(hex("::FFFF:192.0.2.1")).toBe("c0000201");
-    for (const bad of [":", ":::", "1::2::3", "1:2:3:4:5:6:7", "1:2:3:4:5:6:7:8:9", "g::", "12345::", "::1%eth0", "1.2.3.4::", "::1.2.3.4:5"]) {
+    for (
+      const bad of [
+        ":",
+        ":::",
+        "1::2::3",
+        "1:2:3:4:5:6:7",
+        "1:2:3:4:5:6:7:8:9",
+        "g::",
+        "12345::",
+        "::1%eth0",
+        "1.2.3.4::",
+        "::1.2.3.4:5",
+      ]
+    ) {
       expect([bad, hex(bad)]).toEqual([bad, undefined]);
     }
   });
@@ -86,17 +113,26 @@ describe("addresses", () => {
     expect(parseCidr("10.1.2.3")).toEqual({ bytes: Uint8Array.of(10, 1, 2, 3), prefix_bits: 32 });
     expect(parseCidr("::ffff:10.0.0.0/104")).toEqual({ bytes: Uint8Array.of(10, 0, 0, 0), prefix_bits: 8 });
     expect(parseCidr("::ffff:10.0.0.0/90")).toBe("a v4-mapped network needs a prefix length of at least 96");
-    for (const bad of ["10.0.0.0/", "10.0.0.0/-1", "10.0.0.0/8/8", "x/8", "::/129"]) expect([bad, typeof parseCidr(bad)]).toEqual([bad, "string"]);
+    for (const bad of ["10.0.0.0/", "10.0.0.0/-1", "10.0.0.0/8/8", "x/8", "::/129"]) {
+      expect([bad, typeof parseCidr(bad)]).toEqual([bad, "string"]);
+    }
   });
   test("ports", () => {
     expect(parsePorts("80")).toEqual({ from: 80, to: 80 });
     expect(parsePorts("8000-8999")).toEqual({ from: 8000, to: 8999 });
-    for (const bad of [-1, 1.5, 65_536, "x", "1-", "-1", "1-2-3", "1-65536", ""]) expect([bad, typeof parsePorts(bad)]).toEqual([bad, "string"]);
+    for (const bad of [-1, 1.5, 65_536, "x", "1-", "-1", "1-2-3", "1-65536", ""]) {
+      expect([bad, typeof parsePorts(bad)]).toEqual([bad, "string"]);
+    }
   });
 });
 
 test("edit distance counts insertions, deletions, replacements and swaps", () => {
-  const cases: readonly (readonly [string, string, number])[] = [["", "", 0], ["abc", "", 3], ["kitten", "sitting", 3], ["nmae", "name", 1]];
+  const cases: readonly (readonly [string, string, number])[] = [
+    ["", "", 0],
+    ["abc", "", 3],
+    ["kitten", "sitting", 3],
+    ["nmae", "name", 1],
+  ];
   for (const [a, b, distance] of cases) expect([a, b, editDistance(a, b)]).toEqual([a, b, distance]);
 });
 

@@ -45,7 +45,10 @@ export function session(fields: Partial<SessionInfo> = {}): SessionInfo {
 }
 
 /** An event of the usual session and process. */
-export function event(action: Action, parts: { readonly session?: SessionInfo; readonly process?: ProcessInfo } = {}): Event {
+export function event(
+  action: Action,
+  parts: { readonly session?: SessionInfo; readonly process?: ProcessInfo } = {},
+): Event {
   return {
     time_us: 0,
     session: session(),

@@ -55,16 +55,19 @@ describe("header", () => {
     });
   });
 
-  test.each(Object.entries(EVERY))("%s: the acting process, the scope and the time come from the header", (_, bytes) => {
-    expect(decodeOne(bytes)).toMatchObject({
-      scope: 7,
-      pid: 4242,
-      tid: 4243,
-      start_low: 5,
-      start_high: 1,
-      boot_us: 5_000_001.5,
-    });
-  });
+  test.each(Object.entries(EVERY))(
+    "%s: the acting process, the scope and the time come from the header",
+    (_, bytes) => {
+      expect(decodeOne(bytes)).toMatchObject({
+        scope: 7,
+        pid: 4242,
+        tid: 4243,
+        start_low: 5,
+        start_high: 1,
+        boot_us: 5_000_001.5,
+      });
+    },
+  );
 
   test.each(Object.entries(EVERY))("%s: another ABI version is refused", (_, bytes) => {
     const copy = bytes.slice();

@@ -118,7 +118,11 @@ describe("open: names and flags", () => {
   test("names that are no UTF-8 are shown with U+FFFD and still compared as bytes", () => {
     const a = new Uint8Array([0x2f, 0xff]);
     const b = new Uint8Array([0x2f, 0xfe]);
-    expect(actionOf(openRecord({ path: a, requested: a }))).toEqual({ type: "file.read", path: "/\ufffd", result: "0" });
+    expect(actionOf(openRecord({ path: a, requested: a }))).toEqual({
+      type: "file.read",
+      path: "/\ufffd",
+      result: "0",
+    });
     expect(actionOf(openRecord({ path: a, requested: b }))).toMatchObject({ path: "/\ufffd" });
   });
 });
@@ -139,15 +143,17 @@ test("close: bytes beyond 32 bits are exact", () => {
 });
 
 describe("one name", () => {
-  test.each([
-    [AgPathAction.DELETE, "file.delete", {}],
-    [AgPathAction.RMDIR, "file.rmdir", {}],
-    [AgPathAction.MKDIR, "file.mkdir", { mode: "0755" }],
-    [AgPathAction.CHMOD, "file.chmod", { mode: "0755" }],
-    [AgPathAction.CHOWN, "file.chown", { owner: "1000:-1" }],
-    [AgPathAction.TRUNCATE, "file.truncate", {}],
-    [AgPathAction.MKNOD, "file.mknod", { mode: "0755" }],
-  ] as const)("action %d is %s", (action, type, more) => {
+  test.each(
+    [
+      [AgPathAction.DELETE, "file.delete", {}],
+      [AgPathAction.RMDIR, "file.rmdir", {}],
+      [AgPathAction.MKDIR, "file.mkdir", { mode: "0755" }],
+      [AgPathAction.CHMOD, "file.chmod", { mode: "0755" }],
+      [AgPathAction.CHOWN, "file.chown", { owner: "1000:-1" }],
+      [AgPathAction.TRUNCATE, "file.truncate", {}],
+      [AgPathAction.MKNOD, "file.mknod", { mode: "0755" }],
+    ] as const,
+  )("action %d is %s", (action, type, more) => {
     const decoded = decodeOne(
       pathRecord({ action, path: "/w", requested: "a/../b", flags: BASE, mode: 0o100755, uid: 1000 }),
     );
@@ -203,10 +209,12 @@ describe("one name", () => {
 describe("two names", () => {
   const BOTH = BASE | AgFlag.BASE2;
 
-  test.each([
-    [AgMoveAction.RENAME, "file.rename"],
-    [AgMoveAction.LINK, "file.link"],
-  ] as const)("action %d is %s, both names joined to their own base", (action, type) => {
+  test.each(
+    [
+      [AgMoveAction.RENAME, "file.rename"],
+      [AgMoveAction.LINK, "file.link"],
+    ] as const,
+  )("action %d is %s, both names joined to their own base", (action, type) => {
     const decoded = decodeOne(
       moveRecord({ action, path: "/a", requested: "x", new_path: "/b/c", new_requested: "../y", flags: BOTH }),
     );

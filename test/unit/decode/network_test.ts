@@ -35,12 +35,14 @@ describe("addresses", () => {
 });
 
 describe("network actions", () => {
-  test.each([
-    [AgNetAction.CONNECT, "net.connect"],
-    [AgNetAction.SEND, "net.send"],
-    [AgNetAction.BIND, "net.bind"],
-    [AgNetAction.LISTEN, "net.listen"],
-  ] as const)("action %d is %s", (action, type) => {
+  test.each(
+    [
+      [AgNetAction.CONNECT, "net.connect"],
+      [AgNetAction.SEND, "net.send"],
+      [AgNetAction.BIND, "net.bind"],
+      [AgNetAction.LISTEN, "net.listen"],
+    ] as const,
+  )("action %d is %s", (action, type) => {
     expect(actionOf(netRecord({ action, address: [127, 0, 0, 1], port: 65_535, result: 0 }))).toEqual({
       type,
       protocol: "tcp",
@@ -54,16 +56,18 @@ describe("network actions", () => {
     expect(() => decodeOne(netRecord({ action, address: [1] }))).toThrow("field");
   });
 
-  test.each([
-    [1, "icmp"],
-    [6, "tcp"],
-    [17, "udp"],
-    [58, "icmp"],
-    [132, "sctp"],
-    [255, "raw"],
-    [0, "other"],
-    [47, "other"],
-  ] as const)("protocol %d is %s", (protocol, name) => {
+  test.each(
+    [
+      [1, "icmp"],
+      [6, "tcp"],
+      [17, "udp"],
+      [58, "icmp"],
+      [132, "sctp"],
+      [255, "raw"],
+      [0, "other"],
+      [47, "other"],
+    ] as const,
+  )("protocol %d is %s", (protocol, name) => {
     expect(actionOf(netRecord({ protocol, address: [1, 2, 3, 4] }))).toMatchObject({ protocol: name });
   });
 
@@ -73,11 +77,13 @@ describe("network actions", () => {
     expect(actionOf(netRecord({ address: [1, 2, 3, 4], result: -1 }))).toMatchObject({ result: "EPERM" });
   });
 
-  test.each([
-    [AgVerdict.NONE, undefined],
-    [AgVerdict.ALLOW, { verdict: "allow", rule_index: 2, generation: 9, effect: "none" }],
-    [AgVerdict.DENY, { verdict: "deny", rule_index: 2, generation: 9, effect: "refused" }],
-  ] as const)("verdict %d", (verdict, expected) => {
+  test.each(
+    [
+      [AgVerdict.NONE, undefined],
+      [AgVerdict.ALLOW, { verdict: "allow", rule_index: 2, generation: 9, effect: "none" }],
+      [AgVerdict.DENY, { verdict: "deny", rule_index: 2, generation: 9, effect: "refused" }],
+    ] as const,
+  )("verdict %d", (verdict, expected) => {
     expect(decodeOne(netRecord({ address: [1], verdict, rule_index: 2, generation: 9 })).kernel).toEqual(expected);
   });
 
@@ -109,11 +115,13 @@ describe("unix sockets", () => {
 });
 
 describe("coverage", () => {
-  test.each([
-    [AgCoverageKind.I386, "i386"],
-    [AgCoverageKind.X32, "x32"],
-    [AgCoverageKind.IO_URING, "io_uring"],
-  ] as const)("kind %d is a gap of type %s", (kind, type) => {
+  test.each(
+    [
+      [AgCoverageKind.I386, "i386"],
+      [AgCoverageKind.X32, "x32"],
+      [AgCoverageKind.IO_URING, "io_uring"],
+    ] as const,
+  )("kind %d is a gap of type %s", (kind, type) => {
     const decoded = decodeOne(coverageRecord({ kind, syscall: 425 }));
     expect(decoded).not.toHaveProperty("action");
     expect(decoded.facts).toEqual({ kind: "gap", gap: { source: "coverage", type, count: 1 } });

@@ -65,13 +65,15 @@ describe("exec", () => {
     });
   });
 
-  test.each([
-    [0, AgExecFlag.MEMFD, "memfd"],
-    [0, AgExecFlag.DELETED, "deleted"],
-    [0, AgExecFlag.SETUID, "setuid"],
-    [AgFlag.ARGS_TRUNCATED, 0, "args_truncated"],
-    [AgFlag.PATH_TRUNCATED, 0, "path_truncated"],
-  ] as const)("header %d and exec flags %d give the flag %s", (flags, exec_flags, name) => {
+  test.each(
+    [
+      [0, AgExecFlag.MEMFD, "memfd"],
+      [0, AgExecFlag.DELETED, "deleted"],
+      [0, AgExecFlag.SETUID, "setuid"],
+      [AgFlag.ARGS_TRUNCATED, 0, "args_truncated"],
+      [AgFlag.PATH_TRUNCATED, 0, "path_truncated"],
+    ] as const,
+  )("header %d and exec flags %d give the flag %s", (flags, exec_flags, name) => {
     expect(actionOf(execRecord({ flags, exec_flags }))).toMatchObject({ flags: [name] });
   });
 
@@ -100,10 +102,12 @@ describe("exec", () => {
     });
   });
 
-  test.each([
-    [AgVerdict.ALLOW, { verdict: "allow", rule_index: -1, generation: 4, effect: "none" }],
-    [AgVerdict.DENY, { verdict: "deny", rule_index: -1, generation: 4, effect: "killed" }],
-  ] as const)("the kernel's verdict %d", (verdict, expected) => {
+  test.each(
+    [
+      [AgVerdict.ALLOW, { verdict: "allow", rule_index: -1, generation: 4, effect: "none" }],
+      [AgVerdict.DENY, { verdict: "deny", rule_index: -1, generation: 4, effect: "killed" }],
+    ] as const,
+  )("the kernel's verdict %d", (verdict, expected) => {
     expect(decodeOne(execRecord({ verdict, generation: 4 })).kernel).toEqual(expected);
   });
 
@@ -153,10 +157,12 @@ describe("exit", () => {
   });
 });
 
-test.each([
-  [AgScopeKind.LEFT_CGROUP, false, "left the session's cgroup for /user.slice"],
-  [AgScopeKind.ENTERED_CGROUP, true, "entered the session's cgroup /user.slice from outside"],
-] as const)("scope change %d", (kind, entered, detail) => {
+test.each(
+  [
+    [AgScopeKind.LEFT_CGROUP, false, "left the session's cgroup for /user.slice"],
+    [AgScopeKind.ENTERED_CGROUP, true, "entered the session's cgroup /user.slice from outside"],
+  ] as const,
+)("scope change %d", (kind, entered, detail) => {
   const decoded = decodeOne(scopeRecord({ kind, path: "/user.slice" }));
   expect(decoded.action).toEqual({ type: "guard.scope", detail });
   expect(decoded.facts).toEqual({ kind: "scope", entered, cgroup: "/user.slice" });

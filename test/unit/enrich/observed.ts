@@ -42,8 +42,12 @@ export function observed(facts: Facts, action: Action | undefined, who: Who = {}
 
 /** A program start. */
 export function exec(
-  who: Who & { readonly exe?: string; readonly cgroup?: string; readonly argv?: string[]; readonly agent_index?: number } =
-    {},
+  who: Who & {
+    readonly exe?: string;
+    readonly cgroup?: string;
+    readonly argv?: string[];
+    readonly agent_index?: number;
+  } = {},
 ): Observed {
   const exe = who.exe ?? "/usr/bin/tool";
   return observed(
