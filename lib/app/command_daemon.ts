@@ -1,10 +1,11 @@
 /** `agentguard` without a command: guards the agents that it finds, in the foreground. */
 import { readFileSync } from "node:fs";
-import { SessionCgroup } from "../act/mod.ts";
+import { findCgroup2, SessionCgroup } from "../act/mod.ts";
 import type { Config } from "../config/mod.ts";
 import { type Clock, errorMessage, type Log, type SessionInfo } from "../core/mod.ts";
 import { notifySupervisor } from "../../ffi/mod.ts";
 import type { DaemonCommand } from "./command.ts";
+import { requireEnforceable } from "./enforceable.ts";
 import { Guard } from "./guard.ts";
 import type { LoadedPolicy } from "./policy_files.ts";
 import type { ReaderEvent } from "./reader_protocol.ts";
@@ -58,6 +59,11 @@ class Daemon {
   async run(guard: Guard): Promise<number> {
     this.#guard = guard;
     const { log } = this.#parts;
+    requireEnforceable(guard.snapshot, {
+      support: guard.reader.support,
+      cgroup: findCgroup2() !== undefined,
+      home: undefined,
+    });
     const stopped = Promise.withResolvers<string>();
     const stop = (signal: string): void => stopped.resolve(signal);
     const reload = (): void => {

@@ -13,6 +13,7 @@ import {
 } from "../../ffi/mod.ts";
 import { processStart, type SessionCgroup } from "../act/mod.ts";
 import { EXIT, type RunCommand } from "./command.ts";
+import { requireEnforceable } from "./enforceable.ts";
 import { Guard } from "./guard.ts";
 import type { LoadedPolicy } from "./policy_files.ts";
 import { forwardSignals } from "./signals.ts";
@@ -67,6 +68,11 @@ class GuardedRun {
     const guard = this.#guard;
     const session_id = guard.ids.session();
     using leaf = guard.makeCgroup(session_id);
+    requireEnforceable(guard.snapshot, {
+      support: guard.reader.support,
+      cgroup: leaf !== undefined,
+      home: homedir(),
+    });
     await using launched = await launchCommand({
       argv: commandBytes(this.#parts.state, this.#command.argv),
       ...(leaf === undefined ? undefined : { cgroup_dir: leaf.directory }),

@@ -209,6 +209,7 @@ export class Guard implements StatusPort, ReloadPort {
   }
 
   #onLoss(event: Extract<ReaderEvent, { event: "loss" }>): void {
+    if (event.gap.source === "reader") return this.#onFailure(event.gap.type);
     const answer = this.snapshot.guard.on_loss;
     if (answer === "record" || event.gap.source === "coverage") return;
     for (const held of this.sessions.running()) {
@@ -220,6 +221,15 @@ export class Guard implements StatusPort, ReloadPort {
         if (!result.ok) this.#parts.log.error(`answer a loss of events: ${result.error.message}`);
       });
     }
+  }
+
+  /** The reader is gone: nobody sees or decides any more. `[guard] on_failure` says what becomes of the sessions. */
+  #onFailure(reason: string): void {
+    const open = this.snapshot.guard.on_failure === "open";
+    this.#parts.log.error(`the kernel reader failed: ${reason}; sessions ${open ? "go on unguarded" : "are ended"}`);
+    this.#record({ type: "guard.degraded", detail: `the kernel reader failed: ${reason}` });
+    if (open) return;
+    for (const held of this.sessions.running()) held.cgroup?.kill();
   }
 
   #record(action: GuardAction): void {

@@ -10,6 +10,7 @@ import {
   type SessionInfo,
 } from "../core/mod.ts";
 import { SessionCgroupAttachments } from "./cgroup_attachments.ts";
+import { inheritedFiles } from "./inherited_files.ts";
 import { KernelStages } from "./kernel_stages.ts";
 import {
   type BeginSession,
@@ -107,9 +108,26 @@ export class ReaderHost {
       this.#attachments?.attach(begin.scope, begin.cgroup);
     }
     const cgroup_id = BigInt(begin.cgroup?.id ?? "0");
-    if (begin.stopped_pid !== undefined) stages.probes.adoptStopped(begin.stopped_pid, begin.scope, cgroup_id);
-    else this.#adoptMembers(begin.scope, cgroup_id);
+    if (begin.stopped_pid !== undefined) {
+      stages.probes.adoptStopped(begin.stopped_pid, begin.scope, cgroup_id);
+      this.#recordInherited(begin.session, begin.stopped_pid);
+    } else this.#adoptMembers(begin.scope, cgroup_id);
     this.#startLoop();
+  }
+
+  /** What the command holds open already, so that bytes through it have a decision to belong to. */
+  #recordInherited(session: SessionInfo, pid: number): void {
+    for (const { action, file } of inheritedFiles(pid)) {
+      const event = {
+        time_us: this.#parts.clock.wallUs(),
+        session,
+        process: session.root,
+        shown: session.root,
+        action,
+        file,
+      };
+      this.#use().pipeline.handle({ kind: "event", event });
+    }
   }
 
   /** An agent that runs already now has a cgroup: its members must be told which one is theirs. */

@@ -57,6 +57,7 @@ export type FileFlag =
   | "path_truncated"
   | "resolved_late" // symbolic links in the parent were resolved by the guard after the event
   | "requested_only" // the path is what the caller asked for; the kernel resolved nothing that we could read
+  | "inherited" // the descriptor was open when the session began
   | "coalesced";
 
 /** An open. `file.create` made the file, `file.truncate` emptied it, `file.write` could write, else `file.read`. */

@@ -174,10 +174,7 @@ describe("inline tests", () => {
     holds('host = "x.example"', 'action = "net.connect", host = "x.example"');
     holds('tool = "t"\nserver = "s"', 'action = "tool.call", tool = "t", server = "s"');
     holds("user = 0", 'action = "exec", user = 0');
-    holds(
-      'agent = "a"\nprincipal = "p"\nsession = "s"',
-      'action = "exec", agent = "a", principal = "p", session = "s"',
-    );
+    holds('agent = "a"\nprincipal = "p"', 'action = "exec", agent = "a", principal = "p"');
     holds('path = "/run/x"', 'action = "unix.connect", path = "/run/x"');
   });
 });

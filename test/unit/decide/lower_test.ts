@@ -21,7 +21,8 @@ describe("network rules", () => {
   test("address, port and protocol", () => {
     const { policy, report } = lowered(enforcing(rule(
       "r",
-      'action = ["net.connect", "net.send"]\naddress = ["192.0.2.0/24", "2001:db8::/32"]\nport = ["1-9", 443]\nprotocol = "udp"\n' +
+      'action = ["net.connect", "net.send"]\naddress = ["192.0.2.0/24", "2001:db8::/32"]\n' +
+        'port = ["1-9", 443]\nprotocol = "udp"\n' +
         'verdict = "deny"',
     )));
     expect(policy).toEqual({

@@ -1,0 +1,39 @@
+/** Whether this host can keep what a policy promises. */
+import { AgentguardError } from "../core/mod.ts";
+import type { EnforcementMechanism, PolicySnapshot } from "../decide/mod.ts";
+import type { ProbeGroup, ProbeSupport } from "../source/mod.ts";
+import { reportRules } from "./policy_files.ts";
+
+/** Which mechanism needs which programs. */
+const NEEDS: Readonly<Record<Exclude<EnforcementMechanism, "observe_only">, ProbeGroup>> = {
+  cgroup: "network",
+  exec_kill: "process",
+  kill_after: "syscall",
+};
+
+/** What is known of the host when a session begins. */
+export interface HostSupport {
+  readonly support: readonly ProbeSupport[];
+  /** Session cgroups can be made. */
+  readonly cgroup: boolean;
+  readonly home: string | undefined;
+}
+
+/**
+ * Throws `unsupported` where a rule in enforce mode cannot be kept on this host and does not say `enforce = "best"`. A promise
+ * that is silently not kept is worse than no start.
+ */
+export function requireEnforceable(snapshot: PolicySnapshot, host: HostSupport): void {
+  const lacking = new Set<EnforcementMechanism>();
+  for (const mechanism of ["cgroup", "exec_kill", "kill_after"] as const) {
+    const loaded = host.support.some((each) => each.group === NEEDS[mechanism] && each.available);
+    if (!loaded || (mechanism === "cgroup" && !host.cgroup)) lacking.add(mechanism);
+  }
+  const refused = reportRules(snapshot, { home: host.home, lacking }).filter((rule) => rule.refused !== undefined);
+  if (refused.length === 0) return;
+  const list = refused.map((rule) => `${rule.file}:${rule.line} ${rule.rule} (${rule.refused})`).join("; ");
+  throw new AgentguardError(
+    "unsupported",
+    `enforce the policy: ${list}; give these rules enforce = "best" or mode = "observe", or run with --mode observe`,
+  );
+}
