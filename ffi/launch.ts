@@ -181,7 +181,8 @@ export class LaunchedCommand implements AsyncDisposable {
 
   /**
    * Answers `stopped`: lets the launcher stop this process in the same way, so that the shell sees the job stop.
-   * Nothing happens if the command was continued in the meantime. A handler of `signo` does not run; it is back at `continued`.
+   * Nothing happens if the command was continued in the meantime. A handler of `signo` does not run; it is back at
+   * `continued`.
    */
   stopGuard(signo: number): void {
     this.#restore_handler ??= resetHandler(this.#libc, signo);

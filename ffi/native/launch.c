@@ -89,6 +89,15 @@ static uint64_t microseconds(struct timeval time)
 	return (uint64_t)time.tv_sec * 1000000 + (uint64_t)time.tv_usec;
 }
 
+/* Notes a signal that the command has already and that the guard may ask to forward. */
+static void count_signal(uint32_t signo, int64_t now)
+{
+	if (now - received_ms[signo] > MATCH_MS)
+		received[signo] = 0;
+	received[signo]++;
+	received_ms[signo] = now;
+}
+
 /* Reaps and reports. Returns 0 while there are children, -1 when there are none. */
 static int reap(void)
 {
@@ -112,8 +121,8 @@ static int reap(void)
 		} else if (WIFCONTINUED(status)) {
 			stop_signal = 0;
 			/* A guard that stopped with its command must run again to hear of it; a dead one is seen below. */
-			if (!guard_lost && getppid() == guard_pid)
-				(void)kill(guard_pid, SIGCONT);
+			if (!guard_lost && getppid() == guard_pid && kill(guard_pid, SIGCONT) == 0)
+				count_signal(SIGCONT, now_ms()); /* the guard's FORWARD of it is not for the command */
 			tell_simple(AG_LAUNCH_CONTINUED, 0, 0);
 		} else {
 			struct ag_launch_message message = {
@@ -167,10 +176,7 @@ static void drain_signals(void)
 			uint32_t signo = info[i].ssi_signo;
 			if (signo == SIGCHLD || signo > SIGNALS_MAX)
 				continue;
-			if (now - received_ms[signo] > MATCH_MS)
-				received[signo] = 0;
-			received[signo]++;
-			received_ms[signo] = now;
+			count_signal(signo, now);
 			/* A guard that was stopped handles older signals only from now on. */
 			for (int other = 1; signo == SIGCONT && other <= SIGNALS_MAX; other++)
 				if (received[other] > 0)
@@ -190,7 +196,8 @@ static void forward(int signo)
 		return;
 	if (received[signo] > 0 && now_ms() - received_ms[signo] <= MATCH_MS) {
 		received[signo]--;
-		if (getpgid(command_pid) == getpgrp())
+		/* A command in another group got nothing; of SIGCONT it is known that it was continued. */
+		if (signo == SIGCONT || getpgid(command_pid) == getpgrp())
 			return;
 	}
 	/* Fails with EPERM when the command changed its user; a direct sender would have got that too. */

@@ -5,6 +5,7 @@ import {
   constants,
   mkdirSync,
   openSync,
+  readdirSync,
   readFileSync,
   rmdirSync,
   statSync,
@@ -150,11 +151,11 @@ export class SessionCgroup implements Disposable {
     return true;
   }
 
-  /** Removes the leaf; `false` while it still has members. */
+  /** Removes the leaf with the groups that its members made below it; `false` while there are members. */
   remove(): boolean {
     if (this.#removed) return true;
     try {
-      rmdirSync(this.directory);
+      removeGroup(this.directory);
       this.#removed = true;
     } catch {
       return false;
@@ -178,4 +179,12 @@ export class SessionCgroup implements Disposable {
       throw new AgentguardError("io", `${what}: ${errorMessage(cause)}`, { cause });
     }
   }
+}
+
+/** Removes a group, those below it first. Throws where one has members. */
+function removeGroup(directory: string): void {
+  for (const item of readdirSync(directory, { withFileTypes: true })) {
+    if (item.isDirectory()) removeGroup(join(directory, item.name));
+  }
+  rmdirSync(directory);
 }

@@ -9,7 +9,7 @@ import { nearest } from "./suggest.ts";
  * What an agent asks for. A pattern that begins with a wildcard speaks of these only: facts (`exec.failed`,
  * `process.*`) and what the guard and its operators say of themselves must be named.
  */
-export const REQUEST_TYPES: readonly ActionType[] = ACTION_TYPES.filter((type) =>
+const REQUEST_TYPES: readonly ActionType[] = ACTION_TYPES.filter((type) =>
   type === "exec" || /^(?:file|net|unix|tool)\./.test(type)
 );
 

@@ -21,7 +21,7 @@ export function matchTextGlob(glob: TextGlob, text: string): boolean {
 }
 
 /** True if the tokens match `text[from, to)`. */
-export function matchTokens(tokens: readonly GlobToken[], text: string, from: number, to: number): boolean {
+function matchTokens(tokens: readonly GlobToken[], text: string, from: number, to: number): boolean {
   let at = from;
   let token = 0;
   let star_token = -1;
@@ -77,7 +77,7 @@ function inRanges(ranges: readonly (readonly [number, number])[], code: number):
  * True if the segments match `name` from offset `from`: "" or "/a/b" there for rooted globs (the offset is the end of
  * the root), "a/b" for a name without a leading slash.
  */
-export function matchSegments(segments: readonly Segment[], name: string, from: number): boolean {
+function matchSegments(segments: readonly Segment[], name: string, from: number): boolean {
   let at = name.charCodeAt(from) === SLASH ? from + 1 : from;
   const end = name.length;
   // "/" and "" have no segments; after the last segment `at` is one beyond the end.

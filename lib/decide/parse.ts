@@ -124,7 +124,7 @@ function parseApproval(reader: TableReader | undefined): ApprovalConfig {
 }
 
 /** `500ms`, `30s`, `5m`, `2h`, `1d` in milliseconds; at most 365 days. */
-export function parseDuration(text: string): number | undefined {
+function parseDuration(text: string): number | undefined {
   const match = /^(\d{1,9})(ms|s|m|h|d)$/.exec(text);
   if (match === null) return undefined;
   const unit_ms = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }[match[2] ?? ""];

@@ -30,7 +30,7 @@ export function reasonWithShadow(reason: string, name: string | undefined, verdi
 }
 
 /** Type and object of an action: `net.connect to 192.0.2.1 port 9`. */
-export function describeAction(action: Action): string {
+function describeAction(action: Action): string {
   switch (action.type) {
     case "exec":
       return `exec of ${action.path}`;

@@ -100,7 +100,7 @@ export function ruleHolds(rule: RuleNode, event: Event): boolean {
   if (!rule.actions.includes(event.action.type)) return false;
   const permits = rule.verdict === "allow";
   if (!predicatesHold(rule.predicates, event, permits ? "all" : "any")) return false;
-  // An exception widens an allow's opposite: what an `any` rule forbids may only be excepted when surely meant.
+  // An exception takes the other side: what forbids is lifted only where every name says so, what permits by any.
   return !rule.excepts.some((except) => predicatesHold(except, event, permits ? "any" : "all"));
 }
 

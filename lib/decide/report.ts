@@ -55,7 +55,7 @@ export class EnforcementReport {
   /** Several layers would have to agree: said at every rule that permits the action. */
   defaultLeft(layers: readonly NumberedLayer[], action: ActionType, why: string): void {
     for (const rule of layers.flatMap((layer) => layer.rules)) {
-      if (rule.node.verdict === "allow" && rule.node.actions.includes(action)) this.#left_defaults.set(rule, why);
+      if (rule.node.verdict === "allow" && reachableTypes(rule).includes(action)) this.#left_defaults.set(rule, why);
     }
   }
 

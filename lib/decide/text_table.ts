@@ -12,7 +12,7 @@ export function hashStep(hash: number, code: number): number {
 }
 
 /** Hash of a whole text. */
-export function hashText(text: string): number {
+function hashText(text: string): number {
   let hash = HASH_SEED;
   for (let i = 0; i < text.length; i++) hash = hashStep(hash, text.charCodeAt(i));
   return hash;

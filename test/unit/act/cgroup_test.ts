@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { findCgroup2, SessionCgroup } from "../../../lib/act/mod.ts";
 import { IS_ROOT, isAlive, waitUntil } from "../../support/mod.ts";
 
@@ -97,6 +97,17 @@ describe.skipIf(!IS_ROOT)("a session's leaf", () => {
     await waiting.child.exited;
     expect(waiting.child.signalCode).toBe("SIGKILL");
     expect(own.remove()).toBe(true);
+  });
+
+  test("goes away with the groups that members made below it", async () => {
+    using own = leaf();
+    await using waiting = new Waiting();
+    mkdirSync(`${own.directory}/a/b`, { recursive: true });
+    writeFileSync(`${own.directory}/a/b/cgroup.procs`, String(waiting.pid));
+    expect([own.populated(), own.processes(), own.remove()]).toEqual([true, 0, false]);
+    expect(await own.killAndWait(10_000)).toBe(true);
+    await waiting.child.exited;
+    expect([own.remove(), existsSync(own.directory)]).toEqual([true, false]);
   });
 
   test("members that are released go on elsewhere", async () => {

@@ -57,6 +57,10 @@ test("observe.toml refuses nothing", async () => {
 test("coding-agent.toml knows its agents", async () => {
   const snapshot = await loadFile("coding-agent.toml");
   expect(snapshot.matchAgent({ pid: 7, exe: "/home/u/.local/bin/claude" })?.name).toBe("claude");
+  expect(snapshot.matchAgent({ pid: 7, exe: "/usr/bin/node", argv: ["node", "/usr/local/bin/claude"] })?.name).toBe(
+    "claude",
+  );
+  expect(snapshot.matchAgent({ pid: 7, exe: "/usr/bin/node", argv: ["node", "/w/server.js"] })).toBeUndefined();
   expect(snapshot.matchAgent({ pid: 7, exe: "/usr/bin/codex" })?.name).toBe("codex");
   expect(snapshot.matchAgent({ pid: 7, exe: "/usr/bin/vim" })).toBeUndefined();
 });

@@ -1,0 +1,108 @@
+/**
+ * The added time of single operations: bare, beside an idle daemon, beside an active guard, guarded without rules and
+ * guarded with 1,000 rules. The workload measures itself; every pass runs each condition once, in interleaved order.
+ */
+
+import { besideDaemon, besideGuard } from "./guards.ts";
+import { compared, type Pair, type Report, type Row, timeRow } from "./report.ts";
+import { median, passes } from "./statistics.ts";
+import { fieldOf, guardSummary, onCpu, runToEnd, type Workshop } from "./workshop.ts";
+
+/** What is measured together, since one start of the workload is enough for it. */
+export interface OperationBench {
+  readonly name: string;
+  readonly title: string;
+  readonly operations: readonly string[];
+}
+
+const CONDITIONS = ["bare", "idle daemon", "beside a guard", "guarded", "guarded, 1,000 rules"] as const;
+type Condition = (typeof CONDITIONS)[number];
+
+/** Samples by operation, of one run of the workload. */
+type Samples = ReadonlyMap<string, readonly number[]>;
+
+/** Milliseconds that one run may take. */
+const RUN_MS_MAX = 120_000;
+
+/** Measures; needs about two seconds for each condition and pass. */
+export async function measureOperations(shop: Workshop, bench: OperationBench): Promise<Report> {
+  const rounds = shop.effort.quick ? 1 : 10;
+  const runs = new Map<Condition, Samples[]>(CONDITIONS.map((condition) => [condition, []]));
+  let lost = 0;
+  for (const pass of passes(CONDITIONS, rounds)) {
+    for (const condition of pass) {
+      const run = await runOnce(shop, condition, bench.operations);
+      runs.get(condition)?.push(run.samples);
+      lost += run.lost;
+    }
+  }
+  const rows = bench.operations.flatMap((operation) => rowsOf(operation, runs));
+  const notes = [
+    `${rounds * 2} runs of each condition; workload on CPU ${shop.work_cpu}, guards on CPU ${shop.guard_cpu}; ` +
+    "added and ratio are medians over the runs of one pass",
+    "idle daemon: looks for agents, guards none; beside a guard: not guarded itself, a session is idle elsewhere",
+    `records lost in all guarded runs: ${lost}`,
+  ];
+  return { name: bench.name, title: bench.title, rows, notes, faults: [] };
+}
+
+function rowsOf(operation: string, runs: ReadonlyMap<Condition, readonly Samples[]>): readonly Row[] {
+  const of = (condition: Condition): readonly (readonly number[])[] =>
+    (runs.get(condition) ?? []).map((samples) => samples.get(operation) ?? []);
+  const bare = of("bare").map((samples) => median(samples));
+  const scale = Math.min(...bare) >= 10_000 ? { unit: "us", by: 1000 } : { unit: "ns", by: 1 };
+  return CONDITIONS.map((condition) => {
+    const each = of(condition);
+    const row = timeRow(`${operation}, ${condition}`, scale.unit, each.flat().map((ns) => ns / scale.by));
+    if (condition === "bare") return row;
+    const pairs: Pair[] = each.map((samples, i) => ({
+      base: (bare[i] ?? Number.NaN) / scale.by,
+      value: median(samples) / scale.by,
+    }));
+    return compared(row, `${operation}, bare`, pairs);
+  });
+}
+
+interface Run {
+  readonly samples: Samples;
+  readonly lost: number;
+}
+
+async function runOnce(shop: Workshop, condition: Condition, operations: readonly string[]): Promise<Run> {
+  const samples = shop.effort.quick ? 10 : 50;
+  const work = [shop.workload("operations"), String(shop.work_cpu), String(samples), shop.directory];
+  const argv = [...work, shop.workload("true"), ...operations];
+  const bare = async (): Promise<Run> => {
+    const { stdout } = await runToEnd(onCpu(shop.guard_cpu, argv), RUN_MS_MAX);
+    return { samples: parseSamples(stdout), lost: 0 };
+  };
+  switch (condition) {
+    case "bare":
+      return await bare();
+    case "idle daemon":
+      return await besideDaemon(shop, bare);
+    case "beside a guard":
+      return await besideGuard(shop, bare);
+    default: {
+      const guard = shop.guardArguments(shop.policy(condition === "guarded" ? "plain" : "rules"));
+      try {
+        const done = await runToEnd(onCpu(shop.guard_cpu, [...guard.argv, "--", ...argv]), RUN_MS_MAX);
+        return { samples: parseSamples(done.stdout), lost: guardSummary(done.stderr).lost };
+      } finally {
+        shop.discard(guard.state);
+      }
+    }
+  }
+}
+
+function parseSamples(text: string): Samples {
+  const found = new Map<string, readonly number[]>();
+  for (const line of text.trim().split("\n")) {
+    const value: unknown = JSON.parse(line);
+    const operation = fieldOf(value, "operation");
+    const ns = fieldOf(value, "ns");
+    if (typeof operation !== "string" || !Array.isArray(ns)) throw new Error(`read the samples: ${line}`);
+    found.set(operation, ns.map(Number));
+  }
+  return found;
+}
