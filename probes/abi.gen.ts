@@ -321,7 +321,8 @@ export const AgOpen = {
   created: 68,
   path_bytes: 72,
   requested_bytes: 74,
-  reserved: 76,
+  base_bytes: 76,
+  reserved: 78,
 } as const;
 
 /** Layout of C type `ag_path`: its size and the offset of each field in bytes; LENGTH counts elements. */

@@ -17,12 +17,14 @@ static __noinline int ag_on_open(struct ag_scratch *s, __u32 scope, struct ag_op
 	struct ag_open *r = (struct ag_open *)s->record;
 	__u32 at = sizeof(*r), flags = 0, mode;
 	__u64 file = 0, inode, sb;
+	char first = '/';
 
 	r->ino = 0;
 	r->dev = 0;
 	r->result = result;
 	r->open_flags = call->open_flags;
 	r->created = 0;
+	r->base_bytes = 0;
 	r->reserved = 0;
 	if (result >= 0) {
 		file = ag_file_of(result);
@@ -41,6 +43,13 @@ static __noinline int ag_on_open(struct ag_scratch *s, __u32 scope, struct ag_op
 		r->requested_bytes = ag_put_user(s, &at, call->name);
 		if (!r->requested_bytes)
 			flags |= AG_FLAG_REQUESTED_FAULT;
+		bpf_probe_read_user(&first, 1, call->name);
+		if (first != '/') {
+			__u32 base_flags = 0;
+
+			r->base_bytes = ag_put_base(s, at, call->dirfd, &base_flags);
+			at += r->base_bytes & (AG_PATH_MAX - 1);
+		}
 	} else {
 		flags |= AG_FLAG_BASE;
 		ag_put_name(s, &at, call->dirfd, call->name, &r->path_bytes, &r->requested_bytes, &flags);

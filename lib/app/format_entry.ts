@@ -218,6 +218,8 @@ function formatOther(action: Exclude<Action, FileOrProcess>): string {
     case "guard.lost":
     case "guard.policy.loaded":
     case "guard.tamper":
+    case "guard.recovered":
+    case "guard.key.rotated":
     case "guard.mismatch":
     case "guard.scope":
       return `${action.type}: ${escapeText(action.detail, DETAIL_CHARS_MAX)}`;

@@ -131,6 +131,8 @@ export interface GuardAction extends ActionBase {
     | "guard.lost"
     | "guard.policy.loaded"
     | "guard.tamper"
+    | "guard.recovered"
+    | "guard.key.rotated"
     | "guard.mismatch"
     | "guard.scope";
   readonly detail: string;
@@ -217,6 +219,8 @@ export const ACTION_TYPES: readonly ActionType[] = [
   "guard.lost",
   "guard.policy.loaded",
   "guard.tamper",
+  "guard.recovered",
+  "guard.key.rotated",
   "guard.mismatch",
   "guard.scope",
   "operator.kill",

@@ -37,10 +37,15 @@ export type Enriched =
 export interface Event {
   readonly time_us: WallUs;
   readonly session?: SessionInfo;
+  /** Who acts. For an exec it is the caller, the process as it was before. */
   readonly process?: ProcessInfo;
   readonly action: Action;
-  /** The process without argv and cwd, for entries that repeat it. */
+  /** The process as entries show it: after an exec the new program in full, else without argv and cwd. */
   readonly shown?: ProcessInfo;
+  /** Directory that a relative requested name begins from, where the source knows it; else the process's `cwd`. */
+  readonly base?: string;
+  /** The same for the second name of a rename or a link. */
+  readonly new_base?: string;
   /** Identity of the opened file, to join its bytes to this event. */
   readonly file?: FileRef;
   /** Present when the kernel's copy of the policy has decided (and acted) already. */

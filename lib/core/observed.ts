@@ -19,7 +19,14 @@ export type Facts =
   }
   | { readonly kind: "fork"; readonly child_pid: number; readonly child_start: string; readonly uid: number }
   | { readonly kind: "exit" }
-  | { readonly kind: "open"; readonly dev: number; readonly ino: number; readonly opened: boolean }
+  | {
+    readonly kind: "open";
+    readonly dev: number;
+    readonly ino: number;
+    readonly opened: boolean;
+    /** Directory that a relative requested name begins from. */
+    readonly base?: string;
+  }
   | {
     readonly kind: "close";
     readonly fd: number;
@@ -29,7 +36,12 @@ export type Facts =
     readonly written_bytes: number;
   }
   /** Names that the kernel resolved and that we could only join: symbolic links in the parent are not followed yet. */
-  | { readonly kind: "names" }
+  | {
+    readonly kind: "names";
+    /** Directories that relative requested names begin from. */
+    readonly base?: string;
+    readonly new_base?: string;
+  }
   | { readonly kind: "scope"; readonly entered: boolean; readonly cgroup: string }
   | { readonly kind: "gap"; readonly gap: Gap }
   | { readonly kind: "plain" };

@@ -62,10 +62,10 @@ export class EventNames {
     this.#loadAction();
   }
 
-  /** The working directory that relative names of this event refer to. */
+  /** The directory that relative names of this event refer to. */
   cwd(): string | undefined {
-    const { action, process } = this.event;
-    const cwd = (action.type === "exec" ? action.cwd : undefined) ?? process?.cwd;
+    const { action, process, base } = this.event;
+    const cwd = base ?? (action.type === "exec" ? action.cwd : undefined) ?? process?.cwd;
     return cwd === undefined ? undefined : normalName(cwd);
   }
 
@@ -126,7 +126,7 @@ export class EventNames {
 
   #loadRequested(path: string | undefined, requested: string | undefined): void {
     if (requested === undefined || requested === "") return;
-    const absolute = this.#absolute(path, requested);
+    const absolute = this.#absolute(path, requested, this.cwd());
     if (absolute === undefined) {
       this.requested_unknown = true;
       this.requested = requested;
@@ -138,7 +138,8 @@ export class EventNames {
     this.new_path = normal;
     if (requested === undefined || requested === "") return;
     if (requested === new_path && new_path.charCodeAt(0) === SLASH) return;
-    const absolute = this.#absolute(normal, requested);
+    const { new_base } = this.event;
+    const absolute = this.#absolute(normal, requested, new_base === undefined ? this.cwd() : normalName(new_base));
     if (absolute === undefined) {
       this.requested_new_unknown = true;
       this.requested_new = requested;
@@ -146,10 +147,9 @@ export class EventNames {
   }
 
   /** The absolute form of a requested name; `undefined` if it is relative and nobody knows to what. */
-  #absolute(path: string | undefined, requested: string): string | undefined {
+  #absolute(path: string | undefined, requested: string, cwd: string | undefined): string | undefined {
     const first = requested.charCodeAt(0);
     if (first === SLASH || first === AT) return normalName(requested);
-    const cwd = this.cwd();
     if (cwd === undefined || cwd.charCodeAt(0) !== SLASH) return undefined;
     // The commonest case, without building a string: the resolved name is the working directory plus the requested one.
     if (

@@ -170,7 +170,7 @@ function textHolds(patterns: readonly TextPattern[] | undefined, text: string | 
 // Names of an action.
 
 function cwdOf(event: Event): string | undefined {
-  const cwd = (event.action.type === "exec" ? event.action.cwd : undefined) ?? event.process?.cwd;
+  const cwd = event.base ?? (event.action.type === "exec" ? event.action.cwd : undefined) ?? event.process?.cwd;
   return cwd === undefined ? undefined : normal(cwd);
 }
 
@@ -180,11 +180,10 @@ interface Unsure {
 }
 
 /** A requested name made absolute, if that can be done. */
-function requested(name: string | undefined, event: Event): string | Unsure | undefined {
+function requested(name: string | undefined, event: Event, base = cwdOf(event)): string | Unsure | undefined {
   if (name === undefined || name === "") return undefined;
   if (name.startsWith("/") || name.startsWith("@")) return normal(name);
-  const cwd = cwdOf(event);
-  return cwd === undefined || !cwd.startsWith("/") ? { relative: name } : normal(`${cwd}/${name}`);
+  return base === undefined || !base.startsWith("/") ? { relative: name } : normal(`${base}/${name}`);
 }
 
 type Names = readonly (string | Unsure | undefined)[];
@@ -221,7 +220,8 @@ function pathNames(event: Event, with_new: boolean): Names {
 function newNames(event: Event): Names {
   const { action } = event;
   if (action.type !== "file.rename" && action.type !== "file.link" && action.type !== "file.symlink") return [];
-  return [normal(action.new_path), requested(action.requested_new_path, event)];
+  const base = event.new_base === undefined ? cwdOf(event) : normal(event.new_base);
+  return [normal(action.new_path), requested(action.requested_new_path, event, base)];
 }
 
 /** What a symbolic link points to: relative to the directory of the link. */

@@ -42,8 +42,23 @@ export function decodeOpen(frame: Frame): Body {
     ...((header & AgFlag.REQUESTED_FAULT) !== 0 ? { missing: ["requested_path"] } : undefined),
     result: resultName(result),
   };
-  const facts: Facts = { kind: "open", dev: frame.u32(AgOpen.dev), ino: frame.u64(AgOpen.ino), opened: result >= 0 };
-  return { action, facts };
+  return { action, facts: openFacts(frame, result) };
+}
+
+function openFacts(frame: Frame, result: number): Facts {
+  const path_bytes = frame.u16(AgOpen.path_bytes);
+  const requested_bytes = frame.u16(AgOpen.requested_bytes);
+  // A failed call has no path of its own: what stands there is the base.
+  const base = result < 0
+    ? frame.text(AgOpen.SIZE, path_bytes)
+    : frame.text(AgOpen.SIZE + path_bytes + requested_bytes, frame.u16(AgOpen.base_bytes));
+  return {
+    kind: "open",
+    dev: frame.u32(AgOpen.dev),
+    ino: frame.u64(AgOpen.ino),
+    opened: result >= 0,
+    ...(base === "" ? undefined : { base }),
+  };
 }
 
 function openType(
@@ -98,6 +113,7 @@ const PATH_TYPES: Readonly<Record<number, Action["type"] | undefined>> = {
 };
 
 interface Name {
+  readonly base: string;
   readonly path: string;
   readonly requested: string;
   readonly joined: boolean;
@@ -107,8 +123,8 @@ interface Name {
 function readName(frame: Frame, offset: number, path_bytes: number, requested_bytes: number, base: boolean): Name {
   const first = frame.text(offset, path_bytes);
   const requested = frame.text(offset + path_bytes, requested_bytes);
-  if (!base) return { path: first, requested, joined: false };
-  return { path: joinPath(first, requested), requested, joined: true };
+  if (!base) return { base: "", path: first, requested, joined: false };
+  return { base: first, path: joinPath(first, requested), requested, joined: true };
 }
 
 function nameFlags(header: number, joined: boolean): FileFlag[] {
@@ -135,7 +151,9 @@ export function decodePath(frame: Frame): Body | undefined {
     ...((header & AgFlag.REQUESTED_FAULT) !== 0 ? { missing: ["requested_path"] } : undefined),
     result,
   };
-  const facts: Facts = name.joined ? { kind: "names" } : { kind: "plain" };
+  const facts: Facts = name.joined
+    ? { kind: "names", ...(name.base === "" ? undefined : { base: name.base }) }
+    : { kind: "plain" };
   return { action: pathAction(frame, type, common), facts };
 }
 
@@ -184,7 +202,7 @@ export function decodeMove(frame: Frame): Body | undefined {
   const new_path_bytes = frame.u16(AgMove.new_path_bytes);
   const new_requested_bytes = frame.u16(AgMove.new_requested_bytes);
   const from = type === "file.symlink"
-    ? { path: frame.text(AgMove.SIZE, requested_bytes), requested: "", joined: false }
+    ? { base: "", path: frame.text(AgMove.SIZE, requested_bytes), requested: "", joined: false }
     : readName(frame, AgMove.SIZE, path_bytes, requested_bytes, (header & AgFlag.BASE) !== 0);
   const to = readName(frame, new_at, new_path_bytes, new_requested_bytes, true);
   const flags = nameFlags(header & ~AgFlag.UNHASHED, true);
@@ -198,5 +216,10 @@ export function decodeMove(frame: Frame): Body | undefined {
     ...((header & AgFlag.REQUESTED_FAULT) !== 0 ? { missing: ["requested_path"] } : undefined),
     result: resultName(frame.i32(AgMove.result)),
   };
-  return { action, facts: { kind: "names" } };
+  const facts: Facts = {
+    kind: "names",
+    ...(from.base === "" ? undefined : { base: from.base }),
+    ...(to.base === "" ? undefined : { new_base: to.base }),
+  };
+  return { action, facts };
 }

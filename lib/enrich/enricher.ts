@@ -1,13 +1,11 @@
 /** Adds to each decoded record who did it and for which session, and keeps the process table true. */
 import {
-  type Action,
   type Clock,
   type Enriched,
   type Event,
   type Facts,
   type Observed,
   type ProcessInfo,
-  type SessionInfo,
   startText,
 } from "../core/mod.ts";
 import type { NameResolver } from "./names.ts";
@@ -78,6 +76,7 @@ export class Enricher {
       process: process.info,
       shown: process.shown,
       action,
+      ...bases(facts),
       ...(facts.kind === "open" && facts.opened ? { file: { dev: facts.dev, ino: facts.ino } } : undefined),
       ...(observed.kernel === undefined ? undefined : { kernel: observed.kernel }),
     };
@@ -110,10 +109,20 @@ export class Enricher {
       ...(action.cwd === undefined ? undefined : { cwd: action.cwd }),
       ...(container === undefined ? undefined : { container_id: container }),
     };
-    const process = this.#put(observed, info, observed.scope);
+    // `by` in a rule is the caller: the image that this process ran until now.
+    const caller = this.#parts.processes.find(observed.pid, observed.start_low, observed.start_high);
+    this.#put(observed, info, observed.scope);
     if (facts.agent_index >= 0) this.#parts.onAgent?.(observed.scope, facts.agent_index, info);
     const session = this.#parts.sessions.get(observed.scope);
-    return { kind: "event", event: eventOf(time_us, session, process, action, observed) };
+    const event: Event = {
+      time_us,
+      ...(session === undefined ? undefined : { session }),
+      process: caller?.info ?? { pid: info.pid, start: info.start, ppid: facts.ppid, uid: facts.uid },
+      shown: info,
+      action,
+      ...(observed.kernel === undefined ? undefined : { kernel: observed.kernel }),
+    };
+    return { kind: "event", event };
   }
 
   #fork(observed: Observed, facts: Extract<Facts, { kind: "fork" }>, parent: KnownProcess): void {
@@ -170,19 +179,12 @@ export class Enricher {
   }
 }
 
-function eventOf(
-  time_us: number,
-  session: SessionInfo | undefined,
-  process: KnownProcess,
-  action: Action,
-  observed: Observed,
-): Event {
+/** Where relative names begin. */
+function bases(facts: Facts): Pick<Event, "base" | "new_base"> | undefined {
+  if (facts.kind !== "open" && facts.kind !== "names") return undefined;
+  const new_base = facts.kind === "names" ? facts.new_base : undefined;
   return {
-    time_us,
-    ...(session === undefined ? undefined : { session }),
-    process: process.info,
-    shown: process.shown,
-    action,
-    ...(observed.kernel === undefined ? undefined : { kernel: observed.kernel }),
+    ...(facts.base === undefined ? undefined : { base: facts.base }),
+    ...(new_base === undefined ? undefined : { new_base }),
   };
 }

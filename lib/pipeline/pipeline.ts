@@ -221,7 +221,7 @@ export class Pipeline {
   }
 
   #draft(event: Event): Omit<EntryDraft, "kind"> {
-    const process = event.action.type === "exec" ? event.process : event.shown;
+    const process = event.shown ?? event.process;
     return {
       time_us: event.time_us,
       ...owner({ ...(event.session === undefined ? undefined : { session: event.session }) }),

@@ -155,7 +155,7 @@ struct ag_exit {
 	__u32 reserved;
 };
 
-/* Strings follow: path, requested. */
+/* Strings follow: path, requested, base (the directory that a relative request begins from). */
 struct ag_open {
 	struct ag_record h;
 	__u64 ino;
@@ -165,7 +165,8 @@ struct ag_open {
 	__u32 created; /* 1: this call made the file */
 	__u16 path_bytes;
 	__u16 requested_bytes;
-	__u32 reserved;
+	__u16 base_bytes;
+	__u16 reserved;
 };
 
 struct ag_close {

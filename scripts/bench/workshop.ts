@@ -120,6 +120,9 @@ export function onCpu(cpu: number, argv: readonly string[]): readonly string[] {
 /** Milliseconds that a command has to end after SIGTERM. */
 const GRACE_MS = 15_000;
 
+/** Characters of a failed command's output that an error repeats. */
+const WORDS_MAX = 2_000;
+
 /**
  * Runs a command to its end; throws with its words if it fails, or is not done after `timeout_ms`. SIGTERM comes before
  * SIGKILL, so that a guard can take its cgroup down.
@@ -135,7 +138,7 @@ export async function runToEnd(argv: readonly string[], timeout_ms: number): Pro
   const [stdout, stderr, code] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited]);
   clearTimeout(soft);
   clearTimeout(hard);
-  const words = `${stderr}${stdout}`.trimEnd();
+  const words = `${stderr}${stdout}`.trimEnd().slice(0, WORDS_MAX);
   if (late) throw new Error(`${argv.join(" ")}: not done after ${timeout_ms} ms\n${words}`);
   if (code !== 0) throw new Error(`${argv.join(" ")}: exit code ${code}\n${words}`);
   return { code, stdout, stderr };
@@ -186,7 +189,10 @@ export function guardSummary(stderr: string): { readonly actions: number; readon
 export function policyText(options: { readonly rules: number; readonly agent?: string }): string {
   const lines = ["version = 1", `name = "bench"`, `mode = "enforce"`, "[default]", `"*" = "allow"`];
   if (options.agent !== undefined) lines.push("[[agent]]", `name = "bench"`, `exe = ${JSON.stringify(options.agent)}`);
-  for (let i = 0; i < options.rules; i++) lines.push("[[rules]]", `name = "rule-${i}"`, ...ruleLines(i));
+  // "best": not every kind of rule can be prevented everywhere, and the guard would refuse to start.
+  for (let i = 0; i < options.rules; i++) {
+    lines.push("[[rules]]", `name = "rule-${i}"`, `enforce = "best"`, ...ruleLines(i));
+  }
   return `${lines.join("\n")}\n`;
 }
 

@@ -49,7 +49,7 @@ async function order(agent: RunningGuard, line: string): Promise<void> {
 
 async function ready(setup: GuardSetup, daemon: RunningGuard): Promise<void> {
   await waitUntil("the daemon", async () => (await setup.command(["status"])).exit_code === 0, {
-    detail: () => daemon.stderr,
+    detail: () => daemon.stderr.slice(-500),
   });
 }
 
@@ -64,7 +64,7 @@ async function runningRoots(setup: GuardSetup): Promise<readonly number[]> {
 
 async function guarded(setup: GuardSetup, agent: RunningGuard, daemon: RunningGuard): Promise<void> {
   await waitUntil("the agent's session", async () => (await runningRoots(setup)).includes(agent.process.pid), {
-    detail: () => daemon.stderr,
+    detail: () => daemon.stderr.slice(-500),
   });
 }
 

@@ -33,7 +33,7 @@ exe = "asked-tool"
 verdict = "ask"
 `;
 
-/** Ways to start `$TOOL marker`; each line of shell ends with the status of the start. */
+/** Ways to start the forbidden program with the name of the file that would prove that it ran. */
 const WAYS: readonly (readonly [string, string])[] = [
   ["by a relative path", "./forbidden-tool marker"],
   ["by an absolute path", '"$PWD/forbidden-tool" marker'],

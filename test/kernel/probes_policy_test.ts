@@ -1,10 +1,13 @@
 /** What the kernel's copy of a policy does to real programs, and who belongs to a session. */
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { chmodSync, copyFileSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Action, LoweredExecRule, LoweredNetRule, LoweredPolicy, NetActionName } from "../../lib/core/mod.ts";
 import { Compiler, IS_ROOT, python, TempDir, waitUntil } from "../support/mod.ts";
 import { actions, GuardedCgroup, NO_POLICY, Probed, type Ran } from "./probes_support.ts";
+
+/** Loading takes a second on a busy machine, before each test does its work. */
+setDefaultTimeout(60_000);
 
 let probed: Probed;
 let dir: TempDir;

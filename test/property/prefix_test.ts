@@ -12,7 +12,7 @@ import type {
 } from "../../lib/core/mod.ts";
 import { KernelPolicy } from "../../lib/act/mod.ts";
 import { portPrefixes } from "../../lib/act/prefix_bits.ts";
-import { FakeMaps, type NetTry } from "../unit/act/fake_maps.ts";
+import { FakeMaps, type NetTry, type Said } from "../unit/act/fake_maps.ts";
 import { runParameters } from "./task_support.ts";
 
 const NAMES: readonly NetActionName[] = ["net.connect", "net.send", "net.bind"];
@@ -83,7 +83,7 @@ function holds(given: NetMatch, request: NetTry): boolean {
 }
 
 /** One rule after the other: a deny or an ask that holds, else an allow that holds, else the default. */
-function naive(policy: LoweredPolicy, request: NetTry): { verdict: string; rule_index: number } {
+function naive(policy: LoweredPolicy, request: NetTry): Pick<Said, "verdict" | "rule_index"> {
   const held = policy.net.filter((each) =>
     each.actions.includes(request.action) && holds(each.match, request) &&
     (each.except === undefined || !holds(each.except, request))
@@ -126,7 +126,7 @@ describe("network", () => {
           const maps = new FakeMaps();
           new KernelPolicy(maps.get).install(policy);
           for (const each of requests(policy, more)) {
-            expect(maps.decideNet(each)).toEqual({ ...naive(policy, each), generation: 1 } as never);
+            expect(maps.decideNet(each)).toEqual({ ...naive(policy, each), generation: 1 });
           }
         },
       ),
@@ -145,7 +145,7 @@ describe("network", () => {
           const maps = new FakeMaps();
           new KernelPolicy(maps.get).install(policy);
           for (const each of more) {
-            expect(maps.decideNet(each)).toEqual({ ...naive(policy, each), generation: 1 } as never);
+            expect(maps.decideNet(each)).toEqual({ ...naive(policy, each), generation: 1 });
           }
         },
       ),
@@ -173,7 +173,7 @@ describe("network", () => {
                 if (said.generation === 0) continue; // nothing was ever installed
                 const by = said.generation === policy.generation ? policy : before;
                 if (by === undefined) throw new Error(`generation ${said.generation} decided`);
-                expect(said).toEqual({ ...naive(by, each), generation: by.generation } as never);
+                expect(said).toEqual({ ...naive(by, each), generation: by.generation });
                 seen.add(said.generation);
               }
             };

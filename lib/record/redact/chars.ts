@@ -36,7 +36,7 @@ function classes(): Uint8Array {
   mark("+", PLUS);
   mark(" \t\n\r\v\f", SPACE);
   mark("\"'`", QUOTE);
-  mark(",;&|()[]{}<>\\", STOP);
+  mark(",;&|)]}>\\", STOP);
   return table;
 }
 

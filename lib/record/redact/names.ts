@@ -47,7 +47,11 @@ export function classOfName(name: string): NameClass | undefined {
 
 /** True for a value that cannot be a secret: empty, a word of a language, a variable, a placeholder, a mark of ours. */
 export function isHarmless(value: string, name_class: NameClass): boolean {
-  if (value === "" || value.startsWith("[redacted:") || value.startsWith("[cut:")) return true;
+  // A longer one is no word, variable or path; and what is passed over must be short, as it is looked at again.
+  if (value.length > WEAK_CHARS_MAX) return name_class === "weak";
+  if (value === "" || value.startsWith("[redacted:") || value.startsWith("[cut:") || value.startsWith("$(")) {
+    return true;
+  }
   if (value.length <= 12 && NOT_SECRETS.has(value.toLowerCase())) return true;
   if (isReference(value) || isMask(value)) return true;
   if (name_class !== "password" && isPathLike(value)) return true;
@@ -86,11 +90,8 @@ function isUpperName(text: string): boolean {
 
 /** `****` and the like. */
 function isMask(value: string): boolean {
-  for (let at = 0; at < Math.min(value.length, WEAK_CHARS_MAX); at++) {
-    const char = value.charAt(at);
-    if (char !== "*" && char !== "." && char !== "x" && char !== "X") return false;
-  }
-  return value.length <= WEAK_CHARS_MAX;
+  for (const char of value) if (char !== "*" && char !== "." && char !== "x" && char !== "X") return false;
+  return true;
 }
 
 function isPathLike(value: string): boolean {
@@ -99,7 +100,7 @@ function isPathLike(value: string): boolean {
 
 /** Eight characters or more without a space, with digits and letters, or long and in both cases. */
 function looksSecret(value: string): boolean {
-  if (value.length < 8 || value.length > WEAK_CHARS_MAX) return false;
+  if (value.length < 8) return false;
   let bits = 0;
   for (let at = 0; at < value.length; at++) {
     const code = value.charCodeAt(at);

@@ -28,6 +28,8 @@ export class Scan {
   readonly mode: ScanMode;
   readonly findings: Finding[] = [];
   steps = 0;
+  /** The first end of a PEM block at or after the place that was last asked for; infinite when there is none. */
+  pem_end = -1;
 
   constructor(text: string, mode: ScanMode) {
     this.text = text;

@@ -28,7 +28,7 @@ const RULES: readonly VendorRule[] = [
   ...all("github_token", ["ghp_", "gho_", "ghu_", "ghs_", "ghr_"], "alnum", 30),
   ...all("github_token", ["github_pat_"], "alnum_", 22),
   ...all("gitlab_token", ["glpat-", "gldt-", "glrt-", "glcbt-", "glptt-", "glsoat-", "gloas-"], "base64url", 20),
-  ...all("slack_token", ["xoxb-", "xoxp-", "xoxa-", "xoxr-", "xoxs-", "xoxe-", "xapp-"], "alnum-", 10),
+  ...all("slack_token", ["xoxb-", "xoxp-", "xoxa-", "xoxr-", "xoxs-", "xoxe-", "xapp-"], "alnum-", 12),
   ...all("slack_webhook", ["hooks.slack.com/services/"], "slashed", 20, { keep_prefix: true }),
   ...all("anthropic_key", ["sk-ant-"], "base64url", 20),
   ...all("openai_key", ["sk-proj-", "sk-svcacct-", "sk-admin-"], "base64url", 20),

@@ -86,7 +86,7 @@ function coversMerged(one: Expected, item: Seen, options: CompareOptions): boole
 }
 
 /** The first field in which the recorded action is not the expected one, with both values. */
-export function firstDifference(one: Expected, item: Seen, options: CompareOptions): string | undefined {
+function firstDifference(one: Expected, item: Seen, options: CompareOptions): string | undefined {
   const differs = (field: string, wanted: unknown, got: unknown): string =>
     `${field}: expected ${JSON.stringify(wanted)}, recorded ${JSON.stringify(got)}`;
   const fields: ReadonlyMap<string, unknown> = new Map(Object.entries(item.action));

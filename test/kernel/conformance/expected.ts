@@ -45,7 +45,7 @@ export type Mapped = Omit<Expected, "pid" | "exe">;
 export type Mapping = (call: Call, model: TreeModel) => readonly Mapped[];
 
 /** The system calls that are traced and compared, with their mapping. */
-export const MAPPINGS: Readonly<Record<string, Mapping>> = {
+const MAPPINGS: Readonly<Record<string, Mapping>> = {
   ...FILE_MAPPINGS,
   execve: (call, model) => [call.errno === undefined ? execSucceeded(call, model) : execFailed(call)],
   execveat: (call, model) => [call.errno === undefined ? execSucceeded(call, model) : execFailed(call)],

@@ -5,7 +5,7 @@ import { type Expected, expectedActions, TRACED_CALLS } from "./expected.ts";
 import type { TreeModel } from "./model.ts";
 
 /** Where the sources are. */
-export const TREE_SOURCES: string = join(import.meta.dir, "../fixtures/tree");
+const TREE_SOURCES: string = join(import.meta.dir, "../fixtures/tree");
 
 /** Programs of the tree, with what they are built from; those with `-static` need no shared library. */
 const PROGRAMS: readonly (readonly [name: string, source: string])[] = [

@@ -50,6 +50,7 @@ describe("open: names and flags", () => {
     const decoded = decodeOne(openRecord({
       path: "/usr/lib/x",
       requested: "../lib/x",
+      base: "/usr/share",
       ino: 0x1f_0000_0001n,
       dev: 0xfd00001,
       result: 4,
@@ -60,7 +61,13 @@ describe("open: names and flags", () => {
       requested_path: "../lib/x",
       result: "0",
     });
-    expect(decoded.facts).toEqual({ kind: "open", dev: 0xfd00001, ino: 0x1f_0000_0001, opened: true });
+    expect(decoded.facts).toEqual({
+      kind: "open",
+      dev: 0xfd00001,
+      ino: 0x1f_0000_0001,
+      opened: true,
+      base: "/usr/share",
+    });
   });
 
   test("an equal requested path is not repeated", () => {
@@ -84,7 +91,7 @@ describe("open: names and flags", () => {
       requested_path: "../x/./y",
       result: "ENOENT",
     });
-    expect(decoded.facts).toEqual({ kind: "open", dev: 0, ino: 0, opened: false });
+    expect(decoded.facts).toEqual({ kind: "open", dev: 0, ino: 0, opened: false, base: "/w/p" });
   });
 
   test("a success without a path that could be read keeps the request and says so", () => {
@@ -165,7 +172,7 @@ describe("one name", () => {
       result: "0",
       ...more,
     });
-    expect(decoded.facts).toEqual({ kind: "names" });
+    expect(decoded.facts).toEqual({ kind: "names", base: "/w" });
   });
 
   test.each([0, 8, 4_294_967_295])("action %d is refused", (action) => {
@@ -227,7 +234,7 @@ describe("two names", () => {
       flags: ["requested_only"],
       result: "0",
     });
-    expect(decoded.facts).toEqual({ kind: "names" });
+    expect(decoded.facts).toEqual({ kind: "names", base: "/a", new_base: "/b/c" });
   });
 
   test("absolute names need no base and are not repeated", () => {

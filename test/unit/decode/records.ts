@@ -206,15 +206,18 @@ export interface OpenFields extends Header {
   readonly created?: boolean;
   readonly path?: Bytes;
   readonly requested?: Bytes;
+  /** Where a relative request of a success begins from. */
+  readonly base?: Bytes;
 }
 
 /** OPEN. */
 export function openRecord(fields: OpenFields = {}): Uint8Array {
   const path = bytesOf(fields.path ?? "/etc/hosts");
   const requested = bytesOf(fields.requested ?? "/etc/hosts");
+  const base = bytesOf(fields.base ?? "");
   return record(AgOp.OPEN, AgOpen.SIZE, {
     ...fields,
-    tail: [path, requested],
+    tail: [path, requested, base],
     fill: (view) => {
       view.setBigUint64(AgOpen.ino, fields.ino ?? 11n, true);
       view.setUint32(AgOpen.dev, fields.dev ?? 22, true);
@@ -223,6 +226,7 @@ export function openRecord(fields: OpenFields = {}): Uint8Array {
       view.setUint32(AgOpen.created, fields.created === true ? 1 : 0, true);
       view.setUint16(AgOpen.path_bytes, path.length, true);
       view.setUint16(AgOpen.requested_bytes, requested.length, true);
+      view.setUint16(AgOpen.base_bytes, base.length, true);
     },
   });
 }

@@ -39,14 +39,18 @@ class Setup {
 }
 
 describe("lineage", () => {
-  test("an exec tells who the process is from now on", () => {
+  test("an exec is by the program that ran until now, and tells who the process is from now on", () => {
     const setup = new Setup();
+    const first = setup.event(exec({ exe: "/bin/sh", argv: ["sh"] }));
+    // Nobody knows what ran before: only who.
+    expect(first.process).toEqual({ pid: 100, start: "5", ppid: 1, uid: 1000 });
     const event = setup.event(exec({ exe: "/usr/bin/git", argv: ["git", "push"] }));
-    const process = { pid: 100, start: "5", ppid: 1, uid: 1000, exe: "/usr/bin/git", argv: ["git", "push"], cwd: "/w" };
-    expect(event.process).toEqual(process);
+    const git = { pid: 100, start: "5", ppid: 1, uid: 1000, exe: "/usr/bin/git", argv: ["git", "push"], cwd: "/w" };
+    expect(event.process?.exe).toBe("/bin/sh");
+    expect(event.shown).toEqual(git);
     expect(event.session).toBe(setup.session);
-    const { argv: _argv, cwd: _cwd, ...shown } = process;
-    expect(setup.event(open("/a"))).toMatchObject({ process, shown });
+    const { argv: _argv, cwd: _cwd, ...shown } = git;
+    expect(setup.event(open("/a")).process).toEqual(git);
     expect(setup.event(open("/a")).shown).toEqual(shown);
   });
 
@@ -134,8 +138,8 @@ describe("container", () => {
     ["", undefined],
   ])("cgroup %s", (cgroup, expected) => {
     const event = new Setup().event(exec({ cgroup }));
-    expect(event.process?.container_id).toBe(expected);
-    expect("container_id" in (event.process ?? {})).toBe(expected !== undefined);
+    expect(event.shown?.container_id).toBe(expected);
+    expect("container_id" in (event.shown ?? {})).toBe(expected !== undefined);
   });
 });
 
@@ -197,6 +201,18 @@ describe("what else a record tells", () => {
     const action = { type: "net.connect", protocol: "tcp", address: "::1", port: 1 } as const;
     expect(setup.event(observed({ kind: "plain" }, action, { kernel })).kernel).toEqual(kernel);
     expect(setup.event({ ...exec(), kernel }).kernel).toEqual(kernel);
+  });
+
+  test("where relative names begin is passed on", () => {
+    const setup = new Setup();
+    const action = { type: "file.rename", path: "/a/x", new_path: "/b/y", result: "0" } as const;
+    expect(setup.event(observed({ kind: "names", base: "/a", new_base: "/b" }, action))).toMatchObject({
+      base: "/a",
+      new_base: "/b",
+    });
+    const opened = observed({ kind: "open", dev: 1, ino: 2, opened: true, base: "/c" }, open("/c/f").action);
+    expect(setup.event(opened).base).toBe("/c");
+    expect(setup.event(open("/c/f"))).not.toHaveProperty("base");
   });
 
   test("names are resolved late, and only those that the kernel did not resolve", () => {

@@ -14,7 +14,8 @@ import {
   takeMessages,
 } from "../../../ffi/mod.ts";
 import { AgConfig } from "../../../probes/abi.gen.ts";
-import { bpfObjects, IS_ROOT, PYTHON, REPOSITORY, run, TempDir, waitUntil } from "../../support/mod.ts";
+import { IS_ROOT, PYTHON, REPOSITORY, run, TempDir } from "../../support/mod.ts";
+import { freed, ownBpfObjects } from "./own_objects.ts";
 
 const RING_BYTES = 16_384;
 const HEADER_BYTES = 8;
@@ -104,14 +105,6 @@ const word = (value: bigint): Uint8Array => new Uint8Array(new BigUint64Array([v
 function valueOf(object: BpfObject, map: string, at: number): bigint | undefined {
   const value = new BigUint64Array(1);
   return object.map(map).lookup(key(at), new Uint8Array(value.buffer)) ? value[0] : undefined;
-}
-
-/** Waits until the kernel has no objects but those before: it frees them a grace period after the last reference. */
-async function gone(before: ReadonlySet<string>): Promise<void> {
-  const more = async (): Promise<string[]> => [...await bpfObjects()].filter((id) => !before.has(id));
-  await waitUntil("the objects are freed", async () => (await more()).length === 0, {
-    detail: async () => (await more()).join(", "),
-  });
 }
 
 /** Reads what is there; checks that each record is whole and gives their numbers. */
@@ -301,23 +294,25 @@ describe.skipIf(!IS_ROOT)("objects", () => {
   });
 
   test("a section or a map that is not there is named, and nothing of the object is left", async () => {
-    const before = await bpfObjects();
+    const before = ownBpfObjects();
     expect(() => load(1, { data: { ".rodata.nothing": new Uint8Array(1) } })).toThrow("set BPF data .rodata.nothing");
     expect(() => load(1, { sizes: { nothing: 1 } })).toThrow("find map nothing");
     expect(() => load(1, { data: { ".rodata.config": new Uint8Array(100_000) } })).toThrow("no such section");
-    await gone(before);
+    expect(ownBpfObjects()).toEqual(before);
   });
 
   test("disposing removes programs, maps and links", async () => {
-    const before = await bpfObjects();
+    const before = ownBpfObjects();
     const object = load(1);
     attach(object);
-    const during = [...await bpfObjects()].filter((id) => !before.has(id)).map((id) => id.split(" ")[0]);
-    expect(during.filter((kind) => kind === "link")).toHaveLength(1);
-    expect(during.filter((kind) => kind === "map").length).toBeGreaterThan(2);
+    const during = [...ownBpfObjects()].filter((id) => !before.has(id));
+    expect(during.filter((id) => id.startsWith("link "))).toHaveLength(1);
+    expect(during.filter((id) => id.startsWith("prog "))).toHaveLength(1);
+    expect(during.filter((id) => id.startsWith("map ")).length).toBeGreaterThan(3);
     object[Symbol.dispose]();
     object[Symbol.dispose]();
-    await gone(before);
+    expect(ownBpfObjects()).toEqual(before);
+    await freed(during);
   });
 
   test("the embedded probes are a BPF object of this build", () => {

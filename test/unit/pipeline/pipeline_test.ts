@@ -74,11 +74,12 @@ describe("what is only seen", () => {
     expect(ruled.sink.entries[0]?.decision).toMatchObject({ verdict: "log", rule: "watch" });
   });
 
-  test("only an exec is recorded with argv", () => {
+  test("an entry shows the process in its short form, or in the only form that there is", () => {
     const setup = new Setup();
-    setup.handle(event({ type: "exec", path: "/bin/x", argv: ["x"] }));
+    const { shown: _shown, ...long } = read("/b");
     setup.handle(read("/a"));
-    expect(setup.sink.entries.map((entry) => entry.process?.argv)).toEqual([["x"], undefined]);
+    setup.handle(long);
+    expect(setup.sink.entries.map((entry) => entry.process?.argv)).toEqual([undefined, ["x"]]);
   });
 
   test("an event of no session is recorded without one", () => {

@@ -1,0 +1,250 @@
+/** Drafts without secrets: which parts of a draft are read, and how. */
+import {
+  type Action,
+  type Decision,
+  type EntryDraft,
+  invariant,
+  type Outcome,
+  type ProcessInfo,
+} from "../../core/mod.ts";
+import { classOfName, isHarmless } from "./names.ts";
+import { Renderer } from "./render.ts";
+import { LOGIN, PATH, type ScanMode, TEXT } from "./scan.ts";
+import { CommandWords, isRemoteProgram } from "./words.ts";
+
+/** Bounds of a redactor. */
+export interface RedactLimits {
+  /** Longest text that is kept, UTF-16 code units, 256 to 1,048,576; 65,536 by default, as much as argv can hold. */
+  readonly text_chars_max?: number;
+  /** Most values in the arguments of a tool; 100,000 by default. What is beyond becomes `[too large]`. */
+  readonly values_max?: number;
+}
+
+/** What a redactor works with. */
+export interface RedactorOptions {
+  /** Key of the hashes in the marks, 16 to 64 bytes; without it nobody can try guesses against a mark. */
+  readonly key: Uint8Array;
+  readonly limits?: RedactLimits;
+}
+
+/** Gives a draft without secrets: the same object where nothing had to change. Never throws. */
+export type Redactor = (draft: EntryDraft) => EntryDraft;
+
+const TEXT_CHARS_MAX = 65_536;
+const TEXT_CHARS_MIN = 256;
+const TEXT_CHARS_BOUND = 1_048_576;
+const VALUES_MAX = 100_000;
+/** Deepest nesting that is read; what lies below becomes `[too deep]`. */
+const DEPTH_MAX = 64;
+
+/** Members of an action or of a tool's arguments that hold a path. */
+const PATH_NAMES: ReadonlySet<string> = new Set([
+  "path",
+  "requested_path",
+  "new_path",
+  "requested_new_path",
+  "interpreter",
+  "cwd",
+  "exe",
+  "file_path",
+  "notebook_path",
+]);
+
+/** Members that hold the words of a command. */
+const ARGV_NAMES: ReadonlySet<string> = new Set(["argv", "args", "arguments", "command", "cmd"]);
+
+/** Members of an action that this program writes itself, or that are numbers as text. */
+const OWN_NAMES: ReadonlySet<string> = new Set([
+  "type",
+  "missing",
+  "flags",
+  "result",
+  "errno",
+  "protocol",
+  "address",
+  "mode",
+  "owner",
+  "child",
+]);
+
+/** How much of one draft's values may still be read. */
+interface Budget {
+  values: number;
+}
+
+/** Makes a redactor. Throws `invariant` for a key or a bound out of range. */
+export function createRedactor(options: RedactorOptions): Redactor {
+  const { key, limits = {} } = options;
+  const text_chars_max = limits.text_chars_max ?? TEXT_CHARS_MAX;
+  invariant(key.length >= 16 && key.length <= 64, "make a redactor: give a key of 16 to 64 bytes");
+  invariant(
+    text_chars_max >= TEXT_CHARS_MIN && text_chars_max <= TEXT_CHARS_BOUND,
+    "make a redactor: give a longest text of 256 to 1,048,576 characters",
+  );
+  const reader = new DraftReader(new Renderer(key.slice(), text_chars_max), limits.values_max ?? VALUES_MAX);
+  return (draft) => reader.draft(draft);
+}
+
+/** Reads drafts part by part; each part that does not change is kept as it is. */
+class DraftReader {
+  readonly #renderer: Renderer;
+  readonly #values_max: number;
+
+  constructor(renderer: Renderer, values_max: number) {
+    this.#renderer = renderer;
+    this.#values_max = values_max;
+  }
+
+  draft(draft: EntryDraft): EntryDraft {
+    const { process, action, decision, outcome } = draft;
+    const kept_process = process === undefined ? undefined : this.#process(process);
+    const kept_action = action === undefined ? undefined : this.#action(action);
+    const kept_decision = decision === undefined ? undefined : this.#decision(decision);
+    const kept_outcome = outcome === undefined ? undefined : this.#outcome(outcome);
+    if (
+      kept_process === process && kept_action === action && kept_decision === decision && kept_outcome === outcome
+    ) return draft;
+    return {
+      ...draft,
+      ...(kept_process === undefined ? undefined : { process: kept_process }),
+      ...(kept_action === undefined ? undefined : { action: kept_action }),
+      ...(kept_decision === undefined ? undefined : { decision: kept_decision }),
+      ...(kept_outcome === undefined ? undefined : { outcome: kept_outcome }),
+    };
+  }
+
+  #process(process: ProcessInfo): ProcessInfo {
+    const { exe, argv, cwd } = process;
+    const kept_exe = exe === undefined ? undefined : this.#renderer.render(exe, PATH);
+    const kept_argv = argv === undefined ? undefined : this.#argv(argv);
+    const kept_cwd = cwd === undefined ? undefined : this.#renderer.render(cwd, PATH);
+    if (kept_exe === exe && kept_argv === argv && kept_cwd === cwd) return process;
+    return {
+      ...process,
+      ...(kept_exe === undefined ? undefined : { exe: kept_exe }),
+      ...(kept_argv === undefined ? undefined : { argv: kept_argv }),
+      ...(kept_cwd === undefined ? undefined : { cwd: kept_cwd }),
+    };
+  }
+
+  /** The hot kinds member by member; every other, and those that are not known yet, value by value. */
+  #action(action: Action): Action {
+    switch (action.type) {
+      case "process.fork":
+      case "process.exit":
+        return action;
+      case "file.read":
+      case "file.write":
+      case "file.create":
+      case "file.truncate": {
+        const path = this.#renderer.render(action.path, PATH);
+        const requested = action.requested_path;
+        const kept = requested === undefined ? undefined : this.#renderer.render(requested, PATH);
+        if (path === action.path && kept === requested) return action;
+        return { ...action, path, ...(kept === undefined ? undefined : { requested_path: kept }) };
+      }
+      default: {
+        const kept = this.#members(action, { values: this.#values_max }, { depth: 0, own: OWN_NAMES });
+        return isAction(kept) ? kept : action;
+      }
+    }
+  }
+
+  #decision(decision: Decision): Decision {
+    const reason = this.#renderer.render(decision.reason, TEXT);
+    return reason === decision.reason ? decision : { ...decision, reason };
+  }
+
+  #outcome(outcome: Outcome): Outcome {
+    const { error, by } = outcome;
+    const kept_error = error === undefined ? undefined : this.#renderer.render(error, TEXT);
+    const kept_by = by === undefined ? undefined : this.#renderer.render(by, LOGIN);
+    if (kept_error === error && kept_by === by) return outcome;
+    return {
+      ...outcome,
+      ...(kept_error === undefined ? undefined : { error: kept_error }),
+      ...(kept_by === undefined ? undefined : { by: kept_by }),
+    };
+  }
+
+  /** The words of a command. */
+  #argv(argv: readonly string[]): readonly string[] {
+    const words = argv.some((word, index) => index > 0 && word.startsWith("-")) ? new CommandWords() : undefined;
+    const text_mode = isRemoteProgram(argv[0] ?? "") ? LOGIN : TEXT;
+    let copy: string[] | undefined;
+    for (let index = 0; index < argv.length; index++) {
+      const word = argv[index] ?? "";
+      const secret = words?.next(word);
+      const mode = index === 0 || isPathWord(word) ? PATH : text_mode;
+      const kept = secret === undefined
+        ? this.#renderer.render(word, mode)
+        : this.#renderer.renderKnown(word, mode, [{ ...secret, kind: "password" }]);
+      if (kept === word) continue;
+      copy ??= argv.slice();
+      copy[index] = kept;
+    }
+    return copy ?? argv;
+  }
+
+  #value(value: unknown, name: string, budget: Budget, depth: number): unknown {
+    if (--budget.values < 0) return "[too large]";
+    if (typeof value === "string") return this.#text(value, name);
+    if (typeof value !== "object" || value === null) return value;
+    if (depth >= DEPTH_MAX) return "[too deep]";
+    if (!Array.isArray(value)) return this.#members(value, budget, { depth });
+    if (ARGV_NAMES.has(name) && value.every((word) => typeof word === "string")) return this.#argv(value);
+    let copy: unknown[] | undefined;
+    for (let index = 0; index < value.length; index++) {
+      const before: unknown = value[index];
+      const after = this.#value(before, name, budget, depth + 1);
+      if (after === before) continue;
+      copy ??= value.slice();
+      copy[index] = after;
+    }
+    return copy ?? value;
+  }
+
+  #text(text: string, name: string): string {
+    const name_class = classOfName(name);
+    if (name_class !== undefined && text.length <= TEXT_CHARS_MAX && !isHarmless(text, name_class)) {
+      return this.#renderer.mark(text, name_class === "header" ? "authorization" : "secret");
+    }
+    return this.#renderer.render(text, PATH_NAMES.has(name) ? PATH : TEXT);
+  }
+
+  /** The members of an object; names are texts too. Members that `own` names are left as they are. */
+  #members(object: object, budget: Budget, at: { readonly depth: number; readonly own?: ReadonlySet<string> }): object {
+    let copy: Record<string, unknown> | undefined;
+    const entries = Object.entries(object);
+    for (const [name, before] of entries) {
+      if (at.own?.has(name) === true) continue;
+      const after: unknown = this.#value(before, name, budget, at.depth + 1);
+      const kept_name = this.#renderer.render(name, TEXT);
+      if (after === before && kept_name === name) continue;
+      copy ??= Object.fromEntries(entries);
+      if (kept_name !== name) {
+        delete copy[name];
+        copy[freeName(copy, kept_name)] = after;
+      } else copy[name] = after;
+    }
+    return copy ?? object;
+  }
+}
+
+/** A name that the object does not hold yet. */
+function freeName(object: Readonly<Record<string, unknown>>, name: string): string {
+  if (!Object.hasOwn(object, name)) return name;
+  let count = 2;
+  while (Object.hasOwn(object, `${name}#${count}`)) count++;
+  return `${name}#${count}`;
+}
+
+function isAction(value: object): value is Action {
+  return "type" in value;
+}
+
+/** A word that names a file. */
+function isPathWord(word: string): boolean {
+  return (word.startsWith("/") || word.startsWith("./") || word.startsWith("../") || word.startsWith("~/")) &&
+    !word.includes(" ");
+}
