@@ -7,6 +7,7 @@ import { closeSync } from "node:fs";
 import { AgentguardError } from "../lib/core/mod.ts";
 import {
   decodeMessage,
+  decodeStatus,
   encodeConfig,
   encodeMessage,
   FDS_MAX,
@@ -20,10 +21,9 @@ import { launcherProgram, sealedProgram, spawnLauncher } from "./launch_spawn.ts
 import type { StartState } from "./launch_state.ts";
 import { launchErrno, type LaunchSymbols, launchSymbols } from "./launch_symbols.ts";
 
-/** include/linux/socket.h, include/linux/net.h */
+/** include/linux/socket.h, include/linux/net.h, include/uapi/linux/wait.h */
 const AF_UNIX = 1, SOCK_SEQPACKET = 5, SOCK_CLOEXEC = 0o2000000;
-const MSG_DONTWAIT = 0x40, MSG_NOSIGNAL = 0x4000;
-const WNOHANG = 1;
+const MSG_DONTWAIT = 0x40, MSG_NOSIGNAL = 0x4000, WNOHANG = 1;
 /** Pauses between looks at a launcher that is ending, milliseconds: doubled up to the second. */
 const WAIT_MS_MIN = 1, WAIT_MS_MAX = 20;
 
@@ -135,7 +135,7 @@ export class LaunchedCommand implements AsyncDisposable {
   /** Set when this side ends the launcher, so that its end is no loss. */
   #finishing = false;
   #open = true;
-  #restore_handler: (() => void) | undefined;
+  #restore_handler: () => void = noop;
 
   /** Takes over both: `fd` (the guard's end of the socket pair) and the process `launcher_pid`. */
   constructor(libc: LaunchSymbols, fd: number, launcher_pid: number) {
@@ -144,8 +144,8 @@ export class LaunchedCommand implements AsyncDisposable {
     this.launcher_pid = launcher_pid;
     this.exited = this.#exited.promise;
     // A caller that only listens to events must not be told again by an unhandled rejection.
-    this.exited.catch(() => {});
-    this.#started.promise.catch(() => {});
+    this.exited.catch(noop);
+    this.#started.promise.catch(noop);
   }
 
   /** The command's process id; it is the launcher's child and stays unreaped until `exited`. */
@@ -161,7 +161,7 @@ export class LaunchedCommand implements AsyncDisposable {
       socket: {
         data: (_socket, bytes) => this.#receive(bytes),
         close: () => void this.#lost(),
-        error: () => {}, // `close` follows
+        error: noop, // `close` follows
       },
     };
     this.#socket = await Bun.connect(options as unknown as Bun.UnixSocketOptions);
@@ -185,7 +185,8 @@ export class LaunchedCommand implements AsyncDisposable {
    * `continued`.
    */
   stopGuard(signo: number): void {
-    this.#restore_handler ??= resetHandler(this.#libc, signo);
+    this.#restoreHandler(); // a continuation just before the next stop is not reported
+    this.#restore_handler = resetHandler(this.#libc, signo);
     this.#send(encodeMessage(LAUNCH_TYPE.STOP, 0));
   }
 
@@ -201,7 +202,7 @@ export class LaunchedCommand implements AsyncDisposable {
     await this.#closed.promise;
   }
 
-  /** Adds a listener; the first one also gets what happened before. Returns a function that removes it. */
+  /** Adds a listener, the first one also for what happened before. Returns a function that removes it. */
   onEvent(listener: LaunchListener): () => void {
     this.#listeners.add(listener);
     const pending = this.#pending;
@@ -261,8 +262,8 @@ export class LaunchedCommand implements AsyncDisposable {
   }
 
   #restoreHandler(): void {
-    this.#restore_handler?.();
-    this.#restore_handler = undefined;
+    this.#restore_handler();
+    this.#restore_handler = noop;
   }
 
   #emit(event: LaunchEvent): void {
@@ -291,10 +292,4 @@ export class LaunchedCommand implements AsyncDisposable {
   }
 }
 
-/** Reads a wait status (bits/waitstatus.h). */
-function decodeStatus(status: number): Pick<CommandExit, "exit_code" | "signal" | "core_dumped"> {
-  const signal = status & 0x7f;
-  return signal === 0
-    ? { exit_code: (status >> 8) & 0xff, core_dumped: false }
-    : { signal, core_dumped: (status & 0x80) !== 0 };
-}
+function noop(): void {}

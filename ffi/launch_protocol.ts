@@ -166,6 +166,16 @@ export function decodeMessage(bytes: Uint8Array): LaunchMessage | undefined {
   };
 }
 
+/** Reads a wait status (bits/waitstatus.h of glibc): either an exit code or a signal. */
+export function decodeStatus(
+  status: number,
+): { readonly exit_code?: number; readonly signal?: number; readonly core_dumped: boolean } {
+  const signal = status & 0x7f;
+  return signal === 0
+    ? { exit_code: (status >> 8) & 0xff, core_dumped: false }
+    : { signal, core_dumped: (status & 0x80) !== 0 };
+}
+
 function setPath(bytes: Uint8Array, offset: number, path: string): void {
   const encoded = new TextEncoder().encode(path);
   if (encoded.byteLength >= PATH_BYTES || encoded.includes(0)) {

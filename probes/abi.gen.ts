@@ -28,11 +28,9 @@ export const AgConfig = {
 
 /** Layout of C type `ag_control`: its size and the offset of each field in bytes; LENGTH counts elements. */
 export const AgControl = {
-  SIZE: 16,
+  SIZE: 8,
   slot: 0,
   agents: 4,
-  next_scope: 8,
-  reserved: 12,
 } as const;
 
 /** Layout of C type `ag_coverage`: its size and the offset of each field in bytes; LENGTH counts elements. */
@@ -191,7 +189,7 @@ export const AgLimit = {
   KEY_PATH_MAX: 248,
   NET_WORDS: 4,
   NET_RULES_MAX: 256,
-  FDS_MAX: 1024,
+  FDS_MAX: 65536,
   CGROUP_NAME_MAX: 128,
   UNIX_PATH_MAX: 108,
 } as const;
@@ -347,6 +345,7 @@ export const AgPathAction = {
   CHOWN: 5,
   TRUNCATE: 6,
   MKNOD: 7,
+  LCHOWN: 8,
 } as const;
 
 /** One value of {@link AgPathAction}. */
@@ -495,6 +494,7 @@ export const AgVerdict = {
   NONE: 0,
   ALLOW: 1,
   DENY: 2,
+  DENY_FAILED: 3,
 } as const;
 
 /** One value of {@link AgVerdict}. */

@@ -77,9 +77,12 @@ static __always_inline int ag_path_calls(struct ag_scratch *s, __u32 scope, stru
 		p.mode = second;
 		break;
 	case AG_CALL_CHOWN:
+	case AG_CALL_LCHOWN:
 	case AG_CALL_FCHOWN:
 	case AG_CALL_FCHOWNAT:
 		p.action = AG_PATH_CHOWN;
+		if (call == AG_CALL_LCHOWN || (at && AG_ARG5(regs) & AG_AT_SYMLINK_NOFOLLOW))
+			p.action = AG_PATH_LCHOWN;
 		p.uid = second;
 		p.gid = third;
 		break;
@@ -125,6 +128,10 @@ static __always_inline int ag_open_calls(struct ag_scratch *s, __u32 scope, stru
 	if (call == AG_CALL_OPENAT || call == AG_CALL_OPENAT2) {
 		o.dirfd = (int)AG_ARG1(regs);
 		o.name = (void *)AG_ARG2(regs);
+		flags = AG_ARG3(regs);
+	}
+	if (call == AG_CALL_OPEN_BY_HANDLE) {
+		o.name = 0;
 		flags = AG_ARG3(regs);
 	}
 	if (call == AG_CALL_OPENAT2) {

@@ -40,10 +40,11 @@ static __noinline int ag_on_open(struct ag_scratch *s, __u32 scope, struct ag_op
 		r->created = (mode & AG_FMODE_CREATED) != 0;
 		r->path_bytes = ag_put_file_path(s, at, file, &flags);
 		at += r->path_bytes & (AG_PATH_MAX - 1);
-		r->requested_bytes = ag_put_user(s, &at, call->name);
+		r->requested_bytes = call->name ? ag_put_user(s, &at, call->name) : 0;
 		if (!r->requested_bytes)
 			flags |= AG_FLAG_REQUESTED_FAULT;
-		bpf_probe_read_user(&first, 1, call->name);
+		if (call->name)
+			bpf_probe_read_user(&first, 1, call->name);
 		if (first != '/') {
 			__u32 base_flags = 0;
 

@@ -116,8 +116,8 @@ __noinline int ag_send_net(struct ag_net *net, __u32 scope)
 }
 
 /*
- * Leaves a finding for the end of the call. An earlier one of the same call (sendmmsg) went through; one that was refused
- * is from a call whose end nobody looked at, because its thread is in no scope.
+ * Leaves a finding for the end of the call. An earlier one of the same call (sendmmsg) went through; one that was
+ * refused is from a call whose end nobody looked at, because its thread is in no scope.
  */
 __noinline int ag_leave_net(struct ag_net *net)
 {
@@ -254,6 +254,16 @@ static __always_inline __u64 ag_sock_of(__u64 fd)
 	return sk;
 }
 
+/* ::ffff:a.b.c.d is the IPv4 network: shown and decided as that. */
+static __always_inline void ag_unmap(struct ag_net *net)
+{
+	if (net->family != 6 || !ag_is_mapped(net->address))
+		return;
+	__builtin_memcpy(net->address, net->address + 12, 4);
+	__builtin_memset(net->address + 4, 0, 12);
+	net->family = 4;
+}
+
 /* connect, bind, sendto and sendmsg that no hook saw: refused before it, or a tree without a cgroup. */
 static __noinline int ag_on_address(__u32 scope, __u32 action, __u32 fd, const __u8 *user, long result)
 {
@@ -276,11 +286,7 @@ static __noinline int ag_on_address(__u32 scope, __u32 action, __u32 fd, const _
 	} else {
 		net.family = 6;
 		bpf_probe_read_user(net.address, 16, user + 8);
-		if (ag_is_mapped(net.address)) {
-			__builtin_memcpy(net.address, net.address + 12, 4);
-			__builtin_memset(net.address + 4, 0, 12);
-			net.family = 4;
-		}
+		ag_unmap(&net);
 	}
 	if (sk) {
 		__u16 protocol;
@@ -313,6 +319,7 @@ __noinline int ag_on_listen(__u32 scope, __u32 fd, long result)
 		BPF_CORE_READ_INTO(&net.address, (struct sock *)sk, __sk_common.skc_rcv_saddr);
 	else
 		BPF_CORE_READ_INTO(&net.address, (struct sock *)sk, __sk_common.skc_v6_rcv_saddr);
+	ag_unmap(&net);
 	net.rule_index = -1;
 	net.result = result < 0 ? result : 0;
 	ag_send_net(&net, scope);

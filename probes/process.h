@@ -183,6 +183,7 @@ static __always_inline struct ag_scope *ag_find_agent(struct ag_exec *r, struct 
 						      struct ag_control *c)
 {
 	struct ag_scope fresh = {};
+	__u32 zero = 0, *next;
 	int agent;
 
 	agent = ag_match_program(r, sizeof(*r), r->path_bytes, 0, 1);
@@ -191,7 +192,10 @@ static __always_inline struct ag_scope *ag_find_agent(struct ag_exec *r, struct 
 	if (agent < 0)
 		return 0;
 	r->agent_index = agent;
-	fresh.scope = __sync_fetch_and_add(&c->next_scope, 1);
+	next = bpf_map_lookup_elem(&next_scope, &zero);
+	if (!next)
+		return 0;
+	fresh.scope = __sync_fetch_and_add(next, 1);
 	return bpf_task_storage_get(&scopes, task, &fresh, BPF_LOCAL_STORAGE_GET_F_CREATE);
 }
 
@@ -264,8 +268,8 @@ int BPF_PROG(ag_exec, struct task_struct *task, int old_pid, struct linux_binprm
 			r->verdict = AG_VERDICT_ALLOW;
 		r->generation = p->generation;
 		/* Before the first instruction of the new program: the signal is taken on the way to user mode. */
-		if (r->verdict == AG_VERDICT_DENY)
-			bpf_send_signal(AG_SIGKILL);
+		if (r->verdict == AG_VERDICT_DENY && bpf_send_signal(AG_SIGKILL))
+			r->verdict = AG_VERDICT_DENY_FAILED;
 	}
 
 	start = BPF_CORE_READ(task, mm, arg_start);
@@ -306,6 +310,46 @@ int BPF_PROG(ag_exec, struct task_struct *task, int old_pid, struct linux_binprm
 	return 0;
 }
 
+/* True if `cgroup` is `wanted` or below it. */
+static __always_inline bool ag_is_within(struct cgroup *cgroup, __u64 wanted)
+{
+	int i;
+
+	for (i = 0; i < 16; i++) {
+		if (!cgroup)
+			return false;
+		if (BPF_CORE_READ(cgroup, kn, id) == wanted)
+			return true;
+		cgroup = BPF_CORE_READ(cgroup, self.parent, cgroup);
+	}
+	return false;
+}
+
+/* clone3(CLONE_INTO_CGROUP) lets a child begin outside of its session's leaf. */
+static __always_inline void ag_check_birthplace(struct task_struct *child, const struct ag_scope *scope)
+{
+	struct cgroup *cgroup = BPF_CORE_READ(child, cgroups, dfl_cgrp);
+	struct ag_scope_change *r;
+	struct ag_scratch *s;
+	__u32 bytes;
+
+	if (ag_is_within(cgroup, scope->cgroup_id))
+		return;
+	s = ag_get_scratch(AG_SCRATCH_PROCESS, AG_OP_SCOPE);
+	if (!s)
+		return;
+	r = (struct ag_scope_change *)s->record;
+	bytes = ag_cgroup_name(s, sizeof(*r), cgroup) & 511;
+	r->cgroup_id = BPF_CORE_READ(cgroup, kn, id);
+	r->kind = AG_SCOPE_LEFT_CGROUP;
+	r->path_bytes = bytes;
+	ag_fill(&r->h, AG_OP_SCOPE, scope->scope, sizeof(*r) + bytes, 0);
+	r->h.pid = child->tgid;
+	r->h.tid = child->pid;
+	r->h.start_ns = child->start_boottime;
+	ag_send_decision(r, sizeof(*r) + bytes, BPF_RB_FORCE_WAKEUP);
+}
+
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(ag_fork, struct task_struct *parent, struct task_struct *child)
 {
@@ -323,6 +367,8 @@ int BPF_PROG(ag_fork, struct task_struct *parent, struct task_struct *child)
 		ag_count_loss(AG_OP_FORK, AG_LOSS_MAP_FULL);
 	if (child->pid != child->tgid)
 		return 0; /* a thread */
+	if (copy.cgroup_id)
+		ag_check_birthplace(child, &copy);
 	r.child_pid = child->tgid;
 	r.child_start_ns = child->start_boottime;
 	r.uid = bpf_get_current_uid_gid();
@@ -361,21 +407,6 @@ int BPF_PROG(ag_exit, struct task_struct *task)
 	ag_fill(&r.h, AG_OP_EXIT, scope->scope, sizeof(r), 0);
 	ag_send_decision(&r, sizeof(r), BPF_RB_NO_WAKEUP);
 	return 0;
-}
-
-/* True if `cgroup` is `wanted` or below it. */
-static __always_inline bool ag_is_within(struct cgroup *cgroup, __u64 wanted)
-{
-	int i;
-
-	for (i = 0; i < 16; i++) {
-		if (!cgroup)
-			return false;
-		if (BPF_CORE_READ(cgroup, kn, id) == wanted)
-			return true;
-		cgroup = BPF_CORE_READ(cgroup, self.parent, cgroup);
-	}
-	return false;
 }
 
 /* The scope whose leaf `cgroup` is or lies below, or 0; `*id` is that leaf. */

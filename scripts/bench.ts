@@ -21,8 +21,9 @@ usage: bun scripts/bench.ts [--quick] [--only NAME] [--json | --markdown] [--lis
   --markdown    print the tables of docs/benchmarks.md
   --list        print the benches
 
-Needs root, gcc, git and taskset, and an executable in dist/ (scripts/build.sh). A quiet machine, too: the first line says
-what else was running. The exit code is 1 if a bench failed or the record does not account for every event.
+Needs root, gcc, git, taskset and setpriv, and an executable in dist/ (scripts/build.sh). A quiet machine, too: the
+first line says what else was running. The exit code is 1 if a bench failed or the record does not account for every
+event of the flood.
 `;
 
 interface Bench {
@@ -65,6 +66,12 @@ await runScript(
     const chosen = BENCHES.filter(({ name }) => only === undefined || name === only);
     if (chosen.length === 0) throw new Error(`no bench "${only}"; --list prints the benches`);
     using shop = await Workshop.open({ quick: quick === true });
+    for (const signal of ["SIGINT", "SIGTERM"] as const) {
+      process.once(signal, () => {
+        shop[Symbol.dispose]();
+        process.exit(1); // what runs is told to end by the kernel
+      });
+    }
     const machine = describeMachine();
     const plain = json !== true && markdown !== true;
     if (plain) console.log(machineLine(machine));

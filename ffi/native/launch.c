@@ -321,12 +321,13 @@ int main(int argc, char **argv)
 		};
 		if (poll(polled, 3, -1) < 0 && errno != EINTR)
 			return EXIT_GUARD_FAILED;
+		if (socket_fd >= 0 && polled[0].revents)
+			handle_message();
+		/* Last, because a message may have drained a SIGCHLD too: every one is followed by a look at the children. */
 		drain_signals();
 		report_exec();
 		reap();
 		if (guard_lost && command_ended)
 			exit_like_command();
-		if (socket_fd >= 0 && polled[0].revents)
-			handle_message();
 	}
 }

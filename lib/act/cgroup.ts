@@ -13,6 +13,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { AgentguardError, err, errorMessage, ok, type Result } from "../core/mod.ts";
+import { sleep } from "../task/mod.ts";
 
 /** Our part of the hierarchy; sessions are directories in it. */
 const BRANCH = "agentguard";
@@ -140,13 +141,23 @@ export class SessionCgroup implements Disposable {
     }
   }
 
+  /** Waits until nobody is in the leaf; `false` after `timeout_ms`. */
+  async emptyWithin(timeout_ms: number): Promise<boolean> {
+    const until = performance.now() + timeout_ms;
+    while (this.populated()) {
+      if (performance.now() > until) return false;
+      await sleep(5);
+    }
+    return true;
+  }
+
   /** Kills what is left and waits until the leaf is empty; `false` after `timeout_ms`. */
   async killAndWait(timeout_ms: number): Promise<boolean> {
     const until = performance.now() + timeout_ms;
     while (this.populated()) {
       if (performance.now() > until) return false;
       this.kill();
-      await Bun.sleep(1);
+      await sleep(1);
     }
     return true;
   }

@@ -1,5 +1,7 @@
 /** The texts of the help: what each command is for, examples, exit codes. */
 
+import { POLICY_HELP, type PolicyHelpPath } from "./command_policy_help.ts";
+
 /** Purpose of a command, and what follows its list of options. */
 export interface HelpText {
   readonly purpose: string;
@@ -14,6 +16,7 @@ Exit codes:
 
 /** Path of a command with help. */
 export type HelpPath =
+  | PolicyHelpPath
   | ""
   | "run"
   | "doctor"
@@ -161,6 +164,7 @@ Exit codes:
   0  the policy can be used
   2  it has errors (file:line:column), a file is missing, or wrong usage`,
   },
+  ...POLICY_HELP,
   version: { purpose: `Prints version, commit, runtime and platform.`, after: "" },
   help: { purpose: `Prints the help of a command.`, after: "" },
   completions: {

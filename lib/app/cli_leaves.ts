@@ -3,6 +3,7 @@ import { ENTRY_KINDS, readInteger, readSessionId, readText, readTime, readType, 
 import type { HelpPath } from "./cli_help.ts";
 import { type GivenOptions, type OptionName, UsageProblem } from "./cli_options.ts";
 import type { AuditFilter, Command, SessionCommand } from "./command.ts";
+import { POLICY_LEAVES, REPLAY_LEAF } from "./command_policy_leaves.ts";
 import { formatWord } from "./format_text.ts";
 
 /** Options of everything that guards. */
@@ -120,6 +121,8 @@ export const LEAVES: readonly Leaf[] = [
     arguments: [["<file...>", "policy files; later ones can only tighten"]],
     make: (given, { words }) => ({ kind: "policy.check", policies: words, flags: given.flags() }),
   },
+  ...POLICY_LEAVES,
+  REPLAY_LEAF,
   {
     name: "version",
     path: "version",

@@ -4,6 +4,7 @@ import type { FlagValues } from "../config/mod.ts";
 import type { Result } from "../core/mod.ts";
 import { ENTRY_KINDS, VERDICTS } from "./argv.ts";
 import type { Command } from "./command.ts";
+import { POLICY_OPTIONS, type PolicyOptionName } from "./command_policy_options.ts";
 
 /** Wrong usage found by our own readers; the message is one line and already safe for a terminal. */
 export class UsageProblem extends Error {}
@@ -17,6 +18,7 @@ export interface ParsedLine {
 
 /** Name of an option: see `OPTIONS`. */
 export type OptionName =
+  | PolicyOptionName
   | "policy"
   | "mode"
   | "state"
@@ -42,6 +44,7 @@ export type OptionName =
 
 /** Every option of the product, once. Each call makes new objects, as commander changes them. */
 export const OPTIONS: Readonly<Record<OptionName, () => Option>> = {
+  ...POLICY_OPTIONS,
   policy: () =>
     new Option("--policy <file>", "policy file; give it again for more layers, a later one can only tighten")
       .argParser((value: string, before: unknown): string[] => [...(isTexts(before) ? before : []), value]),

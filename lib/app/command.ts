@@ -1,6 +1,7 @@
 /** What the command line can ask for, as data: made by `cli.ts`, carried out by the `command_*.ts` files. */
 import type { FlagValues } from "../config/mod.ts";
 import type { EntryKind, SessionId, Verdict, WallUs } from "../core/mod.ts";
+import type { PolicyToolCommand } from "./command_policy_types.ts";
 
 /** Exit codes of our own commands; a guarded run ends with the command's code instead. */
 export const EXIT = {
@@ -136,6 +137,7 @@ export type Command =
   | AuditQueryCommand
   | AuditVerifyCommand
   | PolicyCheckCommand
+  | PolicyToolCommand
   | VersionCommand
   | PrintCommand;
 

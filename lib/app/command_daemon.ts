@@ -4,10 +4,12 @@ import { findCgroup2, SessionCgroup } from "../act/mod.ts";
 import type { Config } from "../config/mod.ts";
 import { type Clock, errorMessage, type Log, type SessionInfo } from "../core/mod.ts";
 import { notifySupervisor } from "../../ffi/mod.ts";
+import { systemTimers } from "../task/mod.ts";
 import type { DaemonCommand } from "./command.ts";
 import { requireEnforceable } from "./enforceable.ts";
 import { Guard } from "./guard.ts";
 import type { LoadedPolicy } from "./policy_files.ts";
+import { PolicyWatch } from "./policy_watch.ts";
 import type { ReaderEvent } from "./reader_protocol.ts";
 
 /** What the daemon needs beside its command line. */
@@ -19,6 +21,9 @@ export interface DaemonParts {
   readonly version: string;
   readonly env: Readonly<Record<string, string | undefined>>;
 }
+
+/** How long a process that has ended may take to leave its cgroup, milliseconds. */
+const EMPTY_MS_MAX = 5_000;
 
 /** An agent in its cgroup. */
 interface Guarded {
@@ -38,7 +43,7 @@ export async function commandDaemon(command: DaemonCommand, parts: DaemonParts):
     onReader: (event) => daemon.receive(event),
   });
   try {
-    return await daemon.run(guard);
+    return await daemon.run(guard, command.policies);
   } finally {
     daemon.release();
     await guard.close();
@@ -56,7 +61,7 @@ class Daemon {
     this.#parts = parts;
   }
 
-  async run(guard: Guard): Promise<number> {
+  async run(guard: Guard, policies: readonly string[]): Promise<number> {
     this.#guard = guard;
     const { log } = this.#parts;
     requireEnforceable(guard.snapshot, {
@@ -69,11 +74,14 @@ class Daemon {
     const reload = (): void => {
       void guard.reload().then((result) => {
         if (result.ok) log.info(`policy reloaded, generation ${result.value.ref.generation}`);
+        else log.error(`policy generation ${guard.snapshot.ref.generation} stays in force: ${result.error.message}`);
       });
     };
     process.on("SIGTERM", stop);
     process.on("SIGINT", stop);
     process.on("SIGHUP", reload);
+    using watch = new PolicyWatch(policies, reload, { log, timers: systemTimers });
+    watch.start();
     await guard.reader.search();
     if (guard.snapshot.agents.length === 0) {
       log.warn("the policy names no [[agent]]: nothing will be guarded until it does (agentguard help daemon)");
@@ -135,9 +143,11 @@ class Daemon {
     const guarded = this.#by_scope.get(scope);
     const guard = this.#guard;
     if (guarded === undefined || guard === undefined) return;
-    if (guarded.cgroup?.populated() === true) return; // somebody entered from outside
+    // The last exit is reported a moment before the process leaves its cgroup. Who is still there after that came from
+    // outside, belongs to the session now, and will be reported too when it ends.
+    if (guarded.cgroup !== undefined && !(await guarded.cgroup.emptyWithin(EMPTY_MS_MAX))) return;
     this.#by_scope.delete(scope);
-    await guard.reader.end(scope);
+    await guard.reader.end(scope, {});
     guard.sessions.ended(guarded.session.session_id, {});
     this.#parts.log.info(`${guarded.session.agent} ended, session ${guarded.session.session_id}`);
   }

@@ -1,4 +1,5 @@
 /** What a command may touch of the outside: two writers, the environment, the clock. */
+import { writeSync } from "node:fs";
 import { AgentguardError, type Clock, systemClock } from "../core/mod.ts";
 import { EXIT } from "./command.ts";
 import { escapeMessage } from "./format_text.ts";
@@ -94,6 +95,42 @@ export function processIo(): CommandIo {
     cwd: process.cwd(),
     clock: systemClock,
   };
+}
+
+/**
+ * The outside of a guarded run. The streams of the runtime are not touched: they make pipes non-blocking, for the guarded
+ * command too, because it shares them. Only stderr is written, at once.
+ */
+export function guardIo(): CommandIo {
+  const stderr = new DescriptorWriter(2);
+  return {
+    stdout: stderr,
+    stderr,
+    env: process.env,
+    isTty: false,
+    columns: 0,
+    uid: process.geteuid?.() ?? 0,
+    cwd: process.cwd(),
+    clock: systemClock,
+  };
+}
+
+/** Writes to a descriptor without a stream. A reader that is gone or does not read loses the text: nothing waits for it. */
+class DescriptorWriter implements Writer {
+  readonly #fd: number;
+
+  constructor(fd: number) {
+    this.#fd = fd;
+  }
+
+  write(text: string): Promise<void> {
+    try {
+      writeSync(this.#fd, text);
+    } catch {
+      // EPIPE or EAGAIN: a notice is not worth the command's life.
+    }
+    return Promise.resolve();
+  }
 }
 
 /** A writer on a stream of the process. */

@@ -101,10 +101,11 @@ class GuardedRun {
 
   /** One summary line, when everything is in the record. */
   summarize(): void {
+    if (this.#session === undefined) return; // nothing began
     const { actions, asked, denied, observed_denials, lost } = this.#guard.reader.stats();
     const shadow = observed_denials > 0 ? `, ${observed_denials} would be denied` : "";
     const where = `${this.#parts.config.state_dir.value}/record.db`;
-    const session = this.#session === undefined ? "" : `, session ${this.#session.session_id}`;
+    const session = `, session ${this.#session.session_id}`;
     this.#parts.notice(
       `${actions} actions seen, ${asked} asked, ${denied} denied${shadow}, ${lost} lost; record ${where}${session}`,
     );
@@ -160,12 +161,13 @@ class GuardedRun {
     if (leaf !== undefined && !(await leaf.killAndWait(REST_MS_MAX))) {
       this.#parts.log.error(`processes of the session are still in ${leaf.directory}`);
     }
-    await this.#guard.reader.end(SCOPE);
     const { exit_code, signal } = end.exit ?? {};
-    this.#guard.sessions.ended(session.session_id, {
+    const exit = {
       ...(exit_code === undefined ? undefined : { exit_code }),
       ...(signal === undefined ? undefined : { signal }),
-    });
+    };
+    await this.#guard.reader.end(SCOPE, exit);
+    this.#guard.sessions.ended(session.session_id, exit);
   }
 }
 

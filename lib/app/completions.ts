@@ -5,6 +5,9 @@ import { assertNever } from "../core/mod.ts";
 /** Shells with a completion script. */
 export const SHELLS = ["bash", "zsh", "fish"] as const;
 
+/** Operands that are files. */
+const FILE_OPERANDS: readonly string[] = ["file", "other", "recording"];
+
 /** One of them. */
 export type Shell = typeof SHELLS[number];
 
@@ -38,7 +41,7 @@ function collect(command: Program, path: string): readonly Place[] {
   let files = false;
   for (const argument of command.registeredArguments) {
     operands.push(...(argument.argChoices ?? []));
-    if (argument.name() === "file") files = true;
+    if (FILE_OPERANDS.includes(argument.name())) files = true;
   }
   const children = command.commands.map((child) => ({ child, path: `${path} ${child.name()}`.trim() }));
   const words = children.map(({ child }) => ({ word: child.name(), description: child.summary() }));

@@ -6,6 +6,7 @@ import {
   type Clock,
   type Gap,
   IdGenerator,
+  type Observed,
   type ProcessInfo,
   type RecordSink,
   type SessionInfo,
@@ -15,7 +16,7 @@ import { Decoder } from "../decode/mod.ts";
 import { Enricher, NameResolver, ProcessTable, SessionTable } from "../enrich/mod.ts";
 import { Epoll, openLibbpf, openShim, probeImage, RingMemory, SystemCalls } from "../../ffi/mod.ts";
 import { type ActivePolicy, Pipeline } from "../pipeline/mod.ts";
-import { type FrameSink, KernelProbes, RingReader } from "../source/mod.ts";
+import { type FrameSink, KernelProbes, type ProbeSupport, RingReader } from "../source/mod.ts";
 import type { PolicyLoad } from "./reader_protocol.ts";
 
 /** What the stages need from outside. */
@@ -55,19 +56,18 @@ export class KernelStages implements Disposable {
     this.system = new SystemCalls(shim);
     const bpf = openLibbpf(shim);
     const loaded = KernelProbes.load({ bpf, shim, system: this.system, image: probeImage(), self_pid: parts.self_pid });
-    if (!loaded.ok) {
-      const reasons = loaded.error.filter((each) => !each.available).map((each) => `${each.group}: ${each.detail}`);
-      throw new AgentguardError("unsupported", `load the probes: ${reasons.join("; ")}`);
-    }
+    if (!loaded.ok) throw new AgentguardError("unsupported", loadFailure(loaded.error));
     this.probes = loaded.value;
     const ring = (name: "decisions" | "telemetry"): RingMemory =>
       new RingMemory(this.system, shim, { fd: this.probes.map(name).fd, size: this.probes.ring_bytes[name] });
     this.rings = { decisions: ring("decisions"), telemetry: ring("telemetry") };
     this.epoll = new Epoll(this.system);
     this.epoll.add(this.probes.map("decisions").fd);
+    this.epoll.add(this.probes.map("telemetry").fd);
     this.reader = new RingReader({
       ...this.rings,
       epoll: this.epoll,
+      sleep: () => this.probes.requestWake(),
       nextSequence: (number) => this.probes.counters.nextSequence(number),
     });
     this.#kernel_policy = new KernelPolicy((name) => this.probes.map(name));
@@ -110,6 +110,7 @@ export class KernelStages implements Disposable {
   /** Takes what the rings hold through all stages; returns the number of records. */
   drain(): number {
     const count = this.reader.drain(this.#sink);
+    this.#decoder.endBatch((observed) => this.#take(observed));
     this.pipeline.endBatch();
     return count;
   }
@@ -117,6 +118,7 @@ export class KernelStages implements Disposable {
   /** After detaching: the rest, and what is missing at the end. */
   finish(): void {
     this.reader.finish(this.#sink);
+    this.#decoder.finish((observed) => this.#take(observed));
     this.countLosses();
     this.pipeline.flush();
   }
@@ -143,16 +145,19 @@ export class KernelStages implements Disposable {
         this.pipeline.gap(gap, this.#parts.clock.wallUs());
         return;
       }
-      const observed = decoded.value;
-      if (observed === undefined) return;
-      const enriched = this.enricher.enrich(observed);
-      if (enriched !== undefined) this.pipeline.handle(enriched);
-      if (observed.facts.kind === "exit" && this.processes.countOf(observed.scope) === 0) {
-        this.#parts.onEmpty(observed.scope);
-      }
+      if (decoded.value !== undefined) this.#take(decoded.value);
     },
     gap: (gap) => this.pipeline.gap(gap, this.#parts.clock.wallUs()),
   };
+
+  #take(observed: Observed): void {
+    const { facts, scope, pid } = observed;
+    // A stranger may have many threads; the program saw one of them enter.
+    if (facts.kind === "scope" && facts.entered) this.probes.listProcesses([{ pid, scope, cgroup_id: 0n }]);
+    const enriched = this.enricher.enrich(observed);
+    if (enriched !== undefined) this.pipeline.handle(enriched);
+    if (facts.kind === "exit" && this.processes.countOf(scope) === 0) this.#parts.onEmpty(scope);
+  }
 
   #install(snapshot: PolicySnapshot, load: PolicyLoad): ActivePolicy {
     const { policy, report } = lower(snapshot, load.home === undefined ? {} : { home: load.home });
@@ -168,6 +173,16 @@ export class KernelStages implements Disposable {
       in_kernel: new Set(in_kernel.map((each) => each.rule_index)),
     };
   }
+}
+
+/** One line: what is missing and what to do. */
+function loadFailure(support: readonly ProbeSupport[]): string {
+  const failed = support.filter((each) => !each.available);
+  const doctor = "agentguard doctor tells more, and policy check, audit and help work without";
+  if (failed.every((each) => each.detail.startsWith("EPERM"))) {
+    return `load the BPF probes: not permitted; run as root (or with CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN, CAP_SYS_ADMIN); ${doctor}`;
+  }
+  return `load the BPF probes: ${failed.map((each) => `${each.group}: ${each.detail}`).join("; ")}; ${doctor}`;
 }
 
 /** Loads what main has loaded already; a failure here is a defect. */

@@ -1,4 +1,5 @@
 /** From the command line to an exit code: parses, resolves configuration and policy, runs one command. */
+import { isatty } from "node:tty";
 import { resolveConfig } from "../config/mod.ts";
 import { AgentguardError, assertNever, systemClock } from "../core/mod.ts";
 import { formatDiagnostic } from "../decide/mod.ts";
@@ -11,8 +12,9 @@ import { configProblem } from "./command_config.ts";
 import { commandDaemon } from "./command_daemon.ts";
 import { commandDoctor } from "./command_doctor.ts";
 import { commandEvents } from "./command_events.ts";
-import { type CommandIo, exitCodeOf, failWith, processIo } from "./command_io.ts";
+import { type CommandIo, exitCodeOf, failWith, guardIo, processIo } from "./command_io.ts";
 import { commandPolicyCheck } from "./command_policy.ts";
+import { commandPolicyTool } from "./command_policy_tools.ts";
 import { commandRun } from "./command_run.ts";
 import { commandSessions } from "./command_sessions.ts";
 import { commandStatus } from "./command_status.ts";
@@ -26,17 +28,16 @@ import { configTables, loadPolicySources } from "./policy_files.ts";
 export async function main(): Promise<never> {
   // First of all: what the guarded command inherits must be seen before anything changes it.
   const state = captureStartState();
-  const io = processIo();
-  const code = await run(process.argv.slice(2), io, state);
+  const code = await run(process.argv.slice(2), state);
   return exitUnchanged(code);
 }
 
-async function run(argv: readonly string[], io: CommandIo, state: StartState): Promise<number> {
+async function run(argv: readonly string[], state: StartState): Promise<number> {
   const parsed = parseCommandLine(argv);
-  if (!parsed.ok) return await failWith(io, parsed.error.message, EXIT.usage);
+  if (!parsed.ok) return await failWith(guardIo(), parsed.error.message, EXIT.usage);
   const command = parsed.value;
-  if (command.kind === "run" || command.kind === "daemon") return await guardCommand(command, io, state);
-  return await plainCommand(command, io);
+  if (command.kind === "run" || command.kind === "daemon") return await guardCommand(command, guardIo(), state);
+  return await plainCommand(command, processIo());
 }
 
 function plainCommand(command: Exclude<Command, RunCommand | DaemonCommand>, io: CommandIo): Promise<number> {
@@ -64,6 +65,14 @@ function plainCommand(command: Exclude<Command, RunCommand | DaemonCommand>, io:
       return commandAuditVerify(command, io);
     case "policy.check":
       return commandPolicyCheck(command, io);
+    case "policy.explain":
+    case "policy.test":
+    case "policy.show":
+    case "policy.lower":
+    case "policy.diff":
+    case "policy.learn":
+    case "replay":
+      return commandPolicyTool(command, io);
     case "version":
       return commandVersion(command, io, { build: BUILD_INFO, notices });
     default:
@@ -97,9 +106,9 @@ async function guardCommand(command: RunCommand | DaemonCommand, io: CommandIo, 
       json: config.json.value,
       level: config.log_level.value,
       quiet: config.quiet.value,
-      paint: painter({ ...io, isTty: process.stderr.isTTY === true }),
+      paint: painter({ ...io, isTty: isatty(2) }),
       clock: systemClock,
-      write: (text) => process.stderr.write(text),
+      write: (text) => void io.stderr.write(text),
     });
     const parts = { config, policy: policy.value, log, clock: systemClock, version: BUILD_INFO.version };
     if (command.kind === "daemon") return await commandDaemon(command, { ...parts, env: io.env });

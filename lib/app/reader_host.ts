@@ -7,8 +7,10 @@ import {
   errorMessage,
   type ProcessInfo,
   type RecordSink,
+  type SessionAction,
   type SessionInfo,
 } from "../core/mod.ts";
+import type { KernelProbes } from "../source/mod.ts";
 import { SessionCgroupAttachments } from "./cgroup_attachments.ts";
 import { inheritedFiles } from "./inherited_files.ts";
 import { KernelStages } from "./kernel_stages.ts";
@@ -17,6 +19,7 @@ import {
   type ReaderEvent,
   type ReaderOpened,
   type ReaderRequest,
+  type SessionEnd,
   STAT_NAMES,
   type StatName,
 } from "./reader_protocol.ts";
@@ -63,7 +66,7 @@ export class ReaderHost {
       case "begin":
         return this.#begin(request.begin);
       case "end":
-        return this.#end(request.scope);
+        return await this.#end(request.scope, request.exit);
       case "search":
         return this.#search();
       case "flush":
@@ -101,16 +104,19 @@ export class ReaderHost {
 
   #begin(begin: BeginSession): void {
     const stages = this.#use();
-    stages.sessions.put(begin.scope, begin.session);
+    const known = stages.sessions.get(begin.scope) !== undefined;
+    const session = begin.stopped_pid === undefined ? begin.session : withExactStart(begin.session, stages.probes);
+    stages.sessions.put(begin.scope, session);
     this.#scopes.add(begin.scope);
     stages.probes.attach();
+    if (!known) this.#recordSession(session, { type: "session.start", agent: session.agent });
     if (begin.cgroup !== undefined) {
       this.#attachments?.attach(begin.scope, begin.cgroup);
     }
     const cgroup_id = BigInt(begin.cgroup?.id ?? "0");
     if (begin.stopped_pid !== undefined) {
       stages.probes.adoptStopped(begin.stopped_pid, begin.scope, cgroup_id);
-      this.#recordInherited(begin.session, begin.stopped_pid);
+      this.#recordInherited(session, begin.stopped_pid);
     } else this.#adoptMembers(begin.scope, cgroup_id);
     this.#startLoop();
   }
@@ -137,7 +143,7 @@ export class ReaderHost {
     stages.probes.listProcesses(members.map(({ pid }) => ({ pid, scope, cgroup_id })));
   }
 
-  #end(scope: number): void {
+  async #end(scope: number, exit: SessionEnd): Promise<void> {
     this.#attachments?.detach(scope);
     this.#scopes.delete(scope);
     const stages = this.#use();
@@ -146,10 +152,24 @@ export class ReaderHost {
       if (this.#searching) stages.probes.attachSearch();
       stages.finish();
     } else {
-      stages.drain();
+      while (stages.drain() > 0);
     }
+    const session = stages.sessions.get(scope);
+    if (session !== undefined) this.#recordSession(session, { type: "session.end", agent: session.agent, ...exit });
     stages.sessions.remove(scope);
     this.#publish();
+    await this.#parts.sink.flush();
+  }
+
+  #recordSession(session: SessionInfo, action: SessionAction): void {
+    this.#parts.sink.append({
+      time_us: this.#parts.clock.wallUs(),
+      kind: "session",
+      session_id: session.session_id,
+      principal: session.principal,
+      process: session.root,
+      action,
+    });
   }
 
   /** Attach first, then list, so that no agent starts unseen between the two. */
@@ -165,6 +185,7 @@ export class ReaderHost {
       stages.sessions.put(scope, session);
       this.#scopes.add(scope);
       stages.probes.attach();
+      this.#recordSession(session, { type: "session.start", agent: session.agent });
       stages.probes.listProcesses(agent.members.map(({ pid }) => ({ pid, scope, cgroup_id: 0n })));
       for (const member of agent.members) {
         stages.enricher.adopt(scope, member);
@@ -204,17 +225,14 @@ export class ReaderHost {
     const session = this.#session(pattern.name, process);
     stages.sessions.put(scope, session);
     this.#scopes.add(scope);
+    this.#recordSession(session, { type: "session.start", agent: session.agent });
     const exec_us = this.#parts.clock.wallUs();
-    stages.probes.attach();
-    // System calls between the exec and this moment were not seen: a loss, located by its two times.
-    const gap = {
-      source: "coverage",
-      type: "attach",
-      count: 1,
-      from: String(exec_us),
-      to: String(this.#parts.clock.wallUs()),
-    };
-    stages.pipeline.gap(gap, exec_us, { session, shown: process });
+    if (stages.probes.attach()) {
+      // System calls between the exec and this moment were not seen: a loss, located by its two times.
+      const until_us = this.#parts.clock.wallUs();
+      const gap = { source: "coverage", type: "attach", count: 1, from: String(exec_us), to: String(until_us) };
+      stages.pipeline.gap(gap, exec_us, { session, shown: process });
+    }
     this.#parts.emit({ event: "agent", scope, session, process, running: false, pids: [process.pid] });
     void agent_index;
   }
@@ -302,6 +320,13 @@ export class ReaderHost {
     if (this.#stages === undefined) throw new AgentguardError("closed", "use the kernel reader: it is not open");
     return this.#stages;
   }
+}
+
+/** The session with its root's start time as the kernel's records have it; /proc tells it to the hundredth of a second only. */
+function withExactStart(session: SessionInfo, probes: KernelProbes): SessionInfo {
+  const { pid } = session.root;
+  const found = probes.has("iterator") ? probes.listProcesses().find((each) => each.pid === pid) : undefined;
+  return found === undefined ? session : { ...session, root: { pid, start: found.start } };
 }
 
 /** What /proc tells of a process; `undefined` where it has ended. */

@@ -12,6 +12,12 @@ export interface PolicyLoad {
   readonly home?: string;
 }
 
+/** How a session ended, as far as it is known. */
+export interface SessionEnd {
+  readonly exit_code?: number;
+  readonly signal?: number;
+}
+
 /** A session to begin. */
 export interface BeginSession {
   readonly scope: number;
@@ -27,7 +33,8 @@ export type ReaderRequest =
   | { readonly op: "open"; readonly policy: PolicyLoad; readonly stats: SharedArrayBuffer }
   | { readonly op: "policy"; readonly policy: PolicyLoad }
   | { readonly op: "begin"; readonly begin: BeginSession }
-  | { readonly op: "end"; readonly scope: number }
+  /** Everything of the session is durable when it is answered, its end last. */
+  | { readonly op: "end"; readonly scope: number; readonly exit: SessionEnd }
   /** Looks for `[[agent]]` programs from now on, and among those that run. */
   | { readonly op: "search" }
   /** Everything that happened before this is in the record when it is answered. */

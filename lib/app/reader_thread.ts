@@ -9,6 +9,7 @@ import {
   type ReaderMessage,
   type ReaderOpened,
   type ReaderRequest,
+  type SessionEnd,
   STAT_NAMES,
   type StatName,
   STATS_BYTES,
@@ -86,9 +87,9 @@ export class ReaderThread {
     await this.#call({ op: "begin", begin });
   }
 
-  /** Ends a session and takes the rest of its records through. */
-  async end(scope: number): Promise<void> {
-    await this.#call({ op: "end", scope });
+  /** Ends a session: all that it did is durable when this returns, and after it how it ended. */
+  async end(scope: number, exit: SessionEnd): Promise<void> {
+    await this.#call({ op: "end", scope, exit });
   }
 
   /** Looks for agents from now on. */

@@ -69,6 +69,9 @@ export class RecorderThread {
   async close(): Promise<void> {
     if (this.#closing) return await this.#closed.promise;
     this.#closing = true;
+    // What main appended travels by another way than the request to close: it must have arrived. What cannot be written
+    // is told by the answer to `close`.
+    await this.sink.flush().catch(() => {});
     this.#post({ op: "close" });
     try {
       await this.#closed.promise;
@@ -103,7 +106,7 @@ export class RecorderThread {
   #failed(error: AgentguardError): void {
     this.#opened.reject(error);
     if (this.#closing) this.#closed.reject(error);
-    else this.#log.error(error.message);
+    else if (this.#is_open) this.#log.error(error.message);
   }
 
   #post(request: RecorderRequest, transfer: Bun.Transferable[] = []): void {

@@ -15,12 +15,7 @@ import {
   type SessionInfo,
 } from "../core/mod.ts";
 import type { SessionPort, SessionView } from "../publish/mod.ts";
-
-/** How a session ended. */
-export interface SessionEnd {
-  readonly exit_code?: number;
-  readonly signal?: number;
-}
+import type { SessionEnd } from "./reader_protocol.ts";
 
 /** One session with what it holds. */
 interface Held {
@@ -43,7 +38,7 @@ export interface SessionsParts {
 /** Ended sessions that are still shown. */
 const ENDED_MAX = 256;
 
-/** Keeps sessions and carries out what operators ask of them. Each change is an entry. */
+/** Keeps sessions and carries out what operators ask of them. Each command is an entry. */
 export class Sessions implements SessionPort {
   readonly #parts: SessionsParts;
   readonly #by_id: Map<SessionId, Held> = new Map();
@@ -52,7 +47,7 @@ export class Sessions implements SessionPort {
     this.#parts = parts;
   }
 
-  /** Remembers and records the beginning of a session. */
+  /** Remembers a session that began; the reader records it, so that it stands before what it does. */
   add(scope: number, info: SessionInfo, cgroup: SessionCgroup | undefined): void {
     this.#by_id.set(info.session_id, {
       info,
@@ -61,10 +56,9 @@ export class Sessions implements SessionPort {
       started_us: this.#parts.clock.wallUs(),
       state: "running",
     });
-    this.#record(info, { type: "session.start", agent: info.agent });
   }
 
-  /** Records the end of a session and lets its cgroup go. */
+  /** Notes the end of a session and lets its cgroup go. */
   ended(id: SessionId, end: SessionEnd): void {
     const held = this.#by_id.get(id);
     if (held === undefined || held.state === "ended") return;
@@ -72,7 +66,6 @@ export class Sessions implements SessionPort {
     held.end = end;
     held.ended_us = this.#parts.clock.wallUs();
     held.cgroup?.remove();
-    this.#record(held.info, { type: "session.end", agent: held.info.agent, ...end });
     this.#forgetOld();
   }
 
@@ -146,17 +139,6 @@ export class Sessions implements SessionPort {
       return err(error instanceof AgentguardError ? error : new AgentguardError("io", errorMessage(error)));
     }
     return ok(view(held));
-  }
-
-  #record(info: SessionInfo, action: { type: "session.start" | "session.end"; agent: string } & SessionEnd): void {
-    this.#parts.sink.append({
-      time_us: this.#parts.clock.wallUs(),
-      kind: "session",
-      session_id: info.session_id,
-      principal: info.principal,
-      process: info.root,
-      action,
-    });
   }
 
   #forgetOld(): void {

@@ -10,7 +10,15 @@ interface ActionBase {
 }
 
 /** Facts about a program start. */
-export type ExecFlag = "args_truncated" | "path_truncated" | "memfd" | "deleted" | "setuid" | "script" | "snapshot";
+export type ExecFlag =
+  | "resolved_late"
+  | "args_truncated"
+  | "path_truncated"
+  | "memfd"
+  | "deleted"
+  | "setuid"
+  | "script"
+  | "snapshot";
 
 /** A program started (it is past the point of no return). */
 export interface ExecAction extends ActionBase {

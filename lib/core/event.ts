@@ -33,6 +33,14 @@ export type Enriched =
     readonly gap: Gap;
   };
 
+/** A call of a language model. Token counts are absent where the source does not say them. */
+export interface LlmUse {
+  readonly model?: string;
+  readonly input_tokens?: number;
+  readonly output_tokens?: number;
+  readonly cached_tokens?: number;
+}
+
 /** A decoded action with everything that a rule may ask about it. */
 export interface Event {
   readonly time_us: WallUs;
@@ -46,6 +54,14 @@ export interface Event {
   readonly base?: string;
   /** The same for the second name of a rename or a link. */
   readonly new_base?: string;
+  /** Resolved paths of the programs above the process, its parent's first; absent where the lineage is not known. */
+  readonly ancestors?: readonly string[];
+  /** True if a declared intent covers this effect; absent where nobody compared. */
+  readonly declared?: boolean;
+  /** How dangerous the action is taken to be, 0-100; absent where nobody judged. */
+  readonly risk?: number;
+  /** The model call that asked for this action, where one is known. */
+  readonly llm?: LlmUse;
   /** Identity of the opened file, to join its bytes to this event. */
   readonly file?: FileRef;
   /** Present when the kernel's copy of the policy has decided (and acted) already. */

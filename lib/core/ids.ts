@@ -25,6 +25,10 @@ export function isUlid(text: string): boolean {
 /** Fills the array with random bytes; `crypto.getRandomValues` outside tests. */
 export type RandomFill = (bytes: Uint8Array<ArrayBuffer>) => void;
 
+/** Random digits that change with every id; the ones before them change when these run over. */
+const TAIL_DIGITS = 3;
+const TAIL_END = 32 ** TAIL_DIGITS;
+
 /**
  * Makes ULIDs that never repeat and never go backwards within this generator, also when the clock does:
  * within one millisecond (or an earlier one) the random part counts up.
@@ -34,7 +38,9 @@ export class IdGenerator {
   readonly #fill: RandomFill;
   readonly #digits: Uint8Array<ArrayBuffer> = new Uint8Array(RANDOM_DIGITS);
   #last_ms = -1;
-  #prefix = "";
+  /** Time and the random digits but the last three. */
+  #head = "";
+  #tail = 0;
 
   constructor(clock: Clock, fill: RandomFill = (bytes) => crypto.getRandomValues(bytes)) {
     this.#clock = clock;
@@ -46,17 +52,18 @@ export class IdGenerator {
     const now_ms = Math.floor(this.#clock.wallUs() / 1000);
     if (now_ms > this.#last_ms) {
       this.#last_ms = now_ms;
-      this.#prefix = encodeTime(now_ms);
       this.#fill(this.#digits);
       for (let i = 0; i < RANDOM_DIGITS; i++) this.#digits[i] = (this.#digits[i] ?? 0) & 31;
       // The first digit stays below 16, so that counting up cannot overflow within any real millisecond.
       this.#digits[0] = (this.#digits[0] ?? 0) & 15;
-    } else {
+      this.#readDigits();
+    } else if (++this.#tail >= TAIL_END) {
       this.#increment();
+      this.#readDigits();
+      this.#tail = 0;
     }
-    let text = this.#prefix;
-    for (let i = 0; i < RANDOM_DIGITS; i++) text += ALPHABET.charAt(this.#digits[i] ?? 0);
-    return text;
+    const tail = this.#tail;
+    return this.#head + ALPHABET.charAt(tail >> 10) + ALPHABET.charAt((tail >> 5) & 31) + ALPHABET.charAt(tail & 31);
   }
 
   /** The next decision id. */
@@ -79,14 +86,25 @@ export class IdGenerator {
     return this.next() as ApprovalId;
   }
 
+  /** Adds one to the digits before the tail. */
   #increment(): void {
-    for (let i = RANDOM_DIGITS - 1; i >= 0; i--) {
+    for (let i = RANDOM_DIGITS - TAIL_DIGITS - 1; i >= 0; i--) {
       const digit = (this.#digits[i] ?? 0) + 1;
       if (digit < 32) {
         this.#digits[i] = digit;
         return;
       }
       this.#digits[i] = 0;
+    }
+  }
+
+  #readDigits(): void {
+    let head = encodeTime(this.#last_ms);
+    for (let i = 0; i < RANDOM_DIGITS - TAIL_DIGITS; i++) head += ALPHABET.charAt(this.#digits[i] ?? 0);
+    this.#head = head;
+    this.#tail = 0;
+    for (let i = RANDOM_DIGITS - TAIL_DIGITS; i < RANDOM_DIGITS; i++) {
+      this.#tail = this.#tail * 32 + (this.#digits[i] ?? 0);
     }
   }
 }

@@ -38,6 +38,8 @@ export type Facts =
   /** Names that the kernel resolved and that we could only join: symbolic links in the parent are not followed yet. */
   | {
     readonly kind: "names";
+    /** A symbolic link that is named at the end is meant itself. */
+    readonly nofollow?: true;
     /** Directories that relative requested names begin from. */
     readonly base?: string;
     readonly new_base?: string;

@@ -29,6 +29,10 @@ export interface SessionInfo {
   readonly cgroup?: string;
   readonly root: ProcessRef;
   readonly principal: string;
+  /** Groups of the principal; absent where nobody knows them. */
+  readonly groups?: readonly string[];
+  /** What whoever began the session called it by. */
+  readonly tags?: readonly string[];
   /** Home directory of the session's user, for `~` in patterns. */
   readonly home?: string;
 }

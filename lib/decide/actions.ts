@@ -10,7 +10,7 @@ import { nearest } from "./suggest.ts";
  * `process.*`) and what the guard and its operators say of themselves must be named.
  */
 const REQUEST_TYPES: readonly ActionType[] = ACTION_TYPES.filter((type) =>
-  type === "exec" || /^(?:file|net|unix|tool)\./.test(type)
+  type === "exec" || /^(?:file|net|unix|tool|llm|agent)\./.test(type)
 );
 
 /** The action types that a name or glob stands for; empty if none. */
@@ -80,6 +80,20 @@ const PREDICATE_TYPES: Readonly<Record<PredicateName, readonly ActionType[] | un
   agent: undefined,
   principal: undefined,
   session: undefined,
+  ancestor: undefined,
+  group: undefined,
+  tag: undefined,
+  args: ["tool.call"],
+  model: undefined,
+  tokens: undefined,
+  declared: undefined,
+  opaque: ["exec"],
+  risk: undefined,
+  time: undefined,
+  rate: undefined,
+  after: undefined,
+  since: undefined,
+  label: undefined,
 };
 
 /** The action types in which a predicate can hold; `undefined` for those that ask about the process or session. */

@@ -7,15 +7,22 @@ import type { Check } from "./selection.ts";
 type Token = TextMatcher | undefined;
 
 /**
- * Compiles to a check on `argv[1..]`. What permits (`one_name` false) does not rest on an argument list that was cut.
+ * Compiles to a check on `argv[1..]`. What permits (`one_name` false) does not rest on an argument list that was cut,
+ * nor on one that runs code which nobody could follow, unless the rule asks for that (`any_code`).
  */
-export function compileArgv(patterns: readonly ArgvPattern[], one_name: boolean): Check {
+export function compileArgv(
+  patterns: readonly ArgvPattern[],
+  one_name: boolean,
+  { any_code }: { readonly any_code: boolean },
+): Check {
   const sequences = patterns.map(({ tokens }) =>
     tokens.map((token): Token => token.kind === "rest" ? undefined : new TextMatcher([token]))
   );
-  return ({ event: { action } }) => {
+  return (names) => {
+    const { action } = names.event;
     if (action.type !== "exec") return false;
     if (!one_name && action.flags?.includes("args_truncated") === true) return false;
+    if (!one_name && !any_code && names.opaque()) return false;
     for (let i = 0; i < sequences.length; i++) {
       const sequence = sequences[i];
       if (sequence !== undefined && matchSequence(sequence, action.argv)) return true;

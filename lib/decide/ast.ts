@@ -47,6 +47,89 @@ export interface UserPattern {
   readonly position: Position;
 }
 
+/** Yes or no, as written. */
+export interface FlagPattern {
+  readonly value: boolean;
+  readonly text: string;
+  readonly position: Position;
+}
+
+/** A place in the arguments of a tool call: the names and indexes from the root; `each` is every element. */
+export type ArgsStep = { readonly kind: "key"; readonly name: string } | { readonly kind: "each" };
+
+/** What must stand at one place of the arguments of a tool call: any of the patterns. */
+export interface ArgsPattern {
+  readonly text: string;
+  readonly position: Position;
+  readonly steps: readonly ArgsStep[];
+  readonly patterns: readonly TextPattern[];
+}
+
+/** An inclusive range of numbers. */
+export interface NumberRange {
+  readonly text: string;
+  readonly position: Position;
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Which count of tokens of a model call is meant; `total` is input and output together. */
+export type TokenCount = "total" | "input" | "output" | "cached";
+
+/** A range of token counts. */
+export interface TokenRange extends NumberRange {
+  readonly of: TokenCount;
+}
+
+/** A window of the week. */
+export interface TimePattern {
+  readonly text: string;
+  readonly position: Position;
+  /** Minutes since midnight, `[from, to)`; a window that ends before it begins goes over midnight. */
+  readonly from_minute: number;
+  readonly to_minute: number;
+  /** Days on which the window begins, 0 is Sunday. */
+  readonly days: readonly number[];
+  /** IANA name of the time zone. */
+  readonly zone: string;
+}
+
+/** By what a rate is counted apart; `all` counts everything together. */
+export type RateKey =
+  | "session"
+  | "principal"
+  | "agent"
+  | "user"
+  | "process"
+  | "exe"
+  | "path"
+  | "host"
+  | "address"
+  | "tool"
+  | "server"
+  | "all";
+
+/** More than `count` actions of a rule within `per_us`. */
+export interface RatePattern {
+  readonly text: string;
+  readonly position: Position;
+  readonly count: number;
+  /** Microseconds. */
+  readonly per_us: number;
+  readonly keys: readonly RateKey[];
+}
+
+/** A mark that a rule set on the session earlier. */
+export interface LabelPattern {
+  readonly text: string;
+  readonly position: Position;
+  /** A label, or the name of a rule (every rule sets its own name). */
+  readonly kind: "label" | "rule";
+  readonly name: string;
+  /** How long ago at most, microseconds; absent: at any time of this session. */
+  readonly within_us?: number;
+}
+
 /**
  * The conditions of a rule or of one `except`. All that are present must hold; a list is "any of". A new predicate is a
  * new field here; `restOf` in the compiler and in the reference then refuse to compile until it is read.
@@ -70,6 +153,24 @@ export interface Predicates {
   readonly protocol?: readonly Protocol[];
   readonly tool?: readonly TextPattern[];
   readonly server?: readonly TextPattern[];
+  readonly ancestor?: readonly ProgramPattern[];
+  readonly group?: readonly TextPattern[];
+  readonly tag?: readonly TextPattern[];
+  /** All of these must hold: they speak of different places. */
+  readonly args?: readonly ArgsPattern[];
+  readonly model?: readonly TextPattern[];
+  readonly tokens?: readonly TokenRange[];
+  readonly declared?: readonly FlagPattern[];
+  readonly opaque?: readonly FlagPattern[];
+  readonly risk?: readonly NumberRange[];
+  readonly time?: readonly TimePattern[];
+  /** Only in a rule, not in `except`. */
+  readonly rate?: readonly RatePattern[];
+  /** The last time that the mark was set counts. */
+  readonly after?: readonly LabelPattern[];
+  /** The first time that the mark was set counts. */
+  readonly since?: readonly LabelPattern[];
+  readonly label?: readonly LabelPattern[];
 }
 
 /** The name of a predicate. */
@@ -100,6 +201,10 @@ export interface RuleNode {
   readonly excepts: readonly Predicates[];
   readonly verdict: Verdict;
   readonly mode: "enforce" | "observe";
+  /** Labels that a log rule sets on the session. */
+  readonly labels?: readonly string[];
+  /** After this an unanswered question of this rule is denied, milliseconds. */
+  readonly approval_timeout_ms?: number;
   readonly reason?: string;
   /** `best`: enforce mode starts although this host cannot enforce the rule. */
   readonly enforce?: "best";

@@ -4,13 +4,15 @@
 import { ACTION_TYPES, type ActionType, type Verdict } from "../core/mod.ts";
 import { reachableTypes } from "./actions.ts";
 import { type Anchors, planAnchors } from "./anchors.ts";
-import type { FileMode } from "./ast.ts";
+import type { FileMode, RuleNode } from "./ast.ts";
+import { marksSetBy } from "./marks.ts";
 import { NetIndex } from "./net_index.ts";
 import { type PathAnchor, type PathIndex, PathIndexBuilder } from "./path_index.ts";
 import { allOf, compilePredicates } from "./predicates.ts";
+import type { RulePlace } from "./predicates_facts.ts";
 import { reasonOfDefault } from "./reason.ts";
 import type { NumberedLayer, NumberedRule } from "./reference.ts";
-import { type Check, type CompiledRule, type DefaultAnswer, ruleKey } from "./selection.ts";
+import { type Check, type CompiledPredicate, type CompiledRule, type DefaultAnswer, ruleKey } from "./selection.ts";
 
 /** The rules of one layer for one action type. */
 export interface TypeTable {
@@ -28,23 +30,43 @@ export interface TypeTable {
 export interface CompiledLayer {
   readonly mode: FileMode;
   readonly tables: ReadonlyMap<ActionType, TypeTable>;
+  /** Rules that leave something behind: marks that are asked for, and counts. */
+  readonly effects: ReadonlyMap<ActionType, RuleTable>;
 }
 
 /** Everything but the default, which types share that have the same rules. */
-type RuleTable = Omit<TypeTable, "fallback">;
+export type RuleTable = Omit<TypeTable, "fallback">;
 
-/** Compiles one layer. */
-export function compileLayer(layer: NumberedLayer): CompiledLayer {
+/** Compiles one layer; `asked` are the marks that some rule of any layer asks about. */
+export function compileLayer(layer: NumberedLayer, asked: ReadonlySet<string>): CompiledLayer {
   const { groups, types } = groupTypes(layer);
   const builders = groups.map(() => new TableBuilder());
+  const leaving = groups.map(() => new TableBuilder());
+  let has_effects = false;
   for (const [rule, anchors] of planAnchors(layer.rules)) {
-    const compiled = compileRule(rule, anchors);
+    const compiled = compileRule(rule, anchors, { layer });
+    const effects = compileEffects(rule, anchors, { layer, asked });
+    has_effects ||= effects.length > 0;
     const reached = reachableTypes(rule);
     groups.forEach(([first], group) => {
-      if (first !== undefined && reached.includes(first)) builders[group]?.add(compiled, anchors);
+      if (first === undefined || !reached.includes(first)) return;
+      builders[group]?.add(compiled, anchors);
+      for (const effect of effects) leaving[group]?.add(effect, anchors);
     });
   }
   const built = builders.map((builder) => builder.build());
+  const effects = new Map<ActionType, RuleTable>();
+  if (has_effects) {
+    const tables = leaving.map((builder) => builder.build());
+    for (const [type, group] of types) effects.set(type, tables[group] ?? new TableBuilder().build());
+  }
+  return { mode: layer.file.mode, tables: typeTables(layer, { built, types }), effects };
+}
+
+function typeTables(
+  layer: NumberedLayer,
+  { built, types }: { readonly built: readonly RuleTable[]; readonly types: ReadonlyMap<ActionType, number> },
+): ReadonlyMap<ActionType, TypeTable> {
   const tables = new Map<ActionType, TypeTable>();
   for (const type of ACTION_TYPES) {
     const verdict = layer.file.defaults.get(type);
@@ -53,7 +75,7 @@ export function compileLayer(layer: NumberedLayer): CompiledLayer {
     const fallback = verdict === undefined ? undefined : defaultAnswer(verdict, type);
     tables.set(type, { ...(rules ?? new TableBuilder().build()), fallback });
   }
-  return { mode: layer.file.mode, tables };
+  return tables;
 }
 
 /** Groups of types that exactly the same rules reach; types that no rule reaches are in none. */
@@ -77,14 +99,24 @@ function groupTypes(
   return { groups: list, types: new Map(list.flatMap((members, i) => members.map((type) => [type, i]))) };
 }
 
-function compileRule({ index, name, node }: NumberedRule, anchors: Anchors): CompiledRule {
-  const one_name = node.verdict !== "allow";
+/** The conditions of a rule, seen from one side: what forbids, or what permits. */
+function conditions(
+  node: RuleNode,
+  one_name: boolean,
+  place: RulePlace,
+): { readonly checks: readonly CompiledPredicate[]; readonly excepts: readonly Check[] } {
   const excepts = node.excepts.map((except): Check => {
     // Exceptions take the other side: what a rule forbids is excepted only when every name says so.
-    const holds = allOf(compilePredicates(except, !one_name).map(({ check }) => check));
+    const holds = allOf(compilePredicates(except, !one_name, place).map(({ check }) => check));
     return holds === undefined ? () => false : (names) => !holds(names);
   });
-  const checks = compilePredicates(node.predicates, one_name);
+  return { checks: compilePredicates(node.predicates, one_name, place), excepts };
+}
+
+function compileRule(rule: NumberedRule, anchors: Anchors, { layer }: { readonly layer: NumberedLayer }): CompiledRule {
+  const { index, name, node } = rule;
+  const one_name = node.verdict !== "allow";
+  const { checks, excepts } = conditions(node, one_name, { rule: name, observes: observes(layer, node) });
   const others = checks.filter((compiled) => compiled.name !== anchors.kind);
   const { verdict, reason } = node;
   return {
@@ -102,7 +134,42 @@ function compileRule({ index, name, node }: NumberedRule, anchors: Anchors): Com
     ruling: reason === undefined
       ? undefined
       : Object.freeze({ verdict, rule: name, rule_index: index, reason, mode: "enforce" }),
+    asks_arguments: node.predicates.argv !== undefined,
+    effect: undefined,
   };
+}
+
+function observes(layer: NumberedLayer, node: RuleNode): boolean {
+  return layer.file.mode !== "enforce" || node.mode === "observe";
+}
+
+/** What the rule leaves behind: the marks that are asked for, and its rates. Each holds where the rule does. */
+function compileEffects(
+  rule: NumberedRule,
+  anchors: Anchors,
+  { layer, asked }: { readonly layer: NumberedLayer; readonly asked: ReadonlySet<string> },
+): readonly CompiledRule[] {
+  const { node } = rule;
+  const place = { rule: rule.name, observes: observes(layer, node) };
+  const effects: CompiledRule[] = [];
+  const { rate, ...others } = node.predicates;
+  if (rate !== undefined) {
+    // An action counts where all but the rate holds.
+    const counted = compileRule({ ...rule, node: { ...node, predicates: others } }, anchors, { layer });
+    effects.push({ ...counted, effect: { kind: "rate", rates: rate } });
+  }
+  const marks = marksSetBy(node).filter((mark) => asked.has(mark));
+  if (marks.length > 0) {
+    // Marks are about attempts, so the rule is seen as one that forbids; what permits may rely on both sides only.
+    const marking = { ...rule, node: { ...node, verdict: "log" as const } };
+    const { checks, excepts } = conditions(node, false, place);
+    const surely = allOf([...checks.map(({ check }) => check), ...excepts]);
+    effects.push({
+      ...compileRule(marking, anchors, { layer }),
+      effect: { kind: "marks", marks, observes: place.observes, surely },
+    });
+  }
+  return effects;
 }
 
 function defaultAnswer(verdict: Verdict, type: ActionType): DefaultAnswer {

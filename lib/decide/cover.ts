@@ -85,6 +85,7 @@ export function predicateCovers(name: PredicateName, wide: Predicates, narrow: P
       return pathsCover(wide[name], narrow[name]);
     case "exe":
     case "by":
+    case "ancestor":
       return programsCover(wide[name], narrow[name]);
     case "address":
       return every(narrow.address, (inner) => wide.address?.some((outer) => cidrCovers(outer, inner)) === true);
@@ -108,7 +109,22 @@ export function predicateCovers(name: PredicateName, wide: Predicates, narrow: P
     case "host":
     case "tool":
     case "server":
-      return every(narrow[name], ({ text }) => wide[name]?.some((outer) => outer.text === text) === true);
+    case "group":
+    case "tag":
+    case "model":
+    case "tokens":
+    case "declared":
+    case "opaque":
+    case "risk":
+    case "time":
+    case "after":
+    case "since":
+    case "label":
+      return textsCover(wide[name], narrow[name]);
+    case "args":
+      // Here all must hold, so what the wider set asks must be among what the narrower one asks.
+      return narrow.args !== undefined && textsCover(narrow.args, wide.args);
+    case "rate":
     case "action":
       return false;
   }
@@ -117,6 +133,14 @@ export function predicateCovers(name: PredicateName, wide: Predicates, narrow: P
 /** For `JSON.stringify`: leaves places out, so that equal patterns give equal texts. */
 export function withoutPositions(key: string, value: unknown): unknown {
   return key === "position" ? undefined : value;
+}
+
+/** True if each text of `narrow` is one of `wide`. */
+function textsCover(
+  wide: readonly { readonly text: string }[] | undefined,
+  narrow: readonly { readonly text: string }[] | undefined,
+): boolean {
+  return every(narrow, ({ text }) => wide?.some((outer) => outer.text === text) === true);
 }
 
 function every<T>(list: readonly T[] | undefined, holds: (element: T) => boolean): boolean {

@@ -2,58 +2,79 @@
  * Evaluates events against compiled layers. The scratch objects are reused: one evaluation at a time, which is pure
  * outside.
  */
-import { type Action, errorMessage, type Event, type Ruling, type Verdict } from "../core/mod.ts";
-import type { CompiledLayer, TypeTable } from "./compile.ts";
+import { errorMessage, type Event, type Ruling, type Verdict } from "../core/mod.ts";
+import { Answers } from "./answers.ts";
+import type { CompiledLayer, RuleTable } from "./compile.ts";
+import { hasStarted, innerEvent } from "./inner_event.ts";
 import { EventNames, hostName, normalName } from "./names.ts";
 import { isNet } from "./predicates.ts";
-import { REASON_DISABLED, reasonOfDefault, reasonOfRule, reasonWithShadow } from "./reason.ts";
-import { type CompiledRule, type DefaultAnswer, Selection } from "./selection.ts";
+import { counterName, rateKey } from "./predicates_facts.ts";
+import { REASON_DISABLED } from "./reason.ts";
+import { type CompiledRule, Selection } from "./selection.ts";
+import { type MarkView, type PolicyState, type StateView } from "./state.ts";
 
-const STRICTNESS: Readonly<Record<Verdict, number>> = { allow: 0, log: 1, redact: 2, ask: 3, deny: 4 };
 const DISABLED: Ruling = Object.freeze({ verdict: "allow", rule_index: -1, reason: REASON_DISABLED, mode: "observe" });
-/** What decides: a rule, or a default. */
-type Answer = CompiledRule | DefaultAnswer;
-
-/** Where no layer says anything. */
-const NOTHING: Answer = { kind: "default", verdict: "allow", ruling: undefined };
 
 /** The engine of a snapshot. */
 export class Evaluator {
   readonly #layers: readonly CompiledLayer[];
   readonly #all_observe: boolean;
+  /** Some rule or default could refuse a program start, so command lines are worth reading. */
+  readonly #reads_lines: boolean;
+  /** Some rule leaves something behind. */
+  readonly leaves_effects: boolean;
+  readonly #answers: Answers;
   #names: EventNames | undefined;
   #selection: Selection | undefined;
-  // Results of the layer loop, kept in fields so that nothing is allocated for them.
-  #real: Answer = NOTHING;
-  #full: Answer = NOTHING;
-  #has_real = false;
-  #has_full = false;
 
   /** `layers` without the disabled ones. */
   constructor(layers: readonly CompiledLayer[]) {
     this.#layers = layers;
     this.#all_observe = layers.every((layer) => layer.mode === "observe");
+    this.#answers = new Answers(this.#all_observe);
+    this.#reads_lines = layers.some((layer) => layer.tables.has("exec"));
+    this.leaves_effects = layers.some((layer) => layer.effects.size > 0);
   }
 
   /** Never throws: an error gives deny, or in a policy that only observes allow with `would` deny. */
-  evaluate(event: Event): Ruling {
+  evaluate(event: Event, state: StateView, now_us: number): Ruling {
     if (this.#layers.length === 0) return DISABLED;
     try {
-      return this.#evaluate(event);
+      return this.#evaluate(event, state, now_us);
     } catch (thrown) {
-      const reason = `evaluate policy: ${errorMessage(thrown)}`;
-      return this.#all_observe
-        ? { verdict: "allow", rule_index: -1, reason, mode: "observe", would: "deny" }
-        : { verdict: "deny", rule_index: -1, reason, mode: "enforce" };
+      this.#names?.forgetState();
+      return this.failure(`evaluate policy: ${errorMessage(thrown)}`);
     }
   }
 
-  #evaluate(event: Event): Ruling {
+  /** The ruling where the engine itself failed. */
+  failure(reason: string): Ruling {
+    return this.#all_observe
+      ? { verdict: "allow", rule_index: -1, reason, mode: "observe", would: "deny" }
+      : { verdict: "deny", rule_index: -1, reason, mode: "enforce" };
+  }
+
+  /** Takes what the rules leave behind into the state. `ruling` is what was decided about the event before. */
+  advance(
+    state: PolicyState,
+    event: Event,
+    { ruling, now_us }: { readonly ruling: Ruling; readonly now_us: number },
+  ): void {
+    const session = event.session?.session_id ?? "";
+    if (this.leaves_effects) {
+      const names = this.#load(event, state, now_us);
+      // All is asked of the state as it was, then all is written.
+      const changes = this.#collect(names).flatMap((rule) => this.#changeOf(rule, names, { ruling, session }));
+      names.forgetState();
+      for (const change of changes) change(state);
+    }
+    if (event.action.type === "session.end") state.forget(session);
+  }
+
+  #evaluate(event: Event, state: StateView, now_us: number): Ruling {
     const { action } = event;
-    this.#real = NOTHING;
-    this.#full = NOTHING;
-    this.#has_real = false;
-    this.#has_full = false;
+    const answers = this.#answers;
+    answers.clear();
     const names = this.#names ??= new EventNames(event);
     const selection = this.#selection ??= new Selection(names);
     let loaded = false;
@@ -62,60 +83,100 @@ export class Evaluator {
       const table = layer?.tables.get(action.type);
       if (layer === undefined || table === undefined) continue;
       if (!loaded) {
-        names.load(event);
+        this.#load(event, state, now_us);
         loaded = true;
       }
       selection.clear();
       select(table, names, selection);
-      this.#combine(layer, table, selection);
+      answers.combine(layer.mode, selection, table.fallback);
     }
-    return this.#ruling(action);
+    if (loaded && action.type === "exec" && this.#reads_lines) this.#inside(event, names, selection);
+    names.forgetState();
+    return answers.ruling(action);
   }
 
-  #combine(layer: CompiledLayer, table: TypeTable, selection: Selection): void {
-    const { fallback } = table;
-    const full = answerOf(selection.full, selection.full_log, fallback);
-    if (full !== undefined && (!this.#has_full || STRICTNESS[full.verdict] > STRICTNESS[this.#full.verdict])) {
-      this.#full = full;
-      this.#has_full = true;
-    }
-    if (layer.mode !== "enforce") return;
-    const real = answerOf(selection.real, selection.real_log, fallback);
-    if (real !== undefined && (!this.#has_real || STRICTNESS[real.verdict] > STRICTNESS[this.#real.verdict])) {
-      this.#real = real;
-      this.#has_real = true;
+  #load(event: Event, state: StateView, now_us: number): EventNames {
+    const names = this.#names ??= new EventNames(event);
+    names.state = state;
+    names.now_us = now_us;
+    names.load(event);
+    return names;
+  }
+
+  /** Decides each command of the command line as if it were started by itself; the strictest of all decides. */
+  #inside(event: Event, names: EventNames, selection: Selection): void {
+    const line = names.commandLine();
+    if (line === undefined || line.commands.length === 0 || event.action.type !== "exec") return;
+    const started = hasStarted(event);
+    selection.only_arguments = started;
+    try {
+      for (const command of line.commands) {
+        const inner = innerEvent(event, event.action, command);
+        names.loadInner(inner, command.opaque);
+        this.#answers.enter(inner.action);
+        for (const layer of this.#layers) {
+          const table = layer.tables.get("exec");
+          if (table === undefined) continue;
+          selection.clear();
+          select(table, names, selection);
+          this.#answers.combine(layer.mode, selection, started || command.builtin ? undefined : table.fallback);
+        }
+      }
+    } finally {
+      selection.only_arguments = false;
     }
   }
 
-  #ruling(action: Action): Ruling {
-    const real = this.#real;
-    const full = this.#full;
-    const passes = real.verdict === "allow" || real.verdict === "log";
-    const full_passes = full.verdict === "allow" || full.verdict === "log";
-    const differs = passes !== full_passes || (!passes && real.verdict !== full.verdict);
-    if (differs && !passes) {
-      const reason = reasonWithShadow(
-        reasonOf(real, action),
-        full.kind === "rule" ? full.name : undefined,
-        full.verdict,
-      );
-      return { ...named(real), reason, mode: "enforce", would: full.verdict };
+  /** Every rule that leaves something behind and holds. */
+  #collect(names: EventNames): readonly CompiledRule[] {
+    const selection = this.#selection ??= new Selection(names);
+    const collected: CompiledRule[] = [];
+    selection.collected = collected;
+    try {
+      for (const layer of this.#layers) {
+        const table = layer.effects.get(names.event.action.type);
+        if (table !== undefined) select(table, names, selection);
+      }
+    } finally {
+      selection.collected = undefined;
     }
-    if (differs) {
-      return {
-        ...named(full),
-        verdict: real.verdict,
-        reason: reasonOf(full, action),
-        mode: "observe",
-        would: full.verdict,
-      };
+    return collected;
+  }
+
+  #changeOf(
+    rule: CompiledRule,
+    names: EventNames,
+    { ruling, session }: { readonly ruling: Ruling; readonly session: string },
+  ): readonly ((state: PolicyState) => void)[] {
+    const { effect } = rule;
+    const { now_us } = names;
+    if (effect === undefined) return [];
+    if (effect.kind === "rate") {
+      return effect.rates.map(({ keys, per_us }, i) => {
+        const key = rateKey(keys, names);
+        return (state) => state.count(counterName(rule.name, i), key, { per_us, now_us });
+      });
     }
-    if (this.#all_observe) return { ...named(full), verdict: "allow", reason: reasonOf(full, action), mode: "observe" };
-    return real.ruling ?? { ...named(real), reason: reasonOf(real, action), mode: "enforce" };
+    const views = markViews(ruling, effect.observes, effect.surely === undefined || effect.surely(names));
+    return effect.marks.map((mark) => (state) => state.mark(session, mark, { views, now_us }));
   }
 }
 
-function select(table: TypeTable, names: EventNames, selection: Selection): void {
+/** The views in which a mark is set, see `MarkView`. `surely`: the rule holds also where what permits asks. */
+export function markViews(ruling: Ruling, observes: boolean, surely: boolean): readonly MarkView[] {
+  const views: MarkView[] = [{ observes: true, permits: false }];
+  if (surely && passes(ruling.would ?? ruling.verdict)) views.push({ observes: true, permits: true });
+  if (observes) return views;
+  views.push({ observes: false, permits: false });
+  if (surely && passes(ruling.verdict)) views.push({ observes: false, permits: true });
+  return views;
+}
+
+function passes(verdict: Verdict): boolean {
+  return verdict !== "deny" && verdict !== "ask";
+}
+
+function select(table: RuleTable, names: EventNames, selection: Selection): void {
   const { path, requested } = names;
   if (table.path !== undefined) {
     if (path !== undefined) table.path.lookup(path, names, selection);
@@ -139,28 +200,4 @@ function select(table: TypeTable, names: EventNames, selection: Selection): void
     if (found !== undefined) selection.scan(found);
   }
   if (table.scan.length > 0) selection.scan(table.scan);
-}
-
-/** deny > ask > redact > allow > default; a log rule names itself where the action passes. */
-function answerOf(
-  rule: CompiledRule | undefined,
-  log: CompiledRule | undefined,
-  fallback: DefaultAnswer | undefined,
-): Answer | undefined {
-  const answer = rule ?? fallback;
-  if (log === undefined) return answer;
-  return answer === undefined || answer.verdict === "allow" || answer.verdict === "log" ? log : answer;
-}
-
-function named(answer: Answer): { readonly verdict: Verdict; readonly rule?: string; readonly rule_index: number } {
-  const { verdict } = answer;
-  return answer.kind === "rule"
-    ? { verdict, rule: answer.name, rule_index: answer.index }
-    : { verdict, rule_index: -1 };
-}
-
-function reasonOf(answer: Answer, action: Action): string {
-  return answer.kind === "rule"
-    ? reasonOfRule(answer.name, answer.node, action)
-    : reasonOfDefault(answer.verdict, action.type);
 }

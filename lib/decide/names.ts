@@ -2,6 +2,8 @@
 import type { Event } from "../core/mod.ts";
 import { usableHome } from "./match.ts";
 import { parseAddress, parseIpv4 } from "./net.ts";
+import { type CommandLine, readCommandLine } from "./shell.ts";
+import { NO_PAST, type StateView } from "./state.ts";
 
 const SLASH = 47;
 const AT = 64;
@@ -38,6 +40,14 @@ export class EventNames {
   v4 = -1;
   /** The address of an event that is not IPv4. */
   address: Uint8Array | undefined;
+  /** What happened before. */
+  state: StateView = NO_PAST;
+  /** Microseconds since the epoch. */
+  now_us = 0;
+  #line: CommandLine | undefined;
+  #line_read = false;
+  /** For a command inside a command line: whether it is opaque. */
+  #inner_opaque: boolean | undefined;
   #raw_home: string | undefined;
 
   constructor(event: Event) {
@@ -54,12 +64,39 @@ export class EventNames {
     this.requested_new = undefined;
     this.requested_new_unknown = false;
     this.interpreter = undefined;
+    this.#line_read = false;
+    this.#inner_opaque = undefined;
     const raw_home = event.session?.home;
     if (raw_home !== this.#raw_home) {
       this.#raw_home = raw_home;
       this.home = raw_home === undefined ? undefined : usableHome(normalName(raw_home));
     }
     this.#loadAction();
+  }
+
+  /** Reads the names of a command inside a command line. */
+  loadInner(event: Event, opaque: boolean): void {
+    this.load(event);
+    this.#inner_opaque = opaque;
+  }
+
+  /** Lets go of the state, which belongs to somebody else. */
+  forgetState(): void {
+    this.state = NO_PAST;
+  }
+
+  /** What is inside the command line of a program start; `undefined` where there is nothing. Read when first asked. */
+  commandLine(): CommandLine | undefined {
+    if (this.#line_read) return this.#line;
+    const { action } = this.event;
+    this.#line = action.type === "exec" ? readCommandLine(action) : undefined;
+    this.#line_read = true;
+    return this.#line;
+  }
+
+  /** True for a program start that runs code which nobody could follow. */
+  opaque(): boolean {
+    return this.#inner_opaque ?? this.commandLine()?.opaque ?? false;
   }
 
   /** The directory that relative names of this event refer to. */

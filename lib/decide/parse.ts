@@ -12,10 +12,12 @@ import type {
   RuleNode,
 } from "./ast.ts";
 import { type Diagnostics, quote } from "./diagnostic.ts";
+import { DURATION_HINT, parseDuration } from "./duration.ts";
 import { parseArgv, parsePathPatterns, parseProgramPatterns } from "./parse_predicates.ts";
 import { parseRule } from "./parse_rule.ts";
+import { isSdkRule, parseSdkRule } from "./parse_sdk.ts";
 import { PatternBudget, type ReadContext, TableReader } from "./reader.ts";
-import { type PolicySource, readDocument, type Table } from "./toml.ts";
+import { isTable, type PolicySource, readDocument, type Table } from "./toml.ts";
 
 const FILE_KEYS: readonly string[] = [
   "version",
@@ -47,7 +49,9 @@ export function parsePolicy(source: PolicySource, diagnostics: Diagnostics): Pol
   const context: ReadContext = { lines, diagnostics, actions: new Map(), budget: new PatternBudget(PATTERNS_MAX) };
   const reader = new TableReader(table, places, context, { fallback: start });
   reader.refuseUnknown(FILE_KEYS, explainTopLevel);
-  if (!reader.has("version")) diagnostics.error(start, "policy has no version", "begin with version = 1");
+  if (!reader.has("version") && !isSdkFile(reader)) {
+    diagnostics.error(start, "policy has no version", "begin with version = 1");
+  }
   reader.integer("version", { min: 1, max: 1 });
   const policy: PolicyFile = {
     file: source.file,
@@ -69,6 +73,13 @@ export function parsePolicy(source: PolicySource, diagnostics: Diagnostics): Pol
     );
   }
   return policy;
+}
+
+/** True for a file of the SDK runtime: it has no version, and every rule has its form. */
+function isSdkFile(reader: TableReader): boolean {
+  const { rules } = reader.table;
+  if (!Array.isArray(rules) || rules.length === 0) return false;
+  return rules.every((rule: unknown) => isTable(rule) && isSdkRule({ table: rule }));
 }
 
 /** Keys that belong elsewhere are the commonest mistake at the top level. */
@@ -116,21 +127,11 @@ function parseApproval(reader: TableReader | undefined): ApprovalConfig {
     reader.error(
       "timeout",
       `timeout ${quote(timeout)} is not a duration`,
-      'write a number with ms, s, m, h or d, as in "5m"',
+      DURATION_HINT,
     );
   }
   const approvers = reader.has("approvers") ? reader.strings("approvers")?.map(({ value }) => value) : undefined;
   return { ...(timeout_ms === undefined ? {} : { timeout_ms }), ...(approvers === undefined ? {} : { approvers }) };
-}
-
-/** `500ms`, `30s`, `5m`, `2h`, `1d` in milliseconds; at most 365 days. */
-function parseDuration(text: string): number | undefined {
-  const match = /^(\d{1,9})(ms|s|m|h|d)$/.exec(text);
-  if (match === null) return undefined;
-  const unit_ms = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }[match[2] ?? ""];
-  if (unit_ms === undefined) return undefined;
-  const ms = Number(match[1]) * unit_ms;
-  return ms > 0 && ms <= 365 * 86_400_000 ? ms : undefined;
 }
 
 function parseGuard(reader: TableReader | undefined): GuardConfig {
@@ -188,7 +189,7 @@ function parseRules(reader: TableReader): readonly RuleNode[] {
   }
   const rules: RuleNode[] = [];
   for (const [i, entry] of entries.entries()) {
-    rules.push(parseRule(entry, i + 1));
+    rules.push(...(isSdkRule(entry) ? parseSdkRule(entry, i + 1) : [parseRule(entry, i + 1)]));
     if (!reader.context.budget.exceeded) continue;
     const message = `the rules up to here have more than ${PATTERNS_MAX} patterns with all their alternatives`;
     entry.context.diagnostics.error(entry.position, message, "split the policy into layers");

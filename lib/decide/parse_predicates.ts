@@ -16,10 +16,12 @@ import { type Position, quote } from "./diagnostic.ts";
 import { parsePathGlob, parseTextGlob } from "./glob.ts";
 import { hostName } from "./names.ts";
 import { parseCidr, parsePorts } from "./net.ts";
+import { parseArgs, parseFlag, parseRanges, parseTokens } from "./parse_facts.ts";
+import { parseLabels, parseRates, parseTimes } from "./parse_past.ts";
 import { fitsPattern, type Located, type TableReader, typeName } from "./reader.ts";
 import { didYouMean } from "./suggest.ts";
 
-/** Predicates that this version evaluates, without `action`. */
+/** Every predicate but `action`. */
 export const PREDICATE_KEYS: readonly Exclude<PredicateName, "action">[] = [
   "path",
   "new_path",
@@ -37,10 +39,6 @@ export const PREDICATE_KEYS: readonly Exclude<PredicateName, "action">[] = [
   "protocol",
   "tool",
   "server",
-];
-
-/** Predicates of the language that this version does not evaluate. A rule with one is refused, never half-applied. */
-const UNSUPPORTED_PREDICATES: readonly string[] = [
   "ancestor",
   "group",
   "tag",
@@ -48,12 +46,13 @@ const UNSUPPORTED_PREDICATES: readonly string[] = [
   "model",
   "tokens",
   "declared",
+  "opaque",
+  "risk",
   "time",
   "rate",
   "after",
   "since",
   "label",
-  "risk",
 ];
 
 const PROTOCOLS: readonly Protocol[] = ["tcp", "udp", "icmp", "sctp", "raw", "other"];
@@ -62,11 +61,6 @@ const ARGV_TOKENS_MAX = 256;
 const UID_MAX = 4_294_967_295;
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
-
-/** For `refuseUnknown`: the message for a predicate that exists but is not evaluated yet. */
-export function explainUnsupported(key: string): string | undefined {
-  return UNSUPPORTED_PREDICATES.includes(key) ? `predicate ${key} is not supported by this version` : undefined;
-}
 
 /** Reads every predicate that the table has. */
 export function parsePredicates(reader: TableReader): Predicates {
@@ -81,12 +75,26 @@ export function parsePredicates(reader: TableReader): Predicates {
   if (reader.has("agent")) parsed.agent = parseTextPatterns(reader, "agent");
   if (reader.has("principal")) parsed.principal = parseTextPatterns(reader, "principal");
   if (reader.has("session")) parsed.session = parseTextPatterns(reader, "session");
-  if (reader.has("host")) parsed.host = parseTextPatterns(reader, "host", hostName);
+  if (reader.has("host")) parsed.host = parseHosts(reader);
   if (reader.has("tool")) parsed.tool = parseTextPatterns(reader, "tool");
   if (reader.has("server")) parsed.server = parseTextPatterns(reader, "server");
   if (reader.has("address")) parsed.address = parseAddresses(reader);
   if (reader.has("port")) parsed.port = parsePortRanges(reader);
   if (reader.has("protocol")) parsed.protocol = parseProtocols(reader);
+  if (reader.has("ancestor")) parsed.ancestor = parseProgramPatterns(reader, "ancestor");
+  if (reader.has("group")) parsed.group = parseTextPatterns(reader, "group");
+  if (reader.has("tag")) parsed.tag = parseTextPatterns(reader, "tag");
+  if (reader.has("args")) parsed.args = parseArgs(reader, parseTextPatterns);
+  if (reader.has("model")) parsed.model = parseTextPatterns(reader, "model");
+  if (reader.has("tokens")) parsed.tokens = parseTokens(reader);
+  if (reader.has("declared")) parsed.declared = parseFlag(reader, "declared");
+  if (reader.has("opaque")) parsed.opaque = parseFlag(reader, "opaque");
+  if (reader.has("risk")) parsed.risk = parseRanges(reader, "risk");
+  if (reader.has("time")) parsed.time = parseTimes(reader);
+  if (reader.has("rate")) parsed.rate = parseRates(reader);
+  if (reader.has("after")) parsed.after = parseLabels(reader, "after");
+  if (reader.has("since")) parsed.since = parseLabels(reader, "since");
+  if (reader.has("label")) parsed.label = parseLabels(reader, "label");
   return parsed;
 }
 
@@ -154,6 +162,15 @@ function parseTextPatterns(
   return (reader.strings(key) ?? []).flatMap(({ value, position }) =>
     parseTextPattern({ value: form(value), position }, reader) ?? []
   );
+}
+
+/** Host names; `.example.com` is `example.com` and everything below it. */
+function parseHosts(reader: TableReader): readonly TextPattern[] {
+  return parseTextPatterns(reader, "host", hostName).map((pattern) => {
+    if (!pattern.text.startsWith(".")) return pattern;
+    const globs = [`*${pattern.text}`, pattern.text.slice(1)].map((text) => parseTextGlob(text));
+    return { ...pattern, globs: globs.flatMap((each) => each.ok ? each.value : []) };
+  });
 }
 
 function parseTextPattern({ value, position }: Located<string>, reader: TableReader): TextPattern | undefined {

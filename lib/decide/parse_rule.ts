@@ -2,7 +2,7 @@
 import type { ActionType, Verdict } from "../core/mod.ts";
 import type { InlineTest, PredicateName, Predicates, RuleNode } from "./ast.ts";
 import type { Position } from "./diagnostic.ts";
-import { explainUnsupported, parseActions, parsePredicates, PREDICATE_KEYS } from "./parse_predicates.ts";
+import { parseActions, parsePredicates, PREDICATE_KEYS } from "./parse_predicates.ts";
 import type { TableReader } from "./reader.ts";
 
 const VERDICTS: readonly Verdict[] = ["allow", "deny", "ask", "redact", "log"];
@@ -18,14 +18,15 @@ const RULE_KEYS: readonly string[] = [
   "not_match",
   "enforce",
 ];
-const EXCEPT_KEYS: readonly string[] = ["action", ...PREDICATE_KEYS];
+const EXCEPT_KEYS: readonly string[] = ["action", ...PREDICATE_KEYS.filter((key) => key !== "rate")];
+const RATE_IN_EXCEPT = "rate belongs to the rule, not to its except: a rule that forbids holds beyond the rate";
 /** Longest name and reason, in UTF-16 units: both are shown on one line and told to the agent. */
 const NAME_LENGTH_MAX = 128;
 const REASON_LENGTH_MAX = 2_000;
 
 /** Reads one rule; `number` counts from 1 in its file. Always gives a rule: with errors, one that is not used. */
 export function parseRule(reader: TableReader, number: number): RuleNode {
-  reader.refuseUnknown(RULE_KEYS, explainUnsupported);
+  reader.refuseUnknown(RULE_KEYS);
   const actions = parseRuleActions(reader);
   const verdict = reader.word("verdict", VERDICTS);
   if (!reader.has("verdict")) {
@@ -36,6 +37,9 @@ export function parseRule(reader: TableReader, number: number): RuleNode {
     reader.error("reason", `reason is longer than ${REASON_LENGTH_MAX} characters`);
   }
   const enforce = reader.word("enforce", ["best"] as const);
+  // A log rule says with `label` what it sets; for all others it is a condition.
+  const { label, ...others } = parsePredicates(reader);
+  const sets = verdict === "log" && label !== undefined;
   return {
     name: parseName(reader) ?? `rule-${number}`,
     position: reader.position,
@@ -43,8 +47,9 @@ export function parseRule(reader: TableReader, number: number): RuleNode {
     actions: actions.all,
     named_actions: actions.named,
     action_position: reader.has("action") ? reader.at("action") : reader.position,
-    predicates: parsePredicates(reader),
+    predicates: sets || label === undefined ? others : { ...others, label },
     predicate_positions: predicatePositions(reader),
+    ...(sets ? { labels: label.map(({ name }) => name) } : {}),
     excepts: reader.children("except").map((child) => parseExcept(child)),
     verdict: verdict ?? "deny",
     mode: reader.word("mode", ["enforce", "observe"] as const) ?? "enforce",
@@ -81,7 +86,7 @@ function predicatePositions(reader: TableReader): ReadonlyMap<PredicateName, Pos
 }
 
 function parseExcept(reader: TableReader): Predicates {
-  reader.refuseUnknown(EXCEPT_KEYS, explainUnsupported);
+  reader.refuseUnknown(EXCEPT_KEYS, (key) => key === "rate" ? RATE_IN_EXCEPT : undefined);
   if (Object.keys(reader.table).length === 0) {
     reader.context.diagnostics.error(reader.position, "except without a predicate would switch the rule off");
   }

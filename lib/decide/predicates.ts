@@ -3,21 +3,20 @@ import type { Action, Event, NetAction } from "../core/mod.ts";
 import { compileArgv } from "./argv.ts";
 import type { CidrPattern, PredicateName, Predicates, TextPattern } from "./ast.ts";
 import { type EventNames, hostName, normalName } from "./names.ts";
+import { compileFacts, type RulePlace } from "./predicates_facts.ts";
 import { byteMask, cidrHolds } from "./net.ts";
 import { PathMatcher, ProgramMatcher, TextMatcher } from "./path_matcher.ts";
-import type { Check } from "./selection.ts";
-
-/** One predicate, compiled. */
-export interface CompiledPredicate {
-  readonly name: PredicateName;
-  readonly check: Check;
-}
+import type { Check, CompiledPredicate } from "./selection.ts";
 
 /**
  * Compiles a set of predicates, cheap ones first. With `one_name` one of an action's names is enough and an unknown
  * home is every home: for what forbids. Without, every name must match: for what permits.
  */
-export function compilePredicates(predicates: Predicates, one_name: boolean): readonly CompiledPredicate[] {
+export function compilePredicates(
+  predicates: Predicates,
+  one_name: boolean,
+  place: RulePlace,
+): readonly CompiledPredicate[] {
   const {
     action,
     path,
@@ -36,9 +35,8 @@ export function compilePredicates(predicates: Predicates, one_name: boolean): re
     protocol,
     tool,
     server,
-    ...rest
+    ...others
   } = predicates;
-  restOf(rest);
   const checks: CompiledPredicate[] = [];
   const add = (name: PredicateName, check: Check | undefined): void => {
     if (check !== undefined) checks.push({ name, check });
@@ -59,12 +57,9 @@ export function compilePredicates(predicates: Predicates, one_name: boolean): re
   add("exe", exe && programCheck(new ProgramMatcher(exe, one_name), one_name));
   add("by", by && actorCheck(new ProgramMatcher(by, one_name)));
   add("cwd", cwd && directoryCheck(new PathMatcher(cwd, one_name)));
-  add("argv", argv && compileArgv(argv, one_name));
-  return checks;
+  add("argv", argv && compileArgv(argv, one_name, { any_code: predicates.opaque !== undefined }));
+  return [...checks, ...compileFacts(others, one_name, place)];
 }
-
-/** Refuses to compile when a predicate is added to the tree and not read above. */
-function restOf(_rest: Readonly<Record<never, never>> & { readonly [K in keyof Predicates]?: never }): void {}
 
 /** A check that holds where all hold; `undefined` for none. */
 export function allOf(checks: readonly Check[]): Check | undefined {

@@ -1,6 +1,7 @@
 /** The sentences of rulings: what an agent or an operator is told. */
-import type { Action, ActionType, Verdict } from "../core/mod.ts";
+import type { Action, ActionType, ExecAction, Verdict } from "../core/mod.ts";
 import type { RuleNode } from "./ast.ts";
+import { quote } from "./diagnostic.ts";
 
 /** Where every layer is disabled. */
 export const REASON_DISABLED = "the policy is disabled";
@@ -27,6 +28,11 @@ export function reasonOfDefault(verdict: Verdict, type: ActionType): string {
 export function reasonWithShadow(reason: string, name: string | undefined, verdict: Verdict): string {
   const who = name === undefined ? "a default" : `rule "${name}"`;
   return `${reason} [${who} in observe mode: ${verdict}]`;
+}
+
+/** Adds which command of a command line is meant. */
+export function reasonInside(reason: string, { argv }: ExecAction): string {
+  return `${reason} [inside the command line: ${quote(argv.join(" "))}]`;
 }
 
 /** Type and object of an action: `net.connect to 192.0.2.1 port 9`. */

@@ -1,10 +1,16 @@
 /** Rules as the compiled tables hold them, and the search for the one that decides. */
 import type { Ruling, Verdict } from "../core/mod.ts";
-import type { RuleNode } from "./ast.ts";
+import type { PredicateName, RatePattern, RuleNode } from "./ast.ts";
 import type { EventNames } from "./names.ts";
 
 /** A compiled condition. */
 export type Check = (names: EventNames) => boolean;
+
+/** One predicate, compiled. */
+export interface CompiledPredicate {
+  readonly name: PredicateName;
+  readonly check: Check;
+}
 
 /** What a layer says where no rule does. */
 export interface DefaultAnswer {
@@ -34,7 +40,22 @@ export interface CompiledRule {
   readonly rest: Check | undefined;
   /** The finished ruling of an enforcing layer, where its reason does not depend on the event. */
   readonly ruling: Ruling | undefined;
+  /** Asks for arguments: looks inside command lines that have started already, see `hasStarted`. */
+  readonly asks_arguments: boolean;
+  /** What the rule leaves behind where it holds; only in the tables for that. */
+  readonly effect: RuleEffect | undefined;
 }
+
+/** What a rule leaves behind in the state. */
+export type RuleEffect =
+  | {
+    readonly kind: "marks";
+    readonly marks: readonly string[];
+    readonly observes: boolean;
+    /** Holds where what permits may rely on it. */
+    readonly surely: Check | undefined;
+  }
+  | { readonly kind: "rate"; readonly rates: readonly RatePattern[] };
 
 /** A rule as found through an index. `whole`: what the index found answers the indexed predicate completely. */
 export interface Candidate {
@@ -61,6 +82,10 @@ export class Selection {
   #full_key = -1;
   #real_log_key = -1;
   #full_log_key = -1;
+  /** Where set: every rule that holds is put here, and none is compared. */
+  collected: CompiledRule[] | undefined;
+  /** Only rules that ask for arguments are considered. */
+  only_arguments = false;
   readonly #names: EventNames;
 
   constructor(names: EventNames) {
@@ -101,11 +126,17 @@ export class Selection {
   }
 
   #improves(rule: CompiledRule): boolean {
+    if (this.collected !== undefined) return !this.collected.includes(rule);
+    if (this.only_arguments && !rule.asks_arguments) return false;
     if (rule.is_log) return rule.key > this.#full_log_key || (!rule.observe && rule.key > this.#real_log_key);
     return rule.key > this.#full_key || (!rule.observe && rule.key > this.#real_key);
   }
 
   #take(rule: CompiledRule): void {
+    if (this.collected !== undefined) {
+      this.collected.push(rule);
+      return;
+    }
     const { key } = rule;
     if (rule.is_log) {
       if (key > this.#full_log_key) {

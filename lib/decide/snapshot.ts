@@ -5,7 +5,9 @@ import type { ApprovalConfig, FileMode } from "./ast.ts";
 import { compileLayer } from "./compile.ts";
 import type { Diagnostic, Position } from "./diagnostic.ts";
 import { Evaluator } from "./evaluator.ts";
+import { marksAskedBy } from "./marks.ts";
 import type { NumberedLayer, NumberedRule } from "./reference.ts";
+import { NO_PAST, type PolicyState, type StateView } from "./state.ts";
 import type { Table } from "./toml.ts";
 
 /** One rule, for lists and reports. */
@@ -21,6 +23,8 @@ export interface RuleInfo extends Position {
   readonly reason?: string;
   /** The rule asks for no more than this host can do. */
   readonly enforce?: "best";
+  /** After this an unanswered question of this rule is denied, milliseconds. */
+  readonly approval_timeout_ms?: number;
 }
 
 /** What the guard does when it fails or loses events. */
@@ -47,6 +51,10 @@ export class PolicySnapshot implements Decider {
   readonly agents: readonly AgentPattern[];
   readonly rules: readonly RuleInfo[];
   readonly warnings: readonly Diagnostic[];
+  /** The marks that some rule asks about. */
+  readonly marks: ReadonlySet<string>;
+  /** Some rule depends on what happened before: decide with a `PolicyState`. */
+  readonly has_state: boolean;
   /** The syntax trees, numbered; what `lower` and the reference interpreter read. */
   readonly layers: readonly NumberedLayer[];
   readonly #evaluator: Evaluator;
@@ -63,14 +71,31 @@ export class PolicySnapshot implements Decider {
     this.agents = Object.freeze(agents.map((node) => agentPattern(node)));
     this.#agent_tests = agents.map((node) => compileAgent(node));
     this.rules = Object.freeze(layers.flatMap((layer) => layer.rules.map((rule) => ruleInfo(layer, rule))));
-    this.#evaluator = new Evaluator(
-      layers.filter((layer) => layer.file.mode !== "disabled").map((layer) => compileLayer(layer)),
-    );
+    const active = layers.filter((layer) => layer.file.mode !== "disabled");
+    this.marks = marksAskedBy(active.flatMap((layer) => layer.rules.map((rule) => rule.node)));
+    this.#evaluator = new Evaluator(active.map((layer) => compileLayer(layer, this.marks)));
+    this.has_state = this.#evaluator.leaves_effects;
   }
 
-  /** Decides. Pure and total: an internal error is a deny that says so. */
-  evaluate(event: Event): Ruling {
-    return this.#evaluator.evaluate(event);
+  /**
+   * Decides. Pure and total: an internal error is a deny that says so. Without a state nothing has happened before; the
+   * time is that of the event.
+   */
+  evaluate(event: Event, state: StateView = NO_PAST, now_us: number = event.time_us): Ruling {
+    return this.#evaluator.evaluate(event, state, now_us);
+  }
+
+  /**
+   * Moves the state on by one event that was decided. Reads and changes only `state`; throws only for a defect, and has
+   * then changed nothing.
+   */
+  advance(state: PolicyState, event: Event, decided: { readonly ruling: Ruling; readonly now_us: number }): void {
+    this.#evaluator.advance(state, event, decided);
+  }
+
+  /** The ruling where something around the evaluation failed. */
+  failure(reason: string): Ruling {
+    return this.#evaluator.failure(reason);
   }
 
   /** The first `[[agent]]` entry that matches the process. */
@@ -127,6 +152,7 @@ function ruleInfo(layer: NumberedLayer, rule: NumberedRule): RuleInfo {
     actions: node.actions,
     ...(node.reason === undefined ? {} : { reason: node.reason }),
     ...(node.enforce === undefined ? {} : { enforce: node.enforce }),
+    ...(node.approval_timeout_ms === undefined ? {} : { approval_timeout_ms: node.approval_timeout_ms }),
   });
 }
 

@@ -108,6 +108,7 @@ const PATH_TYPES: Readonly<Record<number, Action["type"] | undefined>> = {
   [AgPathAction.MKDIR]: "file.mkdir",
   [AgPathAction.CHMOD]: "file.chmod",
   [AgPathAction.CHOWN]: "file.chown",
+  [AgPathAction.LCHOWN]: "file.chown",
   [AgPathAction.TRUNCATE]: "file.truncate",
   [AgPathAction.MKNOD]: "file.mknod",
 };
@@ -152,7 +153,11 @@ export function decodePath(frame: Frame): Body | undefined {
     result,
   };
   const facts: Facts = name.joined
-    ? { kind: "names", ...(name.base === "" ? undefined : { base: name.base }) }
+    ? {
+      kind: "names",
+      ...(frame.u32(AgPath.action) === AgPathAction.LCHOWN ? { nofollow: true } : undefined),
+      ...(name.base === "" ? undefined : { base: name.base }),
+    }
     : { kind: "plain" };
   return { action: pathAction(frame, type, common), facts };
 }

@@ -94,12 +94,11 @@ export function decodeExec(frame: Frame): ExecBody {
 function execVerdict(frame: Frame): KernelVerdict | undefined {
   const verdict = frame.u32(AgExec.verdict);
   if (verdict === AgVerdict.NONE) return undefined;
-  const denied = verdict === AgVerdict.DENY;
   return {
-    verdict: denied ? "deny" : "allow",
+    verdict: verdict === AgVerdict.ALLOW ? "allow" : "deny",
     rule_index: frame.i32(AgExec.rule_index),
     generation: frame.u32(AgExec.generation),
-    effect: denied ? "killed" : "none",
+    effect: verdict === AgVerdict.DENY ? "killed" : "none",
   };
 }
 

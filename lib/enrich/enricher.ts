@@ -69,7 +69,9 @@ export class Enricher {
         break;
     }
     if (observed.action === undefined) return undefined;
-    const action = facts.kind === "names" ? this.#parts.names.resolve(observed.action) : observed.action;
+    const action = facts.kind === "names"
+      ? this.#parts.names.resolve(observed.action, facts.nofollow !== true)
+      : observed.action;
     const event: Event = {
       time_us,
       ...owner,
@@ -96,8 +98,9 @@ export class Enricher {
   }
 
   #exec(observed: Observed, facts: Extract<Facts, { kind: "exec" }>, time_us: number): Enriched | undefined {
-    const action = observed.action;
-    if (action?.type !== "exec") return undefined;
+    if (observed.action?.type !== "exec") return undefined;
+    const action = this.#parts.names.resolve(observed.action, true);
+    if (action.type !== "exec") return undefined;
     const container = CONTAINER_ID.exec(facts.cgroup)?.[1];
     const info: ProcessInfo = {
       pid: observed.pid,

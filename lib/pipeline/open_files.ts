@@ -1,42 +1,78 @@
-/** Joins the bytes that went through a file to the decision about its open. Bounded: the oldest open goes first. */
+/** Joins the bytes that went through a file to the decision about its open. Bounded: the oldest opens go first. */
 import { type DecisionId, type FileRef, LIMITS, type ProcessRef, type SessionInfo } from "../core/mod.ts";
 
-/** Decisions by open file. */
-export class OpenFiles {
-  readonly #by_key: Map<string, DecisionId> = new Map();
-  readonly #max: number;
+/** One open, in full: keys are only hashes. */
+interface Noted {
+  /** Start time of the process, or id of the session. */
+  readonly owner: string;
+  /** 0 for a session. */
+  readonly pid: number;
+  readonly dev: number;
+  readonly ino: number;
+  readonly decision_id: DecisionId;
+}
 
+/**
+ * Decisions by open file. Two generations: when the young one holds half of the bound, the old one is forgotten as a
+ * whole. Removing single entries in order of age from a map of this size costs a search over the removed ones each
+ * time. Keys are numbers, because this runs at every open and joined strings cost more than all the rest.
+ */
+export class OpenFiles {
+  #young: Map<number, Noted> = new Map();
+  #old: Map<number, Noted> = new Map();
+  readonly #half: number;
+
+  /** `max`: entries in both generations; the last half of them is always held. */
   constructor(max: number = LIMITS.open_files_max) {
-    this.#max = max;
+    this.#half = Math.max(1, max >> 1);
   }
 
   /** Notes that `process` opened `file` under `decision_id`. */
   note(process: ProcessRef, session: SessionInfo | undefined, file: FileRef, decision_id: DecisionId): void {
-    this.#set(processKey(process, file), decision_id);
+    const { dev, ino } = file;
+    const { pid, start } = process;
+    this.#set(keyOf(pid, file), { owner: start, pid, dev, ino, decision_id });
+    if (session === undefined) return;
     // Descriptors are inherited: bytes may come from a child that never opened the file.
-    if (session !== undefined) this.#set(sessionKey(session, file), decision_id);
+    const owner = session.session_id;
+    this.#set(keyOf(sessionNumber(owner), file), { owner, pid: 0, dev, ino, decision_id });
   }
 
   /** The decision about the last open of `file` by this process, else by anybody in its session. */
   find(process: ProcessRef, session: SessionInfo | undefined, file: FileRef): DecisionId | undefined {
-    const own = this.#by_key.get(processKey(process, file));
+    const own = this.#get(keyOf(process.pid, file), { owner: process.start, pid: process.pid, ...file });
     if (own !== undefined || session === undefined) return own;
-    return this.#by_key.get(sessionKey(session, file));
+    const owner = session.session_id;
+    return this.#get(keyOf(sessionNumber(owner), file), { owner, pid: 0, ...file });
   }
 
-  #set(key: string, decision_id: DecisionId): void {
-    this.#by_key.delete(key);
-    this.#by_key.set(key, decision_id);
-    if (this.#by_key.size <= this.#max) return;
-    const oldest = this.#by_key.keys().next();
-    if (!oldest.done) this.#by_key.delete(oldest.value);
+  #get(key: number, wanted: Omit<Noted, "decision_id">): DecisionId | undefined {
+    const found = this.#young.get(key) ?? this.#old.get(key);
+    if (found === undefined || found.owner !== wanted.owner || found.pid !== wanted.pid) return undefined;
+    return found.dev === wanted.dev && found.ino === wanted.ino ? found.decision_id : undefined;
+  }
+
+  #set(key: number, noted: Noted): void {
+    if (this.#young.size >= this.#half && !this.#young.has(key)) {
+      this.#old = this.#young;
+      this.#young = new Map();
+    }
+    this.#young.set(key, noted);
   }
 }
 
-function processKey(process: ProcessRef, file: FileRef): string {
-  return `${process.pid}:${process.start}:${file.dev}:${file.ino}`;
+/** 32 bits of the file and 21 of its owner; two opens with one key are told apart by the entry, the later one stays. */
+function keyOf(owner: number, file: FileRef): number {
+  const high = Math.trunc(file.ino / 0x1_0000_0000);
+  const hash = (file.ino ^ Math.imul(file.dev, 0x9e37_79b1) ^ Math.imul(high, 0x85eb_ca6b)) >>> 0;
+  return hash * 0x20_0000 + (owner & 0x1f_ffff);
 }
 
-function sessionKey(session: SessionInfo, file: FileRef): string {
-  return `${session.session_id}:${file.dev}:${file.ino}`;
+/** The last four characters of an id, which are random. */
+function sessionNumber(session_id: string): number {
+  let number = 0;
+  for (let i = session_id.length - 4; i < session_id.length; i++) {
+    number = Math.imul(number, 37) + session_id.charCodeAt(i);
+  }
+  return number;
 }

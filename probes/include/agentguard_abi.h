@@ -23,7 +23,7 @@ enum ag_limit {
 	AG_KEY_PATH_MAX = 248,   /* bytes of a path that a policy map can hold */
 	AG_NET_WORDS = 4,        /* 64-bit words of a rule bit vector */
 	AG_NET_RULES_MAX = 256,
-	AG_FDS_MAX = 1024,       /* descriptors whose bytes are counted, per process */
+	AG_FDS_MAX = 65536,      /* descriptors whose bytes are counted, per process */
 	AG_CGROUP_NAME_MAX = 128,
 	AG_UNIX_PATH_MAX = 108,
 };
@@ -99,6 +99,7 @@ enum ag_verdict {
 	AG_VERDICT_NONE = 0, /* the kernel had nothing to decide */
 	AG_VERDICT_ALLOW = 1,
 	AG_VERDICT_DENY = 2,
+	AG_VERDICT_DENY_FAILED = 3, /* forbidden, and the signal could not be sent */
 };
 
 /* Strings follow: path, cwd, requested, cgroup, argv (NUL-separated); none carries a final NUL but argv. */
@@ -186,6 +187,7 @@ enum ag_path_action {
 	AG_PATH_CHOWN = 5,
 	AG_PATH_TRUNCATE = 6,
 	AG_PATH_MKNOD = 7,
+	AG_PATH_LCHOWN = 8, /* chown of a symbolic link itself */
 };
 
 /* Strings follow: path, requested. */
@@ -381,8 +383,6 @@ struct ag_config {
 struct ag_control {
 	__u32 slot; /* active policy slot */
 	__u32 agents; /* 1: look for [[agent]] programs among processes in no scope */
-	__u32 next_scope; /* next scope id for agents that the kernel finds */
-	__u32 reserved;
 };
 
 /* One task as the iterator reports it. */

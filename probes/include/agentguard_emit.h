@@ -86,7 +86,18 @@ static __always_inline void ag_fill(struct ag_record *h, __u32 op, __u32 scope, 
 		}                                                               \
 	} while (0)
 
-#define ag_send_telemetry(h, bytes) ag_send(telemetry, AG_RING_TELEMETRY, h, bytes, BPF_RB_NO_WAKEUP)
+/* The flood wakes nobody: the reader looks every few milliseconds, unless it has gone to sleep. */
+static __always_inline __u64 ag_telemetry_wake(void)
+{
+	__u32 zero = 0, *asleep_now = bpf_map_lookup_elem(&asleep, &zero);
+
+	if (!asleep_now || !*asleep_now)
+		return BPF_RB_NO_WAKEUP;
+	*asleep_now = 0;
+	return BPF_RB_FORCE_WAKEUP;
+}
+
+#define ag_send_telemetry(h, bytes) ag_send(telemetry, AG_RING_TELEMETRY, h, bytes, ag_telemetry_wake())
 #define ag_send_decision(h, bytes, wake) ag_send(decisions, AG_RING_DECISIONS, h, bytes, wake)
 
 /* Copies a NUL-terminated user string to `record + *offset`; returns its length without the NUL, 0 on a fault. */

@@ -50,6 +50,7 @@ struct bpf_sock_addr {
 #define AG_AF_INET 2
 #define AG_AF_INET6 10
 #define AG_AT_FDCWD (-100)
+#define AG_AT_SYMLINK_NOFOLLOW 0x100
 #define AG_AT_REMOVEDIR 0x200
 #define AG_AT_EMPTY_PATH 0x1000
 #define AG_O_CREAT 0100

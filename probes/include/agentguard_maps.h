@@ -85,6 +85,22 @@ struct {
 	__type(value, struct ag_exec_policy);
 } exec_policy SEC(".maps");
 
+/* Scope number of the next agent that the exec program finds. Only programs write it while they run. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+} next_scope SEC(".maps");
+
+/* 1: the reader sleeps and wants to be woken by the next telemetry record. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+} asleep SEC(".maps");
+
 #define AG_TRIE(name, key_type, entries)                  \
 	struct {                                          \
 		__uint(type, BPF_MAP_TYPE_LPM_TRIE);      \

@@ -104,13 +104,16 @@ __noinline __u32 ag_walk_path(struct ag_scratch *s, __u32 at, __u32 *flags)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct ag_walk w = {.s = s};
+	struct dentry *dentry;
 	__u32 from, length;
-	__u64 mnt;
+	__u64 mnt, first;
+	long n;
 
 	if (!s || !flags || at >= AG_RECORD_DATA)
 		return 0;
 	mnt = s->walk_mnt;
-	w.dentry = s->walk_dentry;
+	first = s->walk_dentry;
+	w.dentry = first;
 	w.mnt = mnt;
 	if (!w.dentry || !mnt)
 		return 0;
@@ -127,10 +130,16 @@ __noinline __u32 ag_walk_path(struct ag_scratch *s, __u32 at, __u32 *flags)
 		*flags |= AG_FLAG_PATH_TRUNCATED;
 	from = s->walk_offset;
 	if (from == AG_PATH_MAX - 1) {
-		if (s->walk_state != AG_WALK_ROOT)
-			return 0;
+		const unsigned char *name;
+
 		s->record[at] = '/';
-		return 1;
+		if (s->walk_state == AG_WALK_ROOT)
+			return 1;
+		/* A file without a directory, such as a memfd: its own name is all there is. Pipes have none. */
+		dentry = (struct dentry *)first;
+		name = BPF_CORE_READ(dentry, d_name.name);
+		n = bpf_probe_read_kernel_str(s->record + at + 1, AG_NAME_MAX, name);
+		return n > 1 && n <= AG_NAME_MAX ? n : 0;
 	}
 	length = AG_PATH_MAX - 1 - from;
 	length &= AG_PATH_MAX - 1;

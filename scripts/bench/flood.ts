@@ -1,6 +1,6 @@
 /**
- * What becomes of a real flood: a guarded program opens and closes one file as fast as one CPU can. Afterwards the record
- * must account for every open: recorded by itself, merged with a count, or lost with a located gap.
+ * What becomes of a real flood: a guarded program opens and closes one file as fast as one CPU can. Afterwards the
+ * record must account for every open: recorded by itself, merged with a count, or lost with a located gap.
  */
 
 import { type Entry } from "../../lib/core/mod.ts";

@@ -2,7 +2,7 @@
 
 import type { Subprocess } from "bun";
 import { writeFileSync } from "node:fs";
-import { onCpu, policyText, type Workshop } from "./workshop.ts";
+import { onCpu, owned, policyText, type Workshop } from "./workshop.ts";
 
 /** Milliseconds that a guard has to become ready, and to end. */
 const READY_MS = 60_000;
@@ -15,7 +15,7 @@ export class Background implements AsyncDisposable {
   #told: (() => void)[] = [];
 
   constructor(argv: readonly string[]) {
-    this.#child = Bun.spawn([...argv], { stdin: "pipe", stdout: "pipe", stderr: "pipe" });
+    this.#child = Bun.spawn(owned(argv), { stdin: "pipe", stdout: "pipe", stderr: "pipe" });
     this.#collecting = Promise.all([this.#collect(this.#child.stdout), this.#collect(this.#child.stderr)]);
   }
 

@@ -1,6 +1,6 @@
 /**
- * Runs inside a process of its own, pinned to one CPU with all of the runtime's helper threads: takes records from memory
- * through the stages and prints nanoseconds for each record. Usage: pipeline_child.ts DIRECTORY ROUNDS EVENTS
+ * Runs inside a process of its own, pinned to one CPU with all of the runtime's helper threads: takes records from
+ * memory through the stages and prints nanoseconds for each record. Usage: pipeline_child.ts DIRECTORY ROUNDS EVENTS
  */
 
 import { KernelActor } from "../../lib/act/mod.ts";
@@ -12,13 +12,13 @@ import { Pipeline } from "../../lib/pipeline/mod.ts";
 import { openRecordWriter } from "../../lib/record/mod.ts";
 import { systemTimers } from "../../lib/task/mod.ts";
 import { join } from "node:path";
-import { BENCH_SCOPE, type RecordKind, type RecordMemory, writeRecords } from "./records.ts";
+import { BENCH_SCOPE, type RecordKind, type RecordMemory, renumberFiles, writeRecords } from "./records.ts";
 import { passes } from "./statistics.ts";
 import { policyText } from "./workshop.ts";
 
 /** Records between two ends of a batch, about what one look at the rings finds under load. */
 const BATCH = 4_096;
-/** Times that the memory is replayed for one sample set; each replay is a sample. */
+/** Times that the memory is replayed in one turn of a case; each replay is a sample. */
 const REPLAYS = 5;
 
 /** How far the records go. */
@@ -102,6 +102,7 @@ function load(text: string): PolicySnapshot {
 
 interface Case {
   readonly name: string;
+  readonly kind: RecordKind;
   readonly memory: RecordMemory;
   readonly depth: Depth;
   readonly stages: Stages;
@@ -111,8 +112,10 @@ interface Case {
 function casesOf(kind: RecordKind): readonly Case[] {
   const memory = writeRecords(kind);
   const one = (name: string, depth: Depth, rules: number): Case => {
-    return { name: `${kind}: ${name}`, memory, depth, stages: new Stages(rules, new CountingSink()), ns: [] };
+    return { name: `${kind}: ${name}`, kind, memory, depth, stages: new Stages(rules, new CountingSink()), ns: [] };
   };
+  // More files than the stages remember: what is forgotten must cost no more than what is kept.
+  if (kind === "walk") return [one("whole pipeline, counting sink, 1 rule", "pipeline", 1)];
   return [
     one("decode", "decode", 1),
     one("decode, enrich", "enrich", 1),
@@ -124,6 +127,7 @@ function casesOf(kind: RecordKind): readonly Case[] {
 }
 
 function replay(one: Case): void {
+  if (one.kind === "walk") renumberFiles(one.memory);
   const started_ms = performance.now();
   for (let from = 0; from < one.memory.count; from += BATCH) {
     one.stages.take(one.memory, one.depth, { from, to: Math.min(from + BATCH, one.memory.count) });
@@ -131,7 +135,7 @@ function replay(one: Case): void {
   one.ns.push((performance.now() - started_ms) * 1e6 / one.memory.count);
 }
 
-/** Takes `events` records into a real record on disk, everything on this thread; yields between batches as the reader does. */
+/** Takes `events` records into a record on disk, all on this thread; yields between batches as the reader does. */
 async function record(kind: RecordKind, directory: string, events: number): Promise<Record<string, unknown>> {
   const memory = writeRecords(kind);
   const writer = openRecordWriter(directory, {
@@ -175,7 +179,7 @@ async function record(kind: RecordKind, directory: string, events: number): Prom
 
 const [directory, rounds, events] = process.argv.slice(2);
 if (directory === undefined) throw new Error("usage: pipeline_child.ts DIRECTORY ROUNDS EVENTS");
-const cases = [...casesOf("opens"), ...casesOf("mixed")];
+const cases = [...casesOf("opens"), ...casesOf("mixed"), ...casesOf("walk")];
 for (const one of cases) for (let n = 0; n < REPLAYS; n++) replay(one); // the runtime compiles what is hot
 for (const one of cases) one.ns.length = 0;
 for (const pass of passes(cases, Number(rounds))) {

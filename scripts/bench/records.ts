@@ -23,6 +23,15 @@ export interface RecordMemory {
   readonly count: number;
 }
 
+/** Makes every open in memory an open of a file that was not there before: as in a walk through a large tree. */
+export function renumberFiles({ view, places, count }: RecordMemory): void {
+  for (let i = 0; i < count; i++) {
+    const at = places[2 * i] ?? 0;
+    if (view.getUint16(at + AgRecord.op, true) !== AgOp.OPEN) continue;
+    view.setUint32(at + AgOpen.ino, view.getUint32(at + AgOpen.ino, true) + FILES_STEP, true);
+  }
+}
+
 /** The scope of every record. */
 export const BENCH_SCOPE = 1;
 
@@ -30,9 +39,13 @@ const RECORDS = 20_000;
 const BYTES_MAX = RECORDS * 512;
 const PROCESSES = 8;
 const FILES = 1_500;
+const FILES_STEP = RECORDS;
 
-/** `opens`: nothing but opens that succeed. `mixed`: what a build does. */
-export type RecordKind = "opens" | "mixed";
+/**
+ * `opens`: nothing but opens that succeed, of a few files. `mixed`: what a build does. `walk`: opens, each of another
+ * file; see `renumberFiles`.
+ */
+export type RecordKind = "opens" | "mixed" | "walk";
 
 /** Writes 20,000 records of eight processes; the execs of these are the first. */
 export function writeRecords(kind: RecordKind): RecordMemory {
@@ -40,8 +53,8 @@ export function writeRecords(kind: RecordKind): RecordMemory {
   for (let i = 0; i < PROCESSES; i++) writer.exec(1_000 + i, `/usr/bin/tool${i}`, ["tool", "--flag", `input${i}.c`]);
   for (let i = 0; writer.count < RECORDS - 4; i++) {
     const pid = 1_000 + (i % PROCESSES);
-    if (kind === "opens") writer.open(pid, i, { failed: false });
-    else mixed(writer, pid, i);
+    if (kind === "mixed") mixed(writer, pid, i);
+    else writer.open(pid, i, { failed: false, file: kind === "walk" ? i : i % FILES });
   }
   return writer.finish();
 }
@@ -49,15 +62,15 @@ export function writeRecords(kind: RecordKind): RecordMemory {
 /** Of 100 steps: 62 opens, 10 that fail, 15 reports of bytes, 8 changes by name, 3 connects, 2 children. */
 function mixed(writer: RecordWriter, pid: number, i: number): void {
   const step = (i * 37) % 100;
-  if (step < 62) writer.open(pid, i, { failed: false });
-  else if (step < 72) writer.open(pid, i, { failed: true });
+  if (step < 62) writer.open(pid, i, { failed: false, file: i % FILES });
+  else if (step < 72) writer.open(pid, i, { failed: true, file: i % FILES });
   else if (step < 87) writer.close(pid, i);
   else if (step < 95) writer.mkdir(pid, i);
   else if (step < 98) writer.connect(pid, i);
   else {
     const child = 5_000 + (i % 1_000);
     writer.fork(pid, child);
-    writer.exec(child, "/usr/bin/cc1", ["cc1", "-quiet", `file${i % 100}.c`, "-o", `/tmp/file${i % 100}.s`]);
+    writer.exec(child, "/usr/bin/cc1", ["cc1", "-quiet", `file${i % 100}.c`, "-o", `file${i % 100}.s`]);
     writer.exit(child);
   }
 }
@@ -77,12 +90,12 @@ class RecordWriter {
     return { view: this.#view, bytes: this.#bytes, places: Uint32Array.from(this.#places), count: this.count };
   }
 
-  open(pid: number, i: number, { failed }: { readonly failed: boolean }): void {
+  open(pid: number, i: number, { failed, file }: { readonly failed: boolean; readonly file: number }): void {
     const path = pathOf(i);
     const requested = i % 3 === 0 ? path : path.slice(path.lastIndexOf("/") + 1);
     const sizes = this.#put(AgOp.OPEN, AgOpen.SIZE, { pid, tail: [path, requested] });
     const at = this.#at;
-    this.#view.setUint32(at + AgOpen.ino, 10_000 + i % FILES, true);
+    this.#view.setUint32(at + AgOpen.ino, 10_000 + file, true);
     this.#view.setUint32(at + AgOpen.dev, 0x800001, true);
     this.#view.setInt32(at + AgOpen.result, failed ? -2 : 3, true);
     this.#view.setUint16(at + AgOpen.path_bytes, sizes[0] ?? 0, true);

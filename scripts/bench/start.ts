@@ -1,4 +1,4 @@
-/** From the start of the guard to the first instruction of the command; memory and processor time of a guard at rest. */
+/** From the start of the guard to the first instruction of the command; memory and CPU time of a guard at rest. */
 
 import { sleep } from "bun";
 import { Background, besideDaemon } from "./guards.ts";

@@ -39,8 +39,8 @@ export async function measureTask(shop: Workshop): Promise<Report> {
     title: "an agent-like task: twice git clone and a compilation",
     rows,
     notes: [
-      `${guarded.length} pairs; the ratio is the median of the pairs, in brackets the 95 % confidence interval of the ` +
-      "mean (t on logarithms)",
+      `${guarded.length} pairs; the ratio is the median of the pairs, in brackets the 95 % confidence interval of ` +
+      "the mean (t on logarithms)",
       `${totals.actions} actions recorded, ${totals.lost} lost; nothing pinned`,
     ],
     faults: [],

@@ -117,6 +117,11 @@ export function onCpu(cpu: number, argv: readonly string[]): readonly string[] {
   return ["taskset", "-c", String(cpu), ...argv];
 }
 
+/** A command that is told to end when the bench dies, however it dies: no guard stays behind. */
+export function owned(argv: readonly string[]): string[] {
+  return ["setpriv", "--pdeathsig", "TERM", ...argv];
+}
+
 /** Milliseconds that a command has to end after SIGTERM. */
 const GRACE_MS = 15_000;
 
@@ -128,7 +133,7 @@ const WORDS_MAX = 2_000;
  * SIGKILL, so that a guard can take its cgroup down.
  */
 export async function runToEnd(argv: readonly string[], timeout_ms: number): Promise<Finished> {
-  const child = Bun.spawn([...argv], { stdin: "ignore", stdout: "pipe", stderr: "pipe" });
+  const child = Bun.spawn(owned(argv), { stdin: "ignore", stdout: "pipe", stderr: "pipe" });
   let late = false;
   const soft = setTimeout(() => {
     late = true;

@@ -34,7 +34,7 @@ async function startWaiting(setup: GuardSetup, guard: RunningGuard): Promise<num
 /** The child sleeps in its own session, which a kill of the process group would miss. */
 function waitingCommand(): readonly string[] {
   // The child's name is whole in its own arguments only, not in those of the shell and the guard.
-  const child = `setsid sh -c 'sleep 600; :' "$PWD/ch""ild"`;
+  const child = `setsid bash -c 'exec -a "$0" sleep 600' "$PWD/ch""ild"`;
   const line = `${child} & echo $$; while ! [ -e go ]; do sleep 0.05; done; echo on > went-on`;
   return ["/bin/sh", "-c", line];
 }

@@ -181,9 +181,10 @@ os.write(1, b"in all %d.\\n" % count)
     await using setup = await GuardSetup.create();
     const program = `
 import os, signal
-signal.signal(signal.SIGWINCH, lambda *_: print(os.get_terminal_size(), flush=True))
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGWINCH})
 print("ready", flush=True)
-signal.pause()
+signal.sigwait({signal.SIGWINCH})
+print(os.get_terminal_size(), flush=True)
 `;
     const { transcript } = await runOnPty(guarded(setup, python(program)), [
       { expect: "ready" },

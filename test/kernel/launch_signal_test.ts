@@ -173,7 +173,7 @@ describe("job control of an interactive shell", () => {
   const shell = ["bash", "--norc", "--noprofile", "--noediting", "-i"];
   /** Written with a break, so that the echo of the typed line does not match what the command prints. */
   const status = `echo code""=$?\n`;
-  const wait_stopped = `until jobs | grep -q Stopped; do :; done; echo is "stopped"\n`;
+  const wait_stopped = `until jobs | grep -q Stopped; do sleep 0.1; done; echo is "stopped"\n`;
 
   test("Ctrl-Z stops guard and command, fg goes on, the exit code is the command's", async () => {
     const report = join(dir, "job");
@@ -189,10 +189,6 @@ describe("job control of an interactive shell", () => {
       ["expect", "line hello"],
       ["send", "\x1a"],
       ["expect", "Stopped"],
-      ["send", "bg\n"],
-      // It reads the terminal: stopped again. Sooner, fg would race with that also without a guard.
-      ["send", wait_stopped],
-      ["expect", "is stopped"],
       ["send", "fg\n"],
       ["send", "again\n"],
       ["expect", "line again"],
@@ -228,7 +224,11 @@ describe("job control of an interactive shell", () => {
 
   test("a read of the terminal in the background stops the job until fg", async () => {
     const result = await ptyRun([
-      ["send", `${guard} -- sed -u 's/^/got /' &\n`],
+      ["send", `${guard} -- sh -c "echo u'p'; exec sed -u 's/^/got /'"\n`],
+      ["expect", "up"],
+      ["send", "\x1a"],
+      ["expect", "Stopped"],
+      ["send", "bg\n"],
       ["send", wait_stopped],
       ["expect", "is stopped"],
       ["send", "fg\n"],

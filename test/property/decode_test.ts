@@ -1,5 +1,5 @@
 /** Decoding is total on any bytes, and gives back what a record was made of. */
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import * as fc from "fast-check";
 import { AgAbi, AgFlag, AgOp, AgRecord } from "../../probes/abi.gen.ts";
 import { LIMITS, startText } from "../../lib/core/mod.ts";
@@ -16,6 +16,9 @@ import {
   openRecord,
 } from "../unit/decode/records.ts";
 import { runParameters } from "./task_support.ts";
+
+/** On a busy machine this takes longer than the default of five seconds. */
+setDefaultTimeout(60_000);
 
 const u32 = fc.integer({ min: 0, max: 0xffff_ffff });
 const u64 = fc.bigInt({ min: 0n, max: 0xffff_ffff_ffff_ffffn });

@@ -1,5 +1,5 @@
 /** The kernel's copy of a policy says what the rules say. */
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import * as fc from "fast-check";
 import type {
   Cidr,
@@ -14,6 +14,9 @@ import { KernelPolicy } from "../../lib/act/mod.ts";
 import { portPrefixes } from "../../lib/act/prefix_bits.ts";
 import { FakeMaps, type NetTry, type Said } from "../unit/act/fake_maps.ts";
 import { runParameters } from "./task_support.ts";
+
+/** On a busy machine this takes longer than the default of five seconds. */
+setDefaultTimeout(60_000);
 
 const NAMES: readonly NetActionName[] = ["net.connect", "net.send", "net.bind"];
 

@@ -1,8 +1,11 @@
 /** The process table against a list that is searched. */
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import * as fc from "fast-check";
 import { type KnownProcess, ProcessTable, shownProcess } from "../../lib/enrich/mod.ts";
 import { runParameters } from "./task_support.ts";
+
+/** On a busy machine this takes longer than the default of five seconds. */
+setDefaultTimeout(60_000);
 
 const MAX = 6;
 const step = fc.record({

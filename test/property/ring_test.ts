@@ -1,10 +1,13 @@
 /** Losses are located exactly, whatever is lost and however records of two rings arrive. */
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import * as fc from "fast-check";
 import type { Gap } from "../../lib/core/mod.ts";
 import { RingReader, SequenceTracker } from "../../lib/source/mod.ts";
 import { FakeRing, FakeSink } from "../unit/source/fake_ring.ts";
 import { runParameters } from "./task_support.ts";
+
+/** On a busy machine this takes longer than the default of five seconds. */
+setDefaultTimeout(60_000);
 
 /** The numbers that a gap stands for, as `cpu:seq`. */
 function numbersOf(gaps: readonly Gap[]): string[] {

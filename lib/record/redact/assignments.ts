@@ -118,8 +118,9 @@ function bare(scan: Scan, start: number, name_class: NameClass, at: number): num
   if (name_class === "header") return header(scan, start);
   const checked = Math.min(text.length, start + WEAK_CHARS_MAX + 1);
   let end = endOfBare(scan, start, checked);
-  if (end === checked && name_class === "weak") return at + 1;
-  if (end === checked) end = endOfBare(scan, end, text.length);
+  const goes_on = end === checked && checked < text.length;
+  if (goes_on && name_class === "weak") return at + 1;
+  if (goes_on) end = endOfBare(scan, end, text.length);
   if (isHarmless(text.slice(start, end), name_class)) return at + 1;
   scan.add(start, end, KINDS[name_class]);
   return end;

@@ -11,6 +11,9 @@ const WORD_CHARS_MIN = 20;
 const TWO_CLASSES_CHARS_MIN = 24;
 const LETTERS_CHARS_MIN = 28;
 
+/** Shortest part of one kind of characters that is not chance. */
+const PLAIN_CHARS_MIN = 6;
+
 /** Least share of neighbours of different classes. Random base62 has 0.62, base36 0.40, base32 0.30; camelCase under 0.32. */
 const CHANGES_MIXED_MIN = 0.38;
 const CHANGES_SCATTERED_MIN = 0.3;
@@ -41,21 +44,41 @@ export function scanWord(scan: Scan, start: number): number {
   if (end - start < PIECE_CHARS_MIN || isPublic(text, start, end)) return end;
   const before = text.charCodeAt(start - 1);
   const in_path = scan.mode.path || before === 0x2f || before === 0x2e || before === 0x7e;
-  const random: (readonly [number, number])[] = [];
-  let wordy = false;
-  for (let from = start; from < end;) {
-    const slash = text.indexOf("/", from);
-    const to = slash < 0 || slash > end ? end : slash;
-    if (isRandomWord(scan, from, to, in_path)) random.push([from, to]);
-    else wordy ||= to - from >= 6 && isOneClass(scan, from, to);
-    from = to + 1;
-  }
+  const random = randomParts(scan, start, end, in_path);
   if (random.length === 0) return end;
   const padded = endOfPadding(text, end);
   // Base64 has slashes too: without a plain word among its parts it is one secret, else it is a path.
-  if (!in_path && !wordy) scan.add(start, padded, "high_entropy");
+  if (!in_path && !hasPlainWord(scan, start, end)) scan.add(start, padded, "high_entropy");
   else for (const [from, to] of random) scan.add(from, to === end ? padded : to, "high_entropy");
   return end;
+}
+
+/** Parts between slashes that are random. */
+function randomParts(scan: Scan, start: number, end: number, in_path: boolean): readonly (readonly [number, number])[] {
+  const random: (readonly [number, number])[] = [];
+  for (let from = start; from < end;) {
+    const to = endOfPart(scan, from, end);
+    if (isRandomWord(scan, from, to, in_path)) random.push([from, to]);
+    from = to + 1;
+  }
+  return random;
+}
+
+/** True if one of the parts between slashes is of one kind of characters: long ones are words or numbers. */
+function hasPlainWord(scan: Scan, start: number, end: number): boolean {
+  for (let from = start; from < end;) {
+    const to = endOfPart(scan, from, end);
+    if (to - from >= PLAIN_CHARS_MIN && isOneClass(scan, from, to)) return true;
+    from = to + 1;
+  }
+  return false;
+}
+
+function endOfPart(scan: Scan, from: number, end: number): number {
+  let to = from;
+  while (to < end && scan.text.charCodeAt(to) !== 0x2f) to++;
+  scan.steps += to - from + 1;
+  return to;
 }
 
 function isJoined(code: number): boolean {

@@ -17,6 +17,9 @@ const ENDS: readonly (readonly [string, NameClass])[] = [
   ...ends("weak", ["token", "pass", "auth", "credential", "credentials", "sessionid", "sig"]),
 ];
 
+/** How names of `ENDS` end: most other names are told apart by it. */
+const TAILS: ReadonlySet<string> = new Set(ENDS.map(([end]) => end.slice(-3)));
+
 /** Longest name that is looked at, characters: longer ones are no names. */
 export const NAME_CHARS_MAX = 64;
 
@@ -40,6 +43,7 @@ function ends(name_class: NameClass, names: readonly string[]): readonly (readon
 /** The class of a name such as `DB_PASSWORD`, `api-key`, `clientSecret`; `undefined` for any other name. */
 export function classOfName(name: string): NameClass | undefined {
   if (name.length < 3 || name.length > NAME_CHARS_MAX) return undefined;
+  if (!TAILS.has(name.slice(-3).toLowerCase())) return undefined;
   const plain = name.toLowerCase().replaceAll(/[-_.]/g, "");
   if (NOT_NAMES.has(plain)) return undefined;
   return ENDS.find(([end]) => plain.endsWith(end))?.[1];

@@ -9,7 +9,7 @@ import {
 } from "../../core/mod.ts";
 import { classOfName, isHarmless } from "./names.ts";
 import { Renderer } from "./render.ts";
-import { LOGIN, PATH, type ScanMode, TEXT } from "./scan.ts";
+import { LOGIN, PATH, TEXT } from "./scan.ts";
 import { CommandWords, isRemoteProgram } from "./words.ts";
 
 /** Bounds of a redactor. */
@@ -127,27 +127,55 @@ class DraftReader {
     };
   }
 
-  /** The hot kinds member by member; every other, and those that are not known yet, value by value. */
+  /** What is frequent and has nothing to hide is told apart first; the rest, and kinds not known yet, value by value. */
   #action(action: Action): Action {
     switch (action.type) {
       case "process.fork":
       case "process.exit":
+      case "net.connect":
+      case "net.send":
+      case "net.bind":
+      case "net.listen":
         return action;
+      case "exec": {
+        const { path, requested_path, interpreter, cwd } = action;
+        if (this.#isPath(path, requested_path) && this.#isPath(interpreter, cwd)) {
+          const argv = this.#argv(action.argv);
+          return argv === action.argv ? action : { ...action, argv };
+        }
+        break;
+      }
+      case "exec.failed":
       case "file.read":
       case "file.write":
       case "file.create":
-      case "file.truncate": {
-        const path = this.#renderer.render(action.path, PATH);
-        const requested = action.requested_path;
-        const kept = requested === undefined ? undefined : this.#renderer.render(requested, PATH);
-        if (path === action.path && kept === requested) return action;
-        return { ...action, path, ...(kept === undefined ? undefined : { requested_path: kept }) };
-      }
-      default: {
-        const kept = this.#members(action, { values: this.#values_max }, { depth: 0, own: OWN_NAMES });
-        return isAction(kept) ? kept : action;
-      }
+      case "file.truncate":
+      case "file.delete":
+      case "file.mkdir":
+      case "file.rmdir":
+      case "file.chmod":
+      case "file.chown":
+      case "file.mknod":
+        if (this.#isPath("path" in action ? action.path : undefined, action.requested_path)) return action;
+        break;
+      case "file.rename":
+      case "file.link":
+      case "file.symlink":
+        if (
+          this.#isPath(action.path, action.requested_path) && this.#isPath(action.new_path, action.requested_new_path)
+        ) return action;
+        break;
+      default:
+        break;
     }
+    const kept = this.#members(action, { values: this.#values_max }, { depth: 0, own: OWN_NAMES });
+    return isAction(kept) ? kept : action;
+  }
+
+  /** True for paths that stay as they are. */
+  #isPath(one: string | undefined, other: string | undefined): boolean {
+    return (one === undefined || this.#renderer.render(one, PATH) === one) &&
+      (other === undefined || this.#renderer.render(other, PATH) === other);
   }
 
   #decision(decision: Decision): Decision {
@@ -169,7 +197,7 @@ class DraftReader {
 
   /** The words of a command. */
   #argv(argv: readonly string[]): readonly string[] {
-    const words = argv.some((word, index) => index > 0 && word.startsWith("-")) ? new CommandWords() : undefined;
+    const words = argv.some((word) => word.startsWith("-") || word.includes("=")) ? new CommandWords() : undefined;
     const text_mode = isRemoteProgram(argv[0] ?? "") ? LOGIN : TEXT;
     let copy: string[] | undefined;
     for (let index = 0; index < argv.length; index++) {
@@ -189,6 +217,9 @@ class DraftReader {
   #value(value: unknown, name: string, budget: Budget, depth: number): unknown {
     if (--budget.values < 0) return "[too large]";
     if (typeof value === "string") return this.#text(value, name);
+    if (typeof value === "number" && classOfName(name) === "password") {
+      return this.#renderer.mark(`${value}`, "password");
+    }
     if (typeof value !== "object" || value === null) return value;
     if (depth >= DEPTH_MAX) return "[too deep]";
     if (!Array.isArray(value)) return this.#members(value, budget, { depth });
@@ -206,7 +237,7 @@ class DraftReader {
 
   #text(text: string, name: string): string {
     const name_class = classOfName(name);
-    if (name_class !== undefined && text.length <= TEXT_CHARS_MAX && !isHarmless(text, name_class)) {
+    if (name_class !== undefined && !isHarmless(text, name_class)) {
       return this.#renderer.mark(text, name_class === "header" ? "authorization" : "secret");
     }
     return this.#renderer.render(text, PATH_NAMES.has(name) ? PATH : TEXT);

@@ -25,7 +25,8 @@ export class Renderer {
   /** The text without its secrets, at most `text_chars_max` characters; the same string where nothing had to change. */
   render(text: string, mode: ScanMode): string {
     if (text.length <= this.#text_chars_max && !isSuspicious(text)) return text;
-    return this.#settle(this.#scanned(text, mode), mode);
+    const first = this.#scanned(text, mode);
+    return first === text ? text : this.#settle(first, mode);
   }
 
   /** The same for a text of which parts are known to be secret. */
@@ -85,7 +86,9 @@ export class Renderer {
       end = finding.end;
     }
     const stop = findings.find((finding) => finding.start >= end)?.start ?? text.length;
-    const last = cutPlace(text, end, Math.min(stop, end + room - written.length));
+    // What lies beyond the bound of a long text was scanned only to see secrets whole: it is not kept.
+    const bound = room === Infinity ? text.length : Math.max(end, this.#text_chars_max);
+    const last = cutPlace(text, end, Math.min(stop, bound, end + room - written.length));
     return { written: written + text.slice(end, last), end: last };
   }
 

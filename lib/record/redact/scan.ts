@@ -30,6 +30,8 @@ export class Scan {
   steps = 0;
   /** The first end of a PEM block at or after the place that was last asked for; infinite when there is none. */
   pem_end = -1;
+  /** Where the password of the last URL ends: an `@` up to there begins no domain of an address. */
+  userinfo_end = -1;
 
   constructor(text: string, mode: ScanMode) {
     this.text = text;

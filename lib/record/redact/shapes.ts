@@ -135,6 +135,7 @@ const NOT_TLDS: ReadonlySet<string> = new Set(
 /** Notes the address around the `@` at `at`. */
 export function scanEmail(scan: Scan, at: number): void {
   const { text } = scan;
+  if (at <= scan.userinfo_end) return;
   let start = at;
   while (start > at - EMAIL_LOCAL_CHARS_MAX && isLocalChar(text.charCodeAt(start - 1))) start--;
   scan.steps += at - start + 1;
@@ -186,8 +187,10 @@ export function scanUrl(scan: Scan, at: number): void {
   if (last_at < colon && (classAt(text, colon + 1) & DIGIT) === 0) {
     const limit = Math.min(text.length, end + USERINFO_CHARS_MAX);
     const space = scan.until(end, SPACE | QUOTE, limit, classOf);
-    last_at = text.slice(end, space).lastIndexOf("@") + end;
+    const beyond = text.slice(end, space).lastIndexOf("@");
+    if (beyond >= 0) last_at = end + beyond;
   }
+  scan.userinfo_end = last_at;
   if (last_at <= colon || isHarmless(text.slice(colon + 1, last_at), "password")) return;
   scan.add(colon + 1, last_at, "url_password");
 }

@@ -52,7 +52,7 @@ export function scanText(text: string, mode: ScanMode): Scan {
     }
     if ((bits & WORD) !== 0 || code === 0x3a) {
       if (next === at + 1) next = Math.max(next, scanVendor(scan, at));
-      if (code === 0x65 && at >= jwt_end) jwt_end = scanJwt(scan, at);
+      if (code === 0x65 && at >= jwt_end && text.charCodeAt(at + 1) === 0x79) jwt_end = scanJwt(scan, at);
       if ((bits & WORD) !== 0 && at >= word_end) word_end = at < public_end ? public_end : scanWord(scan, at);
       if ((bits & DIGIT) !== 0 && (classAt(text, at - 1) & ALNUM) === 0) next = Math.max(next, scanCard(scan, at));
     }

@@ -65,8 +65,9 @@ const RULES: readonly VendorRule[] = [
 /** A check of a body looks at no more than this; what is beyond belongs to the secret all the same. */
 const CHECKED_CHARS = 256;
 
-/** Rules by the first character of their prefix; the index is its code. */
-const BY_FIRST: readonly (readonly VendorRule[] | undefined)[] = byFirst();
+/** Rules by the first two characters of their prefix, and where they stand in it by those characters; 0 stands for none. */
+const GROUPS: readonly (readonly VendorRule[])[] = groups();
+const GROUP_OF_PAIR: Readonly<Uint8Array> = groupOfPair();
 
 function all(
   kind: string,
@@ -78,17 +79,29 @@ function all(
   return prefixes.map((prefix) => ({ kind, prefix, alphabet, min, ...more }));
 }
 
-function byFirst(): readonly (readonly VendorRule[] | undefined)[] {
-  const table: (VendorRule[] | undefined)[] = Array.from({ length: 128 });
-  for (const rule of RULES) (table[rule.prefix.charCodeAt(0)] ??= []).push(rule);
+function pairOf(first: number, second: number): number {
+  return first < 128 && second < 128 ? first * 128 + second : 0;
+}
+
+function prefixPair(rule: VendorRule): number {
+  return pairOf(rule.prefix.charCodeAt(0), rule.prefix.charCodeAt(1));
+}
+
+function groups(): readonly (readonly VendorRule[])[] {
+  return [[], ...Map.groupBy(RULES, prefixPair).values()];
+}
+
+function groupOfPair(): Readonly<Uint8Array> {
+  const table = new Uint8Array(128 * 128);
+  for (const [group, [rule]] of GROUPS.entries()) if (rule !== undefined) table[prefixPair(rule)] = group;
   return table;
 }
 
 /** Notes the credential that begins at `at`; gives its end, or `at` where none begins. */
 export function scanVendor(scan: Scan, at: number): number {
-  const rules = BY_FIRST[scan.text.charCodeAt(at)];
-  if (rules === undefined) return at;
-  for (const rule of rules) {
+  const group = GROUP_OF_PAIR[pairOf(scan.text.charCodeAt(at), scan.text.charCodeAt(at + 1))] ?? 0;
+  if (group === 0) return at;
+  for (const rule of GROUPS[group] ?? []) {
     scan.steps++;
     if (!scan.text.startsWith(rule.prefix, at)) continue;
     if (rule.apart === true && (classAt(scan.text, at - 1) & ALNUM) !== 0) continue;

@@ -1,6 +1,6 @@
 /** Command lines: flags whose value, in the same word or in the next, is a secret. */
 import { classAt, QUOTE, SPACE } from "./chars.ts";
-import { classOfName, isHarmless, NAME_CHARS_MAX } from "./names.ts";
+import { classOfName, isHarmless, NAME_CHARS_MAX, type NameClass } from "./names.ts";
 import type { Scan } from "./scan.ts";
 
 /** Which part of a value is secret. */
@@ -93,7 +93,7 @@ export class CommandWords {
   #program = "";
   #flags: readonly ProgramFlag[] = [];
   /** What the word before announced. */
-  #expected: Part | "password" | undefined;
+  #expected: { readonly part: Part; readonly name_class: NameClass } | undefined;
 
   /** A new command begins. */
   reset(): void {
@@ -106,8 +106,10 @@ export class CommandWords {
   next(word: string): Place | undefined {
     const expected = this.#expected;
     this.#expected = undefined;
-    if (expected !== undefined && !word.startsWith("--")) return placeOf(word, 0, expected);
+    if (expected !== undefined && !word.startsWith("--")) return placeOf(word, 0, expected.part, expected.name_class);
     if (word.startsWith("-")) return this.#flag(word);
+    const assigned = assignedIn(word);
+    if (assigned !== undefined) return assigned;
     if (word === "login" && LOGINS.has(this.#program)) this.#flags = LOGIN;
     const program = programOf(word);
     if (PROGRAMS.has(program) || LOGINS.has(program)) {
@@ -120,7 +122,7 @@ export class CommandWords {
   #flag(word: string): Place | undefined {
     for (const { flag, where, part } of this.#flags) {
       if (word === flag) {
-        if (where !== "same") this.#expected = part;
+        if (where !== "same") this.#expected = { part, name_class: "password" };
         return undefined;
       }
       if (where !== "next" && flag.length === 2 && word.startsWith(flag)) return placeOf(word, flag.length, part);
@@ -130,25 +132,40 @@ export class CommandWords {
     const name_class = name.startsWith("no-") ? undefined : classOfName(name);
     if (name_class === undefined) return undefined;
     if (equals < 0) {
-      this.#expected = name_class === "weak" ? undefined : "password";
+      // `--auth` names a method far more often than a secret.
+      if (!name.endsWith("auth")) {
+        this.#expected = { part: "whole", name_class: name_class === "secret" ? "secret" : "password" };
+      }
       return undefined;
     }
     return isHarmless(word.slice(equals + 1), name_class) ? undefined : { start: equals + 1, end: word.length };
   }
 }
 
-function placeOf(word: string, from: number, part: Part | "password"): Place | undefined {
+/** The value of `NAME=value`, whatever signs it holds, where the name says that it is a secret. */
+function assignedIn(word: string): Place | undefined {
+  const equals = word.slice(0, NAME_CHARS_MAX + 1).indexOf("=");
+  const name_class = equals < 0 ? undefined : classOfName(word.slice(0, equals));
+  if (name_class === undefined || !/^[A-Za-z_]\w*$/.test(word.slice(0, equals))) return undefined;
+  return isHarmless(word.slice(equals + 1), name_class) ? undefined : { start: equals + 1, end: word.length };
+}
+
+function placeOf(
+  word: string,
+  from: number,
+  part: Part,
+  name_class: NameClass = "password",
+): Place | undefined {
   const value = word.slice(from);
   const start = from + startOf(value, part);
-  if (isHarmless(word.slice(start), "password") || start < from) return undefined;
+  if (start < from || isHarmless(word.slice(start), name_class)) return undefined;
   return { start, end: word.length };
 }
 
 /** Where in the value the secret begins; negative where there is none. */
-function startOf(value: string, part: Part | "password"): number {
+function startOf(value: string, part: Part): number {
   switch (part) {
     case "whole":
-    case "password":
       return 0;
     case "after_colon":
       return value.indexOf(":") < 0 ? -value.length - 1 : value.indexOf(":") + 1;

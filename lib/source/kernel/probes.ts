@@ -35,6 +35,7 @@ export class KernelProbes implements Disposable {
   readonly ring_bytes: { readonly decisions: number; readonly telemetry: number };
   readonly #object: BpfObject;
   readonly #parts: ProbeParts;
+  #next_scope = 1;
   readonly #links: Map<ProbeGroup, BpfLink[]> = new Map();
 
   private constructor(parts: ProbeParts, object: BpfObject, support: readonly ProbeSupport[]) {
@@ -42,6 +43,9 @@ export class KernelProbes implements Disposable {
     this.#object = object;
     this.support = support;
     this.ring_bytes = ringBytes(parts);
+    const first = new Uint8Array(4);
+    new DataView(first.buffer).setUint32(0, FIRST_KERNEL_SCOPE, true);
+    object.map("next_scope").update(new Uint8Array(4), first);
     this.counters = new LossCounters(object.map("cpus"), parts.bpf.libbpf_num_possible_cpus());
   }
 
@@ -70,9 +74,11 @@ export class KernelProbes implements Disposable {
     return this.#object.map(name);
   }
 
-  /** Attaches the programs that see guarded processes; does nothing where they are attached. Throws `io`. */
-  attach(): void {
+  /** Attaches the programs that see guarded processes; false where all of them were attached before. Throws `io`. */
+  attach(): boolean {
+    const before = this.#links.size;
     for (const group of ["process", "scope", "syscall"] as const) this.#attachGroup(group);
+    return this.#links.size > before;
   }
 
   /** Attaches only what sees agents start: a program at exec, fork and exit each, nothing at system calls. */
@@ -104,6 +110,11 @@ export class KernelProbes implements Disposable {
     return { [Symbol.dispose]: release };
   }
 
+  /** The next telemetry record wakes the reader; the program that sends it takes the request back. */
+  requestWake(): void {
+    this.map("asleep").update(new Uint8Array(4), new Uint8Array([1, 0, 0, 0]));
+  }
+
   /** Tells the exec program whether to look for `[[agent]]` programs, and where its scope numbers begin. */
   setAgentSearch(enabled: boolean): void {
     const map = this.map("control");
@@ -111,22 +122,12 @@ export class KernelProbes implements Disposable {
     const view = new DataView(value.buffer);
     map.lookup(new Uint8Array(4), value);
     view.setUint32(AgControl.agents, enabled ? 1 : 0, true);
-    if (view.getUint32(AgControl.next_scope, true) === 0) {
-      view.setUint32(AgControl.next_scope, FIRST_KERNEL_SCOPE, true);
-    }
     map.update(new Uint8Array(4), value);
   }
 
-  /** The next scope number, as the kernel would give it to an agent that it finds. */
+  /** A scope number that nobody else has: below those that the kernel gives to agents that it finds. */
   takeScope(): number {
-    const map = this.map("control");
-    const value = new Uint8Array(AgControl.SIZE);
-    const view = new DataView(value.buffer);
-    map.lookup(new Uint8Array(4), value);
-    const scope = view.getUint32(AgControl.next_scope, true) || FIRST_KERNEL_SCOPE;
-    view.setUint32(AgControl.next_scope, scope + 1, true);
-    map.update(new Uint8Array(4), value);
-    return scope;
+    return this.#next_scope++;
   }
 
   /** Puts one single-threaded process into a scope; it must not have run yet. */

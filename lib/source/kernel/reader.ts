@@ -1,6 +1,7 @@
 /**
- * Drains the two rings in time order and finds losses. The telemetry ring wakes nobody: it is looked at every few
- * milliseconds while there is traffic, less often when there is none; the decision ring wakes the wait.
+ * Drains the two rings in time order and finds losses. The telemetry ring wakes nobody while there is traffic: it is
+ * looked at every few milliseconds. When nothing comes the reader sleeps until the next record. The decision ring always
+ * wakes the wait.
  */
 import { AgRecord, AgRing } from "../../../probes/abi.gen.ts";
 import type { Epoll, RingMemory } from "../../../ffi/mod.ts";
@@ -18,14 +19,18 @@ export interface ReaderParts {
   readonly decisions: ReadableRing;
   readonly telemetry: ReadableRing;
   readonly epoll: Pick<Epoll, "wait">;
+  /** Asks the programs to wake the wait at the next telemetry record. */
+  readonly sleep: () => void;
   /** The kernel's next sequence number of each CPU, for a ring. */
   readonly nextSequence: (ring: number) => readonly number[];
 }
 
 /** Wait between two looks while records come, milliseconds. */
 const WAIT_BUSY_MS = 2;
-/** Longest wait while nothing comes. */
-const WAIT_IDLE_MS = 50;
+/** Wait after which the reader asks to be woken instead of looking: nothing came for twice as long. */
+const WAIT_LOOK_MAX_MS = 32;
+/** Longest sleep: a bound for what a lost wake-up could cost, milliseconds. */
+const WAIT_ASLEEP_MS = 1_000;
 /** Records after which space is given back within one drain. */
 const RELEASE_EVERY = 1024;
 /** Records of one drain, so that messages of other threads are not kept waiting. */
@@ -50,7 +55,15 @@ export class RingReader {
 
   /** Waits, blocking the thread, until there may be records. */
   wait(): void {
-    this.#parts.epoll.wait(this.#wait_ms);
+    const { decisions, telemetry, epoll } = this.#parts;
+    if (this.#wait_ms <= WAIT_LOOK_MAX_MS) {
+      epoll.wait(this.#wait_ms);
+      return;
+    }
+    this.#parts.sleep();
+    // What came between the last look and the request is there without a wake-up.
+    if (telemetry.produced() > telemetry.position || decisions.produced() > decisions.position) return;
+    epoll.wait(WAIT_ASLEEP_MS);
   }
 
   /** Gives everything that is there to `sink`, oldest first; returns how many records it was. */
@@ -84,7 +97,7 @@ export class RingReader {
     this.#decisions.endBatch(gap);
     this.#telemetry.endBatch(gap);
     this.#records += count;
-    this.#wait_ms = count > 0 ? WAIT_BUSY_MS : Math.min(WAIT_IDLE_MS, this.#wait_ms * 2);
+    this.#wait_ms = count > 0 ? WAIT_BUSY_MS : Math.min(WAIT_LOOK_MAX_MS * 2, this.#wait_ms * 2);
     return count;
   }
 

@@ -175,7 +175,15 @@ describe("one name", () => {
     expect(decoded.facts).toEqual({ kind: "names", base: "/w" });
   });
 
-  test.each([0, 8, 4_294_967_295])("action %d is refused", (action) => {
+  test("an lchown says that a final link is not followed", () => {
+    const decoded = decodeOne(
+      pathRecord({ action: AgPathAction.LCHOWN, requested: "/l", flags: BASE, uid: 1, gid: 2 }),
+    );
+    expect(decoded.action).toMatchObject({ type: "file.chown", path: "/l", owner: "1:2" });
+    expect(decoded.facts).toEqual({ kind: "names", nofollow: true });
+  });
+
+  test.each([0, 100, 4_294_967_295])("action %d is refused", (action) => {
     expect(() => decodeOne(pathRecord({ action, path: "/w" }))).toThrow("field");
   });
 

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { closeSync, constants, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import {
@@ -16,6 +16,9 @@ import {
 import { AgConfig } from "../../../probes/abi.gen.ts";
 import { IS_ROOT, PYTHON, REPOSITORY, run, TempDir } from "../../support/mod.ts";
 import { freed, ownBpfObjects } from "./own_objects.ts";
+
+/** On a busy machine this takes longer than the default of five seconds. */
+setDefaultTimeout(60_000);
 
 const RING_BYTES = 16_384;
 const HEADER_BYTES = 8;

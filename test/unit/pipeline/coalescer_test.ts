@@ -128,15 +128,27 @@ describe("open files", () => {
   const ids = new IdGenerator(systemClock);
   const who = { pid: 1, start: "1" };
 
-  test("the open noted longest ago is forgotten at the bound", () => {
-    const files = new OpenFiles(3);
-    const noted = [1, 2, 3, 4].map((ino) => {
+  test("the bound holds, and the last half of it is always remembered", () => {
+    const files = new OpenFiles(8);
+    const noted = Array.from({ length: 100 }, (_, ino) => {
       const id = ids.decision();
       files.note(who, undefined, { dev: 1, ino }, id);
-      return id;
+      const remembered = Array.from({ length: ino + 1 }, (_, at) => files.find(who, undefined, { dev: 1, ino: at }));
+      expect(remembered.filter((each) => each !== undefined).length).toBeLessThanOrEqual(8);
+      return { id, remembered };
     });
-    const found = [1, 2, 3, 4].map((ino) => files.find(who, undefined, { dev: 1, ino }));
-    expect(found).toEqual([undefined, ...noted.slice(1)]);
+    noted.forEach(({ remembered }, ino) => {
+      for (let at = Math.max(0, ino - 3); at <= ino; at++) expect(remembered[at]).toBe(noted[at]?.id);
+    });
+  });
+
+  test("a file that is opened again is remembered under its last decision", () => {
+    const files = new OpenFiles(4);
+    const [first, second] = [ids.decision(), ids.decision()];
+    files.note(who, undefined, { dev: 1, ino: 1 }, first);
+    for (const ino of [2, 3]) files.note(who, undefined, { dev: 1, ino }, first);
+    files.note(who, undefined, { dev: 1, ino: 1 }, second);
+    expect(files.find(who, undefined, { dev: 1, ino: 1 })).toBe(second);
   });
 
   test("a file is a device and an inode", () => {

@@ -129,7 +129,7 @@ describe("the kernel's verdict", () => {
     expect(setup.sink.entries[0]?.decision).toMatchObject({ verdict: "deny", policy: { generation: 2 } });
   });
 
-  test("an allow of what a rule in the kernel denies is an alarm; of a rule outside it, or an older copy, it is not", () => {
+  test("an allow of what a rule in the kernel denies is an alarm; of another rule or an older copy it is not", () => {
     const allowed = kernel({ verdict: "allow", effect: "none", rule_index: -1 });
     const inside = new Setup(() => DENY);
     inside.handle(event(CONNECT, { kernel: allowed }));

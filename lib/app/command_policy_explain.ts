@@ -1,0 +1,156 @@
+/** `agentguard policy explain` */
+import { AgentguardError, type Event } from "../core/mod.ts";
+import {
+  type Candidate,
+  type Change,
+  eventOfFields,
+  EventRebuilder,
+  explain,
+  type Explanation,
+} from "../decide/mod.ts";
+import { entryOf, openRecordReader, type RecordReader } from "../record/mod.ts";
+import { EXIT } from "./command.ts";
+import { configOf } from "./command_config.ts";
+import { type CommandIo, exitCodeOf, LineWriter } from "./command_io.ts";
+import { homeOption, loadForCommand } from "./command_policy_load.ts";
+import type { PolicyExplainCommand } from "./command_policy_types.ts";
+import { formatAction } from "./format_entry.ts";
+import { escapeMessage, escapeText, formatTable, formatWord, type Paint, painter } from "./format_text.ts";
+
+/** Longest command line shown, characters. */
+const ARGV_CHARS = 200;
+/** Values of a predicate that are shown. */
+const VALUES_MAX = 4;
+
+/** Prints the explanation. Exit 1 without such an entry, 2 for a bad policy or action. */
+export function commandPolicyExplain(command: PolicyExplainCommand, io: CommandIo): Promise<number> {
+  return exitCodeOf(io, async () => {
+    const config = configOf(io, command.flags);
+    const snapshot = await loadForCommand(io, command.policies);
+    if (snapshot === undefined) return EXIT.usage;
+    const explanation = explain(snapshot, eventOf(command, io, config.state_dir.value));
+    const out = new LineWriter(io.stdout);
+    if (config.json.value) await out.line(JSON.stringify({ policy: snapshot.ref, ...explanation }));
+    else for (const line of formatExplanation(explanation, painter(io))) await out.line(line);
+    await out.flush();
+    return EXIT.ok;
+  });
+}
+
+function eventOf({ of, home }: PolicyExplainCommand, io: CommandIo, state_dir: string): Event {
+  if (of.kind === "entry") {
+    using reader = openRecordReader(state_dir);
+    return recordedEvent(reader, of.entry_id, homeOption(io, home));
+  }
+  const event = eventOfFields(of.fields, homeOption(io, home));
+  if (event.ok) return event.value;
+  const { key, message } = event.error;
+  throw new AgentguardError("usage", `${key === undefined ? "action" : `--${key.replaceAll("_", "-")}`}: ${message}`);
+}
+
+/** The event of an entry, with what the entries before it say of its process. An outcome leads to its decision. */
+function recordedEvent(reader: RecordReader, entry_id: string, options: { readonly home?: string }): Event {
+  const stored = reader.get(entry_id);
+  if (stored === undefined) throw new AgentguardError("not_found", `find entry ${entry_id}: the record has none`);
+  let wanted = entryOf(stored);
+  if (wanted.kind === "outcome" && wanted.outcome !== undefined) {
+    const { decision_id } = wanted.outcome;
+    for (const each of reader.query({ decision_id })) {
+      const entry = entryOf(each);
+      if (entry.kind !== "outcome") wanted = entry;
+    }
+  }
+  const { seq, session_id } = wanted;
+  const rebuilder = new EventRebuilder(options);
+  for (const each of reader.query(session_id === undefined ? { after_seq: seq - 1, limit: 1 } : { session_id })) {
+    if (each.seq > seq) break;
+    const found = rebuilder.next(entryOf(each));
+    if (each.seq === seq && found !== undefined) return found.event;
+  }
+  throw new AgentguardError("not_found", `explain entry ${entry_id}: it is a ${wanted.kind}, not an action`);
+}
+
+/** The explanation for people. */
+function formatExplanation(explanation: Explanation, paint: Paint): readonly string[] {
+  const { action, ruling, says, candidates, other_rules, changes } = explanation;
+  const mode = ruling.would === undefined ? "" : ` (observe only: what happens is ${ruling.verdict})`;
+  const colour = says === "deny" ? "red" : says === "ask" ? "yellow" : "green";
+  const others = candidates.filter(({ outcome }) => outcome !== "decided");
+  const rows = others.map((candidate) => [
+    `  ${formatWord(candidate.file)}:${candidate.line}`,
+    formatWord(candidate.rule),
+    candidate.verdict,
+    whyNot(candidate),
+  ]);
+  return [
+    `${paint(colour, says)} by ${deciderText(explanation)}${mode}`,
+    `  ${formatAction(action, ARGV_CHARS)}`,
+    `  ${escapeMessage(ruling.reason)}`,
+    ...(rows.length === 0 ? [] : [`other rules about ${action.type}:`, ...formatTable(rows)]),
+    ...(other_rules === 0 ? [] : [`${other_rules} ${other_rules === 1 ? "rule is" : "rules are"} about other actions`]),
+    ...formatChanges(changes),
+  ];
+}
+
+function deciderText({ decided_by }: Explanation): string {
+  if (decided_by.kind === "rule") {
+    return `rule ${formatWord(decided_by.rule)}, ${formatWord(decided_by.file)}:${decided_by.line}`;
+  }
+  return decided_by.file === undefined
+    ? "default: no file says anything about such actions"
+    : `[default] of ${formatWord(decided_by.file)}`;
+}
+
+function whyNot({ outcome, predicate, wanted, got, except }: Candidate): string {
+  switch (outcome) {
+    case "decided":
+      return "decided";
+    case "holds":
+      return "covers it too, and is not stricter";
+    case "shadow":
+      return "covers it, and only observes";
+    case "disabled":
+      return "its file is disabled";
+    case "excepted":
+      return `excepted by ${escapeText(JSON.stringify(except ?? {}))}`;
+    case "fails": {
+      const has = got === undefined || got.length === 0 ? "the action has none" : `it is ${values(got)}`;
+      return `${predicate ?? "a predicate"} does not match ${values(wanted ?? [])}: ${has}`;
+    }
+  }
+}
+
+function values(list: readonly string[]): string {
+  const shown = list.slice(0, VALUES_MAX).map((text) => formatWord(text, 80)).join(", ");
+  return list.length > VALUES_MAX ? `${shown} (+${list.length - VALUES_MAX} more)` : shown;
+}
+
+function formatChanges(changes: readonly Change[] | undefined): readonly string[] {
+  if (changes === undefined) return [];
+  if (changes.length === 0) {
+    return [
+      "no small change allows it: a name of the action is not known for certain, so nothing can be allowed by it",
+    ];
+  }
+  return ["to allow it:", ...changes.flatMap((change) => changeLines(change))];
+}
+
+function changeLines(change: Change): readonly string[] {
+  const toml = change.toml.split("\n").map((line) => `    ${escapeMessage(line)}`);
+  switch (change.kind) {
+    case "except":
+      return [
+        `  in rule ${formatWord(change.rule)}, ${formatWord(change.file)}:${change.line}, add${
+          change.listed ? " to except, which is then a list" : ""
+        }`,
+        ...toml,
+      ];
+    case "extend":
+      return [
+        `  in rule ${formatWord(change.rule)}, ${formatWord(change.file)}:${change.line}, add to ${change.predicate}`,
+        ...toml,
+      ];
+    case "rule":
+      return [`  in ${formatWord(change.file)}, add`, ...toml];
+  }
+}

@@ -1,0 +1,181 @@
+/** Why a policy decides as it does: the decider with its place, why each other candidate did not decide, and what to change. */
+import type { Action, Event, Ruling, Verdict } from "../core/mod.ts";
+import type { DefaultVerdict, FileMode, PredicateName, Predicates, RuleNode } from "./ast.ts";
+import { type Change, nearestChange } from "./explain_change.ts";
+import { type NumberedRule, ruleHolds } from "./reference.ts";
+import { namesOf, predicateTexts, type ShownPredicates, shownPredicates } from "./show.ts";
+import type { PolicySnapshot } from "./snapshot.ts";
+
+/** A rule with its place. */
+export interface RulePlace {
+  readonly rule: string;
+  readonly rule_index: number;
+  readonly file: string;
+  readonly line: number;
+}
+
+/** What decided. */
+export type DecidedBy =
+  | ({ readonly kind: "rule"; readonly verdict: Verdict } & RulePlace)
+  /** The `[default]` of a file; `file` is absent where no file has one for this action. */
+  | { readonly kind: "default"; readonly verdict: DefaultVerdict; readonly file?: string };
+
+/**
+ * What became of a rule about this type of action. `decided`: its verdict is the answer. `holds`: it covers the action,
+ * and a stricter one or an earlier one of the same verdict decided. `shadow`: it covers the action and only observes.
+ * `excepted`: one of its exceptions holds. `fails`: the predicate that is named does not hold.
+ */
+export type CandidateOutcome = "decided" | "holds" | "shadow" | "excepted" | "fails" | "disabled";
+
+/** A rule about this type of action. */
+export interface Candidate extends RulePlace {
+  readonly verdict: Verdict;
+  readonly mode: FileMode;
+  readonly outcome: CandidateOutcome;
+  /** The first predicate that does not hold. */
+  readonly predicate?: PredicateName;
+  /** What that predicate asks for. */
+  readonly wanted?: readonly string[];
+  /** What the action has there; empty where it has nothing. */
+  readonly got?: readonly string[];
+  /** The exception that holds. */
+  readonly except?: ShownPredicates;
+}
+
+/** The whole answer. */
+export interface Explanation {
+  readonly action: Action;
+  readonly ruling: Ruling;
+  /** What the policy says, whether it enforces or only observes. */
+  readonly says: Verdict;
+  readonly decided_by: DecidedBy;
+  /** Rules about this type of action, the decider first, then in the order of the file. */
+  readonly candidates: readonly Candidate[];
+  /** Rules about other types of actions. */
+  readonly other_rules: number;
+  /** The smallest changes, all needed together, after which the action is let through. Absent where it already is. */
+  readonly changes?: readonly Change[];
+}
+
+/** Explains one decision. Pure, and agrees with `snapshot.evaluate`. */
+export function explain(snapshot: PolicySnapshot, event: Event): Explanation {
+  const ruling = snapshot.evaluate(event);
+  const { type } = event.action;
+  const candidates: Candidate[] = [];
+  let other_rules = 0;
+  for (const layer of snapshot.layers) {
+    for (const rule of layer.rules) {
+      if (rule.node.actions.includes(type)) candidates.push(candidateOf({ snapshot, rule, event, ruling }));
+      else other_rules++;
+    }
+  }
+  const decider = candidates.findIndex((candidate) => candidate.outcome === "decided");
+  const [first] = decider < 0 ? [] : candidates.splice(decider, 1);
+  const changes = nearestChange(snapshot.layers, event);
+  return {
+    action: event.action,
+    ruling,
+    says: ruling.would ?? ruling.verdict,
+    decided_by: decidedBy(snapshot, event, ruling),
+    candidates: first === undefined ? candidates : [first, ...candidates],
+    other_rules,
+    ...(changes === undefined ? {} : { changes }),
+  };
+}
+
+function decidedBy(snapshot: PolicySnapshot, event: Event, ruling: Ruling): DecidedBy {
+  const rule = snapshot.rules[ruling.rule_index];
+  if (rule !== undefined) {
+    const { name, index, file, line, verdict } = rule;
+    return { kind: "rule", verdict, rule: name, rule_index: index, file, line };
+  }
+  const wanted = ruling.would ?? ruling.verdict;
+  const { type } = event.action;
+  const active = snapshot.layers.filter(({ file }) => file.mode !== "disabled");
+  const source = active.find(({ file }) => file.defaults.get(type) === wanted) ??
+    active.find(({ file }) => file.defaults.has(type));
+  const verdict = source?.file.defaults.get(type) ?? "allow";
+  return { kind: "default", verdict, ...(source === undefined ? {} : { file: source.file.file }) };
+}
+
+function candidateOf(
+  { snapshot, rule, event, ruling }: {
+    readonly snapshot: PolicySnapshot;
+    readonly rule: NumberedRule;
+    readonly event: Event;
+    readonly ruling: Ruling;
+  },
+): Candidate {
+  const { node, index, name } = rule;
+  const mode = snapshot.rules[index]?.mode ?? node.mode;
+  const { file, line } = node.position;
+  const place = { rule: name, rule_index: index, file, line, verdict: node.verdict, mode };
+  if (ruling.rule_index === index) return { ...place, outcome: "decided" };
+  if (mode === "disabled") return { ...place, outcome: "disabled" };
+  if (ruleHolds(node, event)) return { ...place, outcome: mode === "observe" ? "shadow" : "holds" };
+  const predicate = firstFailing(node, event);
+  if (predicate !== undefined) {
+    const wanted = predicateTexts(node.predicates, predicate);
+    return { ...place, outcome: "fails", predicate, wanted, got: valuesOf(event, predicate) };
+  }
+  const except = node.excepts.find((each) => !ruleHolds({ ...node, excepts: [each] }, event));
+  return { ...place, outcome: "excepted", ...(except === undefined ? {} : { except: shownPredicates(except) }) };
+}
+
+/** The first predicate without which the ones before it would hold. `undefined` if all hold. */
+function firstFailing(node: RuleNode, event: Event): PredicateName | undefined {
+  let predicates: Predicates = {};
+  for (const name of namesOf(node.predicates)) {
+    predicates = { ...predicates, [name]: node.predicates[name] };
+    if (!ruleHolds({ ...node, predicates, excepts: [] }, event)) return name;
+  }
+  return undefined;
+}
+
+/** What an action has where a predicate looks. */
+export function valuesOf(event: Event, predicate: PredicateName): readonly string[] {
+  const { action, process, session } = event;
+  const given = (...values: readonly (string | number | undefined)[]): readonly string[] =>
+    values.flatMap((value) => value === undefined ? [] : [String(value)]);
+  switch (predicate) {
+    case "action":
+      return [action.type];
+    case "path":
+    case "exe":
+      return given(
+        "path" in action ? action.path : undefined,
+        "requested_path" in action ? action.requested_path : undefined,
+        action.type === "exec" && predicate === "exe" ? action.interpreter : undefined,
+      );
+    case "new_path":
+      return "new_path" in action ? given(action.new_path, action.requested_new_path) : [];
+    case "argv":
+      return action.type === "exec" ? action.argv.slice(1) : [];
+    case "by":
+      return given(process?.exe);
+    case "cwd":
+      return given((action.type === "exec" ? action.cwd : undefined) ?? process?.cwd);
+    case "user":
+      return given(process?.uid);
+    case "agent":
+      return given(session?.agent);
+    case "principal":
+      return given(session?.principal);
+    case "session":
+      return given(session?.session_id);
+    case "tool":
+      return action.type === "tool.call" ? [action.tool] : [];
+    case "server":
+      return action.type === "tool.call" ? given(action.server) : [];
+    default:
+      return netValues(action, predicate);
+  }
+}
+
+function netValues(action: Action, predicate: PredicateName): readonly string[] {
+  if (!("address" in action)) return [];
+  if (predicate === "address") return [action.address];
+  if (predicate === "port") return [String(action.port)];
+  if (predicate === "protocol") return [action.protocol];
+  return predicate === "host" && action.host !== undefined ? [action.host] : [];
+}

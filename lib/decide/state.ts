@@ -1,0 +1,176 @@
+/**
+ * What rules remember of the past: marks on sessions, and counts of actions. One owner changes it, between evaluations;
+ * an evaluation only reads it. Everything in it is bounded.
+ */
+import { LIMITS } from "../core/mod.ts";
+
+/**
+ * Who asks about a mark. What forbids counts attempts, what permits counts only what surely was meant and passed; and
+ * what is enforced never sees what only observing rules have set. So observing changes no outcome, and one more deny
+ * never widens.
+ */
+export interface MarkView {
+  readonly observes: boolean;
+  readonly permits: boolean;
+}
+
+/** What an evaluation may ask of the past. */
+export interface StateView {
+  /** When the mark was set on the session for the first or last time, microseconds; -1 for never. */
+  markTime(session: string, mark: string, options: MarkView & { readonly which: "first" | "last" }): number;
+  /** Actions counted under the key within `per_us` before now, see `rateSlice`. */
+  rateCount(counter: string, key: string, options: { readonly per_us: number; readonly now_us: number }): number;
+}
+
+/** Nothing has happened yet. */
+export const NO_PAST: StateView = { markTime: () => -1, rateCount: () => 0 };
+
+/** Marks on one session; a policy that asks about more is refused. */
+export const MARKS_MAX = 1_024;
+/** Sessions whose marks are kept: those that can run at once, and some that have just ended. */
+const SESSIONS_MAX = 4 * LIMITS.sessions_max;
+/** Counters of rates. Beyond it new keys of a rule share one, which counts more, never less. */
+const COUNTERS_MAX = 65_536;
+/** Slices of one period. One more is kept, so that a period is never counted too short. */
+const SLICES = 32;
+const KEPT = SLICES + 1;
+/** Counters are searched for stale ones at most this often, microseconds. */
+const PRUNE_US = 1_000_000;
+const SHARED_KEY = "\u0000shared";
+
+/** The slice of time in which a moment lies: a thirty-second part of the period. */
+export function rateSlice(per_us: number, now_us: number): number {
+  return Math.floor(now_us / Math.ceil(per_us / SLICES));
+}
+
+/** True if a slice still counts in slice `now`. */
+export function isCounted(slice: number, now: number): boolean {
+  return slice > now - KEPT;
+}
+
+interface Window {
+  readonly counts: Uint32Array;
+  readonly per_us: number;
+  newest: number;
+}
+
+/** Marks and counts. Made empty; `mark`, `count`, `forget` and `retain` change it. */
+export class PolicyState implements StateView {
+  /** Per session and mark: the first times in each of the four views, then the last times; -1 for never. */
+  readonly #sessions: Map<string, Map<string, Float64Array>> = new Map();
+  readonly #counters: Map<string, Window> = new Map();
+  #pruned_us = -Infinity;
+
+  /** Sessions that have marks. */
+  get sessions(): number {
+    return this.#sessions.size;
+  }
+
+  /** Counters of rates that are kept. */
+  get counters(): number {
+    return this.#counters.size;
+  }
+
+  markTime(session: string, mark: string, options: MarkView & { readonly which: "first" | "last" }): number {
+    const times = this.#sessions.get(session)?.get(mark);
+    if (times === undefined) return -1;
+    return times[viewIndex(options) + (options.which === "last" ? 4 : 0)] ?? -1;
+  }
+
+  rateCount(counter: string, key: string, options: { readonly per_us: number; readonly now_us: number }): number {
+    const window = this.#counters.get(`${counter}\n${key}`) ?? this.#counters.get(`${counter}\n${SHARED_KEY}`);
+    if (window === undefined) return 0;
+    const now = Math.max(window.newest, rateSlice(window.per_us, options.now_us));
+    let sum = 0;
+    for (let slice = now - KEPT + 1; slice <= window.newest; slice++) {
+      if (slice > window.newest - KEPT && slice >= 0) sum += window.counts[slice % KEPT] ?? 0;
+    }
+    return sum;
+  }
+
+  /** Sets a mark for the given views. */
+  mark(session: string, mark: string, options: { readonly views: readonly MarkView[]; readonly now_us: number }): void {
+    let marks = this.#sessions.get(session);
+    if (marks === undefined) {
+      marks = new Map();
+      if (this.#sessions.size >= SESSIONS_MAX) dropFirst(this.#sessions);
+    } else this.#sessions.delete(session); // put back at the end: the first one is the one unused for longest
+    this.#sessions.set(session, marks);
+    let times = marks.get(mark);
+    if (times === undefined) {
+      if (marks.size >= MARKS_MAX) dropFirst(marks);
+      times = new Float64Array(8).fill(-1);
+      marks.set(mark, times);
+    }
+    for (const view of options.views) {
+      const i = viewIndex(view);
+      if ((times[i] ?? -1) < 0) times[i] = options.now_us;
+      times[i + 4] = options.now_us;
+    }
+  }
+
+  /** Counts one action. */
+  count(counter: string, key: string, options: { readonly per_us: number; readonly now_us: number }): void {
+    const { per_us, now_us } = options;
+    const window = this.#window(`${counter}\n${key}`, counter, options);
+    if (window.per_us !== per_us) {
+      // The rule was changed by a reload: its counts are of another length.
+      this.#counters.delete(`${counter}\n${key}`);
+      this.#counters.delete(`${counter}\n${SHARED_KEY}`);
+      return this.count(counter, key, options);
+    }
+    const now = rateSlice(per_us, now_us);
+    for (let slice = Math.max(window.newest + 1, now - KEPT + 1); slice <= now; slice++) {
+      window.counts[slice % KEPT] = 0;
+    }
+    window.newest = Math.max(window.newest, now);
+    const at = window.newest % KEPT;
+    window.counts[at] = Math.min((window.counts[at] ?? 0) + 1, 0x7fff_ffff);
+  }
+
+  /** Forgets the marks of a session that ended. */
+  forget(session: string): void {
+    this.#sessions.delete(session);
+  }
+
+  /** Keeps only marks that somebody still asks about, after a reload. */
+  retain(marks: ReadonlySet<string>): void {
+    for (const known of this.#sessions.values()) {
+      for (const mark of known.keys()) if (!marks.has(mark)) known.delete(mark);
+    }
+  }
+
+  #window(
+    id: string,
+    counter: string,
+    { per_us, now_us }: { readonly per_us: number; readonly now_us: number },
+  ): Window {
+    const known = this.#counters.get(id);
+    if (known !== undefined) return known;
+    if (this.#counters.size >= COUNTERS_MAX) this.#prune(now_us);
+    const shared = `${counter}\n${SHARED_KEY}`;
+    const target = this.#counters.size >= COUNTERS_MAX ? shared : id;
+    const found = this.#counters.get(target);
+    if (found !== undefined) return found;
+    const made: Window = { counts: new Uint32Array(KEPT), per_us, newest: rateSlice(per_us, now_us) };
+    this.#counters.set(target, made);
+    return made;
+  }
+
+  #prune(now_us: number): void {
+    if (Math.abs(now_us - this.#pruned_us) < PRUNE_US) return;
+    this.#pruned_us = now_us;
+    for (const [id, { per_us, newest }] of this.#counters) {
+      if (!isCounted(newest, rateSlice(per_us, now_us))) this.#counters.delete(id);
+    }
+  }
+}
+
+function viewIndex({ observes, permits }: MarkView): number {
+  return (observes ? 2 : 0) + (permits ? 1 : 0);
+}
+
+function dropFirst<K>(map: Map<K, unknown>): void {
+  const first = map.keys().next();
+  if (!first.done) map.delete(first.value);
+}

@@ -1,0 +1,39 @@
+/**
+ * What people do with policies and recordings: explain, test, show, compare, replay, learn. Pure functions and
+ * collectors over snapshots and entries; who reads files and prints is `lib/app`.
+ */
+export { type ChangedDefault, type ChangedRule, compareDiff, diffRules, type PolicyDiff } from "./diff.ts";
+export {
+  type Candidate,
+  type CandidateOutcome,
+  type DecidedBy,
+  explain,
+  type Explanation,
+  type RulePlace,
+} from "./explain.ts";
+export { type Change } from "./explain_change.ts";
+export { LEARN_CLASSES, type LearnClass, type LeftOutReason } from "./learn_collect.ts";
+export { type Evidence } from "./learn_evidence.ts";
+export { type LearnOptions, type LearntPolicy, PolicyLearner, type ProposedRule } from "./learn.ts";
+export {
+  type Answer,
+  compareReplay,
+  Comparison,
+  type ComparisonSummary,
+  type Difference,
+  recordedAnswer,
+  wordsOf,
+} from "./replay.ts";
+export { EventRebuilder, type RebuildOptions, type RecordedAction } from "./replay_events.ts";
+export { type ShownDefault, type ShownLayer, type ShownPolicy, type ShownRule, showPolicy } from "./show.ts";
+export {
+  type CaseResult,
+  NO_RULE,
+  parseSuite,
+  type RuleCoverage,
+  runSuite,
+  type Suite,
+  type SuiteCase,
+  type SuiteReport,
+} from "./suite.ts";
+export { EVENT_FIELDS, eventOfFields, type FieldProblem } from "./suite_event.ts";

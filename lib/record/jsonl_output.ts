@@ -1,0 +1,201 @@
+/** Where JSON lines go: a file that is appended to, rotated and opened anew, or a descriptor that is there already. */
+import { AgentguardError, errorMessage, type Log } from "../core/mod.ts";
+import { errorName, type FileCalls } from "./jsonl_calls.ts";
+import type { Timers } from "./timers.ts";
+
+/** A file by its path, or an open descriptor such as 1 for stdout, which is never closed here. */
+export type JsonLinesTarget =
+  | { readonly kind: "file"; readonly path: string }
+  | { readonly kind: "descriptor"; readonly fd: number };
+
+/** When a file is put aside for a new one; absent bounds never. */
+export interface RotationOptions {
+  /** Bytes of one file, at most; a single longer line has a file of its own. */
+  readonly file_bytes_max?: number;
+  /** Lines of one file, at most, counted from when it was opened. */
+  readonly file_lines_max?: number;
+  /** Files kept beside the current one, as `PATH.1` (the newest) to `PATH.N`, 1 to 1,000; 5 by default. */
+  readonly files_kept?: number;
+}
+
+/** What an output works with. */
+export interface OutputParts extends RotationOptions {
+  readonly calls: FileCalls;
+  readonly timers: Timers;
+  readonly log: Log;
+}
+
+const FILES_KEPT = 5;
+/** Rights of a new file: a record is for its owner. */
+const FILE_MODE = 0o600;
+/** Pause while a descriptor that does not block has no room, milliseconds. */
+const AGAIN_MS = 5;
+
+const encoder = new TextEncoder();
+
+/** An opened target. Calls must not overlap. */
+export class JsonLinesOutput {
+  readonly #target: JsonLinesTarget;
+  readonly #parts: OutputParts;
+  #fd: number;
+  #lines = 0;
+  #rotations = 0;
+  /** Rotating failed: not tried again before the file has this size. */
+  #retry_size = 0;
+  /** Part of a line may stand at the end of the file. */
+  #torn = false;
+
+  private constructor(target: JsonLinesTarget, parts: OutputParts, fd: number) {
+    this.#target = target;
+    this.#parts = parts;
+    this.#fd = fd;
+  }
+
+  /** Opens the target. Rejects with `io`, or `config` for a path that is no file. */
+  static async open(target: JsonLinesTarget, parts: OutputParts): Promise<JsonLinesOutput> {
+    const fd = target.kind === "file" ? await openFile(target.path, parts.calls) : target.fd;
+    return new JsonLinesOutput(target, parts, fd);
+  }
+
+  /** Files put aside so far. */
+  get rotations(): number {
+    return this.#rotations;
+  }
+
+  /**
+   * Writes as many of the lines as the current file takes, one at least, and gives their number and bytes. A file has all of
+   * them or, on a failure, none; a descriptor may have a part, which then stands on a line of its own.
+   */
+  async write(lines: readonly string[]): Promise<{ readonly count: number; readonly bytes: number }> {
+    const chunk = this.#target.kind === "file" ? await this.#fitting(this.#target.path, lines) : lines;
+    const bytes = encoder.encode(`${this.#torn ? "\n" : ""}${chunk.join("\n")}\n`);
+    await this.#writeWhole(bytes);
+    this.#torn = false;
+    this.#lines += chunk.length;
+    return { count: chunk.length, bytes: bytes.length };
+  }
+
+  /** Makes what was written durable; nothing for a descriptor that is no file. */
+  async sync(): Promise<void> {
+    try {
+      await this.#parts.calls.datasync(this.#fd);
+    } catch (thrown) {
+      if (!["EINVAL", "EROFS", "ENOTSUP"].includes(errorName(thrown))) throw thrown;
+    }
+  }
+
+  /** Opens the path anew, for after somebody moved the file. On a failure, `io`, the file that is open stays in use. */
+  async reopen(): Promise<void> {
+    if (this.#target.kind === "descriptor") return;
+    const fd = await openFile(this.#target.path, this.#parts.calls);
+    await this.#replace(fd);
+  }
+
+  /** Closes a file; a descriptor belongs to whoever gave it. */
+  async close(): Promise<void> {
+    if (this.#target.kind === "file") await this.#parts.calls.close(this.#fd);
+  }
+
+  /** The lines that go into the current file, after rotation where it is full. */
+  async #fitting(path: string, lines: readonly string[]): Promise<readonly string[]> {
+    const { calls, file_bytes_max = Infinity, file_lines_max = Infinity } = this.#parts;
+    if (file_bytes_max === Infinity && file_lines_max === Infinity) return lines;
+    let { size } = await calls.facts(this.#fd);
+    if (size < this.#retry_size) return lines;
+    const full = this.#lines >= file_lines_max || size + bytesOf(lines[0] ?? "") > file_bytes_max;
+    if (full && size > 0) {
+      if (!await this.#rotate(path, size)) return lines;
+      size = 0;
+    }
+    const most = Math.min(lines.length, file_lines_max - this.#lines);
+    let count = 1;
+    for (let bytes = size + bytesOf(lines[0] ?? ""); count < most; count++) {
+      bytes += bytesOf(lines[count] ?? "");
+      if (bytes > file_bytes_max) break;
+    }
+    return lines.slice(0, count);
+  }
+
+  async #writeWhole(bytes: Uint8Array): Promise<void> {
+    const { calls, timers } = this.#parts;
+    let offset = 0;
+    while (offset < bytes.length) {
+      try {
+        offset += await calls.write(this.#fd, bytes, offset);
+      } catch (thrown) {
+        if (errorName(thrown) !== "EAGAIN") {
+          if (offset > 0) await this.#takeBack(offset);
+          throw thrown;
+        }
+        await new Promise<void>((resolve) => void timers.after(AGAIN_MS, resolve));
+      }
+    }
+  }
+
+  /** Takes the part of a group that was written out of the file; else a line end is put behind it before the next. */
+  async #takeBack(written: number): Promise<void> {
+    const { calls, log } = this.#parts;
+    try {
+      const { size, is_regular } = await calls.facts(this.#fd);
+      this.#torn = !is_regular;
+      if (is_regular) await calls.truncate(this.#fd, size - written);
+    } catch (thrown) {
+      this.#torn = true;
+      log.warn("json lines: part of a line stays in the file", { error: errorMessage(thrown) });
+    }
+  }
+
+  /** Puts the file aside; false, and the file stays in use, if that fails. */
+  async #rotate(path: string, size: number): Promise<boolean> {
+    const { calls, log, files_kept = FILES_KEPT } = this.#parts;
+    try {
+      for (let n = files_kept - 1; n >= 1; n--) await renameIfThere(calls, `${path}.${n}`, `${path}.${n + 1}`);
+      await calls.rename(path, `${path}.1`);
+      await this.#replace(await openFile(path, calls));
+    } catch (thrown) {
+      this.#retry_size = size + (this.#parts.file_bytes_max ?? size);
+      log.warn("json lines: the file could not be rotated and grows on", { path, error: errorMessage(thrown) });
+      return false;
+    }
+    this.#rotations++;
+    return true;
+  }
+
+  async #replace(fd: number): Promise<void> {
+    const before = this.#fd;
+    this.#fd = fd;
+    this.#lines = 0;
+    this.#retry_size = 0;
+    this.#torn = false;
+    try {
+      await this.#parts.calls.datasync(before);
+    } finally {
+      await this.#parts.calls.close(before);
+    }
+  }
+}
+
+async function openFile(path: string, calls: FileCalls): Promise<number> {
+  let fd: number;
+  try {
+    fd = await calls.openAppend(path, FILE_MODE);
+  } catch (cause) {
+    throw new AgentguardError("io", `open ${path} for JSON lines: ${errorMessage(cause)}`, { cause });
+  }
+  const facts = await calls.facts(fd);
+  if (facts.is_regular || facts.is_device) return fd;
+  await calls.close(fd);
+  throw new AgentguardError("config", `open ${path} for JSON lines: it is no file; give the path of a file`);
+}
+
+function bytesOf(line: string): number {
+  return Buffer.byteLength(line) + 1;
+}
+
+async function renameIfThere(calls: FileCalls, from: string, to: string): Promise<void> {
+  try {
+    await calls.rename(from, to);
+  } catch (thrown) {
+    if (errorName(thrown) !== "ENOENT") throw thrown;
+  }
+}
