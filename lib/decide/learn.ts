@@ -4,7 +4,7 @@ import type { Diagnostic } from "./diagnostic.ts";
 import { tomlString } from "./explain_snippet.ts";
 import { LEARN_CLASSES, type LearnClass, type LeftOutReason, Lessons } from "./learn_collect.ts";
 import { type Evidence, evidenceText } from "./learn_evidence.ts";
-import { learnRules, type LearntRule } from "./learn_rules.ts";
+import { learnRules, type LearntRule, type LearntValue } from "./learn_rules.ts";
 import { SECRET_EXCEPTIONS, SECRET_PATHS } from "./learn_secrets.ts";
 import { loadPolicy } from "./load.ts";
 import { EventRebuilder } from "./replay_events.ts";
@@ -164,9 +164,18 @@ function ruleLines({ name, comment, actions, predicates, evidence }: LearntRule)
     `action = ${types.length === 1 ? types[0] : `[${types.join(", ")}]`}`,
     ...predicates.flatMap(([key, values]) => {
       const [only] = values;
-      if (only !== undefined && values.length === 1) return [`${key} = ${only.toml}`];
-      return [`${key} = [`, ...values.map((value) => `  ${value.toml}, # ${evidenceText(value.evidence)}`), "]"];
+      if (only !== undefined && values.length === 1) {
+        return [`${key} = ${only.toml}${only.vain === true ? ` # ${VAIN}` : ""}`];
+      }
+      return [`${key} = [`, ...values.map((value) => `  ${value.toml}, # ${valueText(value)}`), "]"];
     }),
     'verdict = "allow"',
   ];
+}
+
+/** Behind a value that no attempt reached. */
+const VAIN = "found nothing";
+
+function valueText({ evidence, vain }: LearntValue): string {
+  return vain === true ? `${VAIN}: ${evidenceText(evidence)}` : evidenceText(evidence);
 }

@@ -21,10 +21,10 @@ export type LearnClass = typeof LEARN_CLASSES[number];
  */
 export type LeftOutReason = "denied" | "refused" | "secret" | "unknown";
 
-/** A name moved to another. */
+/** A move: every name of what was moved, and every name that it got. One rule must hold them all. */
 export interface LearntMove {
-  readonly from: string;
-  readonly to: string;
+  readonly from: readonly string[];
+  readonly to: readonly string[];
   /** Every attempt came to nothing. */
   readonly vain: boolean;
   readonly evidence: Evidence;
@@ -149,18 +149,15 @@ export class Lessons {
   ): undefined {
     const known = this.moves.get(type) ?? new Map<string, LearntMove>();
     this.moves.set(type, known);
-    for (const from of names.from) {
-      for (const to of names.to) {
-        const key = JSON.stringify([from, to]);
-        const before = known.get(key);
-        if (before === undefined) this.#names++;
-        const vain = how.vain && before?.vain !== false;
-        known.set(key, { from, to, vain, evidence: joinEvidence(before?.evidence, how.evidence) });
-      }
-    }
-    if (how.vain) return;
+    const key = JSON.stringify(names);
+    const before = known.get(key);
+    if (before === undefined) this.#names++;
+    const vain = how.vain && before?.vain !== false;
+    known.set(key, { ...names, vain, evidence: joinEvidence(before?.evidence, how.evidence) });
+    if (how.vain) return undefined;
     if (type === "file.rename") this.gone.add(names.from[0] ?? "");
     this.created.add(names.to[0] ?? "");
+    return undefined;
   }
 }
 

@@ -5,13 +5,15 @@ import { parsePathGlob, type PathGlob } from "./glob.ts";
 import type { LearntMove, LearntTarget, Lessons } from "./learn_collect.ts";
 import { type Evidence, joinEvidence } from "./learn_evidence.ts";
 import { NameMasks } from "./learn_names.ts";
-import { type LearntPattern, PathLearner, type PathLearning } from "./learn_paths.ts";
+import { PathLearner, type PathLearning } from "./learn_paths.ts";
 import { matchPathGlob } from "./match.ts";
 
 /** A value of a rule with what speaks for it, already in TOML. */
 export interface LearntValue {
   readonly toml: string;
   readonly evidence: Evidence;
+  /** Every attempt came to nothing by itself; allowed so that the same attempts are not refused. */
+  readonly vain?: boolean;
 }
 
 /** One allow rule. */
@@ -49,71 +51,64 @@ function widenOf(type: ActionType): Widen {
   return type === "file.read" ? "reads" : "changes";
 }
 
-/** A pattern with the types of one family that need it. */
-interface SharedPattern {
-  readonly pattern: string;
-  readonly types: ActionType[];
-  evidence: Evidence | undefined;
-}
-
-/** Patterns of each type; types of one family with the same patterns share a rule. */
+/**
+ * One rule for each type: every name of an action, resolved and requested, must be allowed by the same rule. Types with
+ * the same patterns share it.
+ */
 function pathRules(lessons: Lessons, how: Omit<PathLearning, "widen">): readonly LearntRule[] {
-  const found = new Map<string, SharedPattern>();
-  const vain_found = new Map<string, SharedPattern>();
+  const groups = new Map<string, { readonly types: ActionType[]; readonly values: LearntValue[] }>();
   for (const type of new Set([...lessons.paths.keys(), ...lessons.vain.keys()])) {
-    const { patterns } = (lessons.paths.get(type) ?? new PathLearner()).learn({ ...how, widen: widenOf(type) });
-    for (const each of patterns) note(found, each, type);
-    const covered = coverOf(patterns.map(({ pattern }) => pattern));
-    const vain = lessons.vain.get(type)?.learn({ ...how, widen: "never" });
-    const open = new Set<string>();
-    for (const [name, pattern] of vain?.pattern_of ?? []) if (!covered(name)) open.add(pattern);
-    for (const each of vain?.patterns ?? []) if (open.has(each.pattern)) note(vain_found, each, type);
+    const values = valuesOf(type, lessons, how);
+    const key = JSON.stringify([familyOf(type), values.map(({ toml, vain }) => [toml, vain])]);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, { types: [type], values: [...values] });
+    else {
+      group.types.push(type);
+      for (const [i, { toml, vain, evidence }] of group.values.entries()) {
+        group.values[i] = { toml, vain, evidence: joinEvidence(evidence, values[i]?.evidence ?? evidence) };
+      }
+    }
   }
-  const rules = grouped(found).map(({ types, patterns }) => pathRule(types, patterns, { vain: false }));
-  return [...rules, ...grouped(vain_found).map(({ types, patterns }) => pathRule(types, patterns, { vain: true }))];
+  return [...groups.values()].filter(({ values }) => values.length > 0).map(({ types, values }) =>
+    pathRule([...types].sort(), values)
+  );
 }
 
-/** Families have different predicates: `exe` for programs, `path` for the others. */
-function note(into: Map<string, SharedPattern>, { pattern, evidence }: LearntPattern, type: ActionType): void {
-  const key = `${type.split(".")[0] ?? type} ${pattern}`;
-  const known = into.get(key) ?? { pattern, types: [], evidence: undefined };
-  into.set(key, known);
-  known.types.push(type);
-  known.evidence = joinEvidence(known.evidence, evidence);
+/** What was used, and what was looked for in vain and is not covered by that: by its own name alone. */
+function valuesOf(type: ActionType, lessons: Lessons, how: Omit<PathLearning, "widen">): readonly LearntValue[] {
+  const { patterns } = (lessons.paths.get(type) ?? new PathLearner()).learn({ ...how, widen: widenOf(type) });
+  const covered = coverOf(patterns.map(({ pattern }) => pattern));
+  const vain = lessons.vain.get(type)?.learn({ ...how, widen: "never" });
+  const open = new Set<string>();
+  for (const [name, pattern] of vain?.pattern_of ?? []) if (!covered(name)) open.add(pattern);
+  return [
+    ...patterns.map(({ pattern, evidence }) => ({ toml: tomlString(pattern), evidence, vain: false })),
+    ...(vain?.patterns ?? []).filter(({ pattern }) => open.has(pattern)).map(({ pattern, evidence }) => ({
+      toml: tomlString(pattern),
+      evidence,
+      vain: true,
+    })),
+  ];
 }
 
-/** Patterns by the types that share them. */
-function grouped(
-  found: ReadonlyMap<string, SharedPattern>,
-): readonly { readonly types: readonly ActionType[]; readonly patterns: readonly LearntPattern[] }[] {
-  const groups = new Map<string, { readonly types: readonly ActionType[]; readonly patterns: LearntPattern[] }>();
-  for (const { pattern, types, evidence } of found.values()) {
-    const key = [...types].sort().join(" ");
-    const group = groups.get(key) ?? { types: [...types].sort(), patterns: [] };
-    groups.set(key, group);
-    if (evidence !== undefined) group.patterns.push({ pattern, evidence });
-  }
-  return [...groups.values()].filter(({ patterns }) => patterns.length > 0);
+/** Families have different predicates. */
+function familyOf(type: ActionType): "exec" | "unix" | "file" {
+  return type === "exec" ? "exec" : type === "unix.connect" ? "unix" : "file";
 }
 
-function pathRule(
-  types: readonly ActionType[],
-  patterns: readonly LearntPattern[],
-  { vain }: { readonly vain: boolean },
-): LearntRule {
-  const values = patterns.map(({ pattern, evidence }) => ({ toml: tomlString(pattern), evidence }));
-  const verb = types.map((type) => type === "unix.connect" ? "unix" : type.slice(type.indexOf(".") + 1)).join("-");
+const COMMENTS: Readonly<Record<ReturnType<typeof familyOf>, string>> = {
+  exec: "Programs, each by its path.",
+  unix: "Sockets, each by its path.",
+  file: "A directory ending in /* or /** was made by the recording, or enough of it was used.",
+};
+
+function pathRule(types: readonly ActionType[], values: readonly LearntValue[]): LearntRule {
+  const family = familyOf(types[0] ?? "exec");
   return {
-    name: vain ? `${verb}-found-nothing` : verb,
-    comment: vain
-      ? "Tried, and came to nothing by itself: each name alone, so that the same attempts are not refused."
-      : types.includes("exec")
-      ? "Programs, each by its path."
-      : types.includes("unix.connect")
-      ? "Sockets, each by its path."
-      : "A directory ending in /* or /** was made by the recording, or enough of it was used.",
+    name: family === "file" ? types.map((type) => type.slice("file.".length)).join("-") : family,
+    comment: COMMENTS[family],
     actions: types,
-    predicates: [[types.includes("exec") ? "exe" : "path", values]],
+    predicates: [[family === "exec" ? "exe" : "path", values]],
     evidence: allOf(values),
   };
 }
@@ -138,59 +133,51 @@ function moveRules(lessons: Lessons, how: Omit<PathLearning, "widen">): readonly
     const [from, to] = [new PathLearner(), new PathLearner()];
     for (const move of moves.values()) {
       if (move.vain) continue;
-      from.add(move.from, move.evidence);
-      to.add(move.to, move.evidence);
+      for (const name of move.from) from.add(name, move.evidence);
+      for (const name of move.to) to.add(name, move.evidence);
     }
     const widened = { ...how, widen: "changes" } as const;
     const sources = from.learn(widened).pattern_of;
     const targets = to.learn(widened).pattern_of;
-    const pairs = new Map<string, Map<string, Evidence>>();
+    const groups = new Map<string, MoveGroup>();
     for (const move of moves.values()) {
-      const source = move.vain ? undefined : sources.get(move.from);
-      const target = move.vain ? undefined : targets.get(move.to);
-      addPair(pairs, source ?? how.masks.name(move.from), { to: target ?? how.masks.name(move.to), move });
+      const patterns = (names: readonly string[], known: ReadonlyMap<string, string>): readonly string[] => [
+        ...new Set(names.map((name) => (move.vain ? undefined : known.get(name)) ?? how.masks.name(name))),
+      ];
+      addMove(groups, patterns(move.from, sources), { to: patterns(move.to, targets), move });
     }
-    return moveGroups(pairs).map((group, i) => moveRule(type, group, i + 1));
+    return [...groups.values()].map((group, i) => moveRule(type, group, i + 1));
   });
 }
 
-function addPair(
-  pairs: Map<string, Map<string, Evidence>>,
-  from: string,
-  { to, move }: { readonly to: string; readonly move: LearntMove },
-): void {
-  const targets = pairs.get(from) ?? new Map<string, Evidence>();
-  pairs.set(from, targets);
-  targets.set(to, joinEvidence(targets.get(to), move.evidence));
-}
-
 interface MoveGroup {
-  readonly from: LearntValue[];
+  readonly from: Map<string, Evidence>;
   readonly to: Map<string, Evidence>;
 }
 
-/** Sources with the same targets share a rule. */
-function moveGroups(pairs: ReadonlyMap<string, ReadonlyMap<string, Evidence>>): readonly MoveGroup[] {
-  const groups = new Map<string, MoveGroup>();
-  for (const [from, targets] of pairs) {
-    const key = JSON.stringify([...targets.keys()].sort());
-    const group = groups.get(key) ?? { from: [], to: new Map<string, Evidence>() };
-    groups.set(key, group);
-    const evidence = [...targets.values()].reduce<Evidence | undefined>(joinEvidence, undefined);
-    if (evidence !== undefined) group.from.push({ toml: tomlString(from), evidence });
-    for (const [to, each] of targets) group.to.set(to, joinEvidence(group.to.get(to), each));
-  }
-  return [...groups.values()];
+/** Moves with the same targets share a rule. */
+function addMove(
+  groups: Map<string, MoveGroup>,
+  from: readonly string[],
+  { to, move }: { readonly to: readonly string[]; readonly move: LearntMove },
+): void {
+  const key = JSON.stringify([...to].sort());
+  const group = groups.get(key) ?? { from: new Map<string, Evidence>(), to: new Map<string, Evidence>() };
+  groups.set(key, group);
+  for (const pattern of from) group.from.set(pattern, joinEvidence(group.from.get(pattern), move.evidence));
+  for (const pattern of to) group.to.set(pattern, joinEvidence(group.to.get(pattern), move.evidence));
 }
 
 function moveRule(type: ActionType, { from, to }: MoveGroup, number: number): LearntRule {
-  const targets = [...to].map(([pattern, evidence]) => ({ toml: tomlString(pattern), evidence }));
+  const values = (patterns: ReadonlyMap<string, Evidence>): readonly LearntValue[] =>
+    [...patterns].map(([pattern, evidence]) => ({ toml: tomlString(pattern), evidence }));
+  const sources = values(from);
   return {
     name: `${type.slice("file.".length)}-${number}`,
     comment: type === "file.symlink" ? "path is what the link points to, new_path the link." : "From path to new_path.",
     actions: [type],
-    predicates: [["path", from], ["new_path", targets]],
-    evidence: allOf(from),
+    predicates: [["path", sources], ["new_path", values(to)]],
+    evidence: allOf(sources),
   };
 }
 

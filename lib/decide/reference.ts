@@ -1,12 +1,16 @@
 /**
  * The slow, obviously right interpreter. It walks the syntax tree for every event and shares nothing with the compiler
- * but that tree, the wording of reasons and the parser of addresses. Tests hold the compiled snapshot against it.
+ * but that tree, the wording of reasons and the parsers of addresses and command lines. Tests hold the compiled snapshot against it.
  */
-import type { Action, ActionType, Event, Ruling, Verdict } from "../core/mod.ts";
+import type { Action, ActionType, Event, ExecAction, Ruling, Verdict } from "../core/mod.ts";
 import type { ArgvToken, PathPattern, PolicyFile, Predicates, ProgramPattern, RuleNode, TextPattern } from "./ast.ts";
+import { hasStarted, innerEvent } from "./inner_event.ts";
 import { cidrHolds, parseAddress } from "./net.ts";
-import { REASON_DISABLED, reasonOfDefault, reasonOfRule, reasonWithShadow } from "./reason.ts";
+import { REASON_DISABLED, reasonInside, reasonOfDefault, reasonOfRule, reasonWithShadow } from "./reason.ts";
+import { factsHold, type RuleContext } from "./reference_facts.ts";
 import { normal, pathHolds, type Side, textGlobHolds } from "./reference_patterns.ts";
+import { readCommandLine } from "./shell.ts";
+import { NO_PAST, type StateView } from "./state.ts";
 
 /** One rule with the index and the unique name that it has in the snapshot. */
 export interface NumberedRule {
@@ -24,23 +28,72 @@ export interface NumberedLayer {
 interface Answer {
   readonly verdict: Verdict;
   readonly rule?: NumberedRule;
+  /** The command inside the command line that it is about. */
+  readonly inner?: ExecAction;
+}
+
+/** What an evaluation rests on besides the event. */
+export interface ReferencePast {
+  readonly state: StateView;
+  readonly now_us: number;
 }
 
 /** Evaluates one event against the layers. */
-export function evaluateReference(layers: readonly NumberedLayer[], event: Event): Ruling {
+export function evaluateReference(
+  layers: readonly NumberedLayer[],
+  event: Event,
+  past: ReferencePast = { state: NO_PAST, now_us: event.time_us },
+): Ruling {
   const active = layers.filter((layer) => layer.file.mode !== "disabled");
   if (active.length === 0) return { verdict: "allow", rule_index: -1, reason: REASON_DISABLED, mode: "observe" };
+  const { action } = event;
+  const line = action.type === "exec" ? readCommandLine(action) : undefined;
+  const { real, full } = answersOf(active, event, { ...past, opaque: line?.opaque === true });
+  for (const command of line?.commands ?? []) {
+    if (action.type !== "exec") break;
+    const inner = innerEvent(event, action, command);
+    const started = hasStarted(event);
+    const found = answersOf(active, inner, {
+      ...past,
+      opaque: command.opaque,
+      only_arguments: started,
+      no_default: started || command.builtin,
+    });
+    // What is inside only tightens.
+    const tightens = ({ verdict }: Answer): boolean => STRICTNESS[verdict] >= STRICTNESS.redact;
+    const named = (answer: Answer): Answer =>
+      inner.action.type === "exec" ? { ...answer, inner: inner.action } : answer;
+    real.push(...found.real.filter(tightens).map(named));
+    full.push(...found.full.filter(tightens).map(named));
+  }
+  return ruling(strictest(real), strictest(full), active.every((layer) => layer.file.mode === "observe"), action);
+}
+
+/** What each layer says: for real, and if everything were enforced. */
+function answersOf(
+  layers: readonly NumberedLayer[],
+  event: Event,
+  how: ReferencePast & {
+    readonly opaque: boolean;
+    readonly only_arguments?: boolean;
+    readonly no_default?: boolean;
+  },
+): { readonly real: Answer[]; readonly full: Answer[] } {
   const real: Answer[] = [];
   const full: Answer[] = [];
-  for (const layer of active) {
-    const holding = layer.rules.filter((rule) => ruleHolds(rule.node, event));
-    const fallback = layer.file.defaults.get(event.action.type);
+  for (const { file, rules } of layers) {
+    const holding = rules.filter(({ node, name }) => {
+      if (how.only_arguments === true && node.predicates.argv === undefined) return false;
+      const observes = file.mode !== "enforce" || node.mode === "observe";
+      return ruleHolds(node, event, { ...how, rule: name, observes });
+    });
+    const fallback = how.no_default === true ? undefined : file.defaults.get(event.action.type);
     const whole = answer(holding, fallback);
     if (whole !== undefined) full.push(whole);
     const enforced = answer(holding.filter((rule) => rule.node.mode === "enforce"), fallback);
-    if (layer.file.mode === "enforce" && enforced !== undefined) real.push(enforced);
+    if (file.mode === "enforce" && enforced !== undefined) real.push(enforced);
   }
-  return ruling(strictest(real), strictest(full), active.every((layer) => layer.file.mode === "observe"), event.action);
+  return { real, full };
 }
 
 function ruling(real: Answer, full: Answer, all_observe: boolean, action: Action): Ruling {
@@ -69,8 +122,11 @@ function named(answer: Answer): { readonly verdict: Verdict; readonly rule?: str
   return rule === undefined ? { verdict, rule_index: -1 } : { verdict, rule: rule.name, rule_index: rule.index };
 }
 
-function reasonOf({ verdict, rule }: Answer, action: Action): string {
-  return rule === undefined ? reasonOfDefault(verdict, action.type) : reasonOfRule(rule.name, rule.node, action);
+function reasonOf({ verdict, rule, inner }: Answer, action: Action): string {
+  const reason = rule === undefined
+    ? reasonOfDefault(verdict, action.type)
+    : reasonOfRule(rule.name, rule.node, inner ?? action);
+  return inner === undefined ? reason : reasonInside(reason, inner);
 }
 
 /** deny > ask > redact > allow > default; a log rule names itself where the action passes. */
@@ -95,16 +151,31 @@ function strictest(answers: readonly Answer[]): Answer {
   return rest.reduce((best, next) => STRICTNESS[next.verdict] > STRICTNESS[best.verdict] ? next : best, first);
 }
 
-/** True if the rule covers the event: type and predicates hold, and no exception does. */
-export function ruleHolds(rule: RuleNode, event: Event): boolean {
+/**
+ * True if the rule covers the event: type and predicates hold, and no exception does. Without a context nothing has
+ * happened before.
+ */
+export function ruleHolds(rule: RuleNode, event: Event, context: Partial<RuleContext> = {}): boolean {
   if (!rule.actions.includes(event.action.type)) return false;
   const permits = rule.verdict === "allow";
-  if (!predicatesHold(rule.predicates, event, permits ? "all" : "any")) return false;
+  const known = fullContext(event, context);
+  if (!predicatesHold(rule.predicates, event, { side: permits ? "all" : "any", context: known })) return false;
   // An exception takes the other side: what forbids is lifted only where every name says so, what permits by any.
-  return !rule.excepts.some((except) => predicatesHold(except, event, permits ? "any" : "all"));
+  const other = { side: permits ? "any" as const : "all" as const, context: known };
+  return !rule.excepts.some((except) => predicatesHold(except, event, other));
 }
 
-function predicatesHold(predicates: Predicates, event: Event, side: Side): boolean {
+function fullContext(event: Event, context: Partial<RuleContext>): RuleContext {
+  const { action } = event;
+  const opaque = context.opaque ?? (action.type === "exec" && readCommandLine(action)?.opaque === true);
+  return { state: NO_PAST, now_us: event.time_us, rule: "", observes: false, ...context, opaque };
+}
+
+function predicatesHold(
+  predicates: Predicates,
+  event: Event,
+  { side, context }: { readonly side: Side; readonly context: RuleContext },
+): boolean {
   const {
     action,
     path,
@@ -123,9 +194,9 @@ function predicatesHold(predicates: Predicates, event: Event, side: Side): boole
     protocol,
     tool,
     server,
-    ...rest
+    ancestor,
+    ...facts
   } = predicates;
-  restOf(rest);
   const { process } = event;
   const net = isNet(event.action) ? event.action : undefined;
   const call = event.action.type === "tool.call" ? event.action : undefined;
@@ -136,6 +207,11 @@ function predicatesHold(predicates: Predicates, event: Event, side: Side): boole
     exe === undefined || programsHold(exe, event, side),
     by === undefined || (process?.exe !== undefined && programHolds(by, normal(process.exe), event, side)),
     argv === undefined || argvHolds(argv.map((pattern) => pattern.tokens), event, side),
+    // What permits by arguments does not rest on code that nobody could follow, unless it asks for it.
+    argv === undefined || side === "any" || facts.opaque !== undefined || !context.opaque,
+    ancestor === undefined ||
+    (event.ancestors ?? []).some((program) => programHolds(ancestor, normal(program), event, side)),
+    factsHold(facts, event, { context, side }),
     cwd === undefined || pathsHold(cwd, [cwdOf(event)].filter((name) => name !== undefined), event, side),
     user === undefined || user.some((pattern) => pattern.uid === process?.uid),
     textHolds(agent, event.session?.agent),
@@ -153,9 +229,6 @@ function predicatesHold(predicates: Predicates, event: Event, side: Side): boole
   ];
   return checks.every((holds) => holds);
 }
-
-/** Refuses to compile when a predicate is added to the tree and not read above. */
-function restOf(_rest: Readonly<Record<never, never>> & { readonly [K in keyof Predicates]?: never }): void {}
 
 function isNet(action: Action): action is Extract<Action, { readonly address: string }> {
   const types: readonly ActionType[] = ["net.connect", "net.send", "net.bind", "net.listen"];

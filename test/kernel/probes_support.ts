@@ -127,6 +127,7 @@ export class Probed implements Disposable {
       decisions: ring("decisions"),
       telemetry: ring("telemetry"),
       epoll,
+      sleep: () => probes.requestWake(),
       nextSequence: (each) => probes.counters.nextSequence(each),
     });
     return new Probed(probes, reader, stack);

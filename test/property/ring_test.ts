@@ -64,6 +64,7 @@ test("the reader gives every record of both rings once, by time where each ring 
         decisions: rings[0],
         telemetry: rings[1],
         epoll: { wait: () => {} },
+        sleep: () => {},
         nextSequence: (ring) => next[ring] ?? [],
       });
       let time = 0n;

@@ -37,7 +37,6 @@ describe("slots", () => {
     const maps = new FakeMaps();
     const control = new Uint8Array(AgControl.SIZE);
     new DataView(control.buffer).setUint32(AgControl.agents, 1, true);
-    new DataView(control.buffer).setUint32(AgControl.next_scope, 77, true);
     maps.get("control").update(new Uint8Array(4), control);
     const kernel = new KernelPolicy(maps.get);
     const slots = [1, 2, 3].map((generation) => {
@@ -51,7 +50,6 @@ describe("slots", () => {
     const now = new Uint8Array(AgControl.SIZE);
     maps.get("control").lookup(new Uint8Array(4), now);
     expect(new DataView(now.buffer).getUint32(AgControl.agents, true)).toBe(1);
-    expect(new DataView(now.buffer).getUint32(AgControl.next_scope, true)).toBe(77);
   });
 
   test("a slot that is used again holds nothing of what it held before", () => {

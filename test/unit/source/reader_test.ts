@@ -7,12 +7,18 @@ class Setup {
   readonly decisions: FakeRing = new FakeRing();
   readonly telemetry: FakeRing = new FakeRing();
   readonly waits: number[] = [];
+  sleeps = 0;
+  onSleep: () => void = () => {};
   next: readonly number[][] = [[0], [0]];
   readonly sink: FakeSink = new FakeSink();
   readonly reader: RingReader = new RingReader({
     decisions: this.decisions,
     telemetry: this.telemetry,
     epoll: { wait: (timeout_ms) => this.waits.push(timeout_ms) },
+    sleep: () => {
+      this.sleeps++;
+      this.onSleep();
+    },
     nextSequence: (ring) => this.next[ring] ?? [],
   });
 }
@@ -123,17 +129,34 @@ describe("losses", () => {
   });
 });
 
-test("the wait doubles while nothing comes, to 50 ms, and is short again after a record", () => {
-  const { telemetry, reader, sink, waits } = new Setup();
+test("the wait doubles while nothing comes, then the reader asks to be woken, and is short again after a record", () => {
+  const setup = new Setup();
+  const { telemetry, reader, sink, waits } = setup;
   for (let i = 0; i < 7; i++) {
     reader.drain(sink);
     reader.wait();
   }
-  expect(waits).toEqual([4, 8, 16, 32, 50, 50, 50]);
+  expect(waits).toEqual([4, 8, 16, 32, 1_000, 1_000, 1_000]);
+  expect(setup.sleeps).toBe(3);
   telemetry.put({ seq: 0, time_ns: 1n });
   reader.drain(sink);
   reader.wait();
   expect(waits.at(-1)).toBe(2);
+  expect(setup.sleeps).toBe(3);
+});
+
+test("a record that comes just before the request to be woken is not slept over", () => {
+  const setup = new Setup();
+  const { telemetry, reader, sink, waits } = setup;
+  setup.onSleep = () => telemetry.put({ seq: 0, time_ns: 1n });
+  for (let i = 0; i < 5; i++) {
+    reader.drain(sink);
+    if (i < 4) reader.wait();
+  }
+  const before = waits.length;
+  reader.wait();
+  expect(setup.sleeps).toBe(1);
+  expect(waits.length).toBe(before);
 });
 
 test("space is given back on the way, not only at the end", () => {
