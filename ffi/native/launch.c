@@ -39,6 +39,7 @@ static pid_t command_pid, guard_pid;
 static int command_released, command_ended, command_status, stop_signal, guard_lost;
 static uint32_t received[SIGNALS_MAX + 1];
 static int64_t received_ms[SIGNALS_MAX + 1];
+static int64_t continued_ms = -MATCH_MS; /* when the command was last seen to run again */
 
 static int64_t now_ms(void)
 {
@@ -89,15 +90,6 @@ static uint64_t microseconds(struct timeval time)
 	return (uint64_t)time.tv_sec * 1000000 + (uint64_t)time.tv_usec;
 }
 
-/* Notes a signal that the command has already and that the guard may ask to forward. */
-static void count_signal(uint32_t signo, int64_t now)
-{
-	if (now - received_ms[signo] > MATCH_MS)
-		received[signo] = 0;
-	received[signo]++;
-	received_ms[signo] = now;
-}
-
 /* Reaps and reports. Returns 0 while there are children, -1 when there are none. */
 static int reap(void)
 {
@@ -116,13 +108,16 @@ static int reap(void)
 			continue;
 		report_exec();
 		if (WIFSTOPPED(status)) {
+			if (stop_signal != 0) /* continued in between: the kernel reports the latest change only */
+				continued_ms = now_ms();
 			stop_signal = WSTOPSIG(status);
 			tell_simple(AG_LAUNCH_STOPPED, stop_signal, 0);
 		} else if (WIFCONTINUED(status)) {
 			stop_signal = 0;
+			continued_ms = now_ms();
 			/* A guard that stopped with its command must run again to hear of it; a dead one is seen below. */
-			if (!guard_lost && getppid() == guard_pid && kill(guard_pid, SIGCONT) == 0)
-				count_signal(SIGCONT, now_ms()); /* the guard's FORWARD of it is not for the command */
+			if (!guard_lost && getppid() == guard_pid)
+				(void)kill(guard_pid, SIGCONT);
 			tell_simple(AG_LAUNCH_CONTINUED, 0, 0);
 		} else {
 			struct ag_launch_message message = {
@@ -176,7 +171,10 @@ static void drain_signals(void)
 			uint32_t signo = info[i].ssi_signo;
 			if (signo == SIGCHLD || signo > SIGNALS_MAX)
 				continue;
-			count_signal(signo, now);
+			if (now - received_ms[signo] > MATCH_MS)
+				received[signo] = 0;
+			received[signo]++;
+			received_ms[signo] = now;
 			/* A guard that was stopped handles older signals only from now on. */
 			for (int other = 1; signo == SIGCONT && other <= SIGNALS_MAX; other++)
 				if (received[other] > 0)
@@ -194,18 +192,33 @@ static void forward(int signo)
 	drain_signals();
 	if (signo < 1 || signo > SIGNALS_MAX || command_ended)
 		return;
-	if (received[signo] > 0 && now_ms() - received_ms[signo] <= MATCH_MS) {
+	if (signo == SIGCONT) {
+		/*
+		 * Not counted: a stop signal removes a pending SIGCONT, and the launcher sends one to the guard too. What
+		 * counts is whether the command has been continued; a late second SIGCONT would undo a new stop.
+		 */
+		reap();
+		if (command_ended || now_ms() - continued_ms <= MATCH_MS)
+			return;
+	} else if (received[signo] > 0 && now_ms() - received_ms[signo] <= MATCH_MS) {
 		received[signo]--;
-		/* A command in another group got nothing; of SIGCONT it is known that it was continued. */
-		if (signo == SIGCONT || getpgid(command_pid) == getpgrp())
+		if (getpgid(command_pid) == getpgrp()) /* a command in a group of its own got nothing */
 			return;
 	}
 	/* Fails with EPERM when the command changed its user; a direct sender would have got that too. */
 	(void)kill(command_pid, signo);
 }
 
+/* Nobody else does it when the guard is dead; it fails while somebody is in the cgroup, and then it stays. */
+static void remove_cgroup(void)
+{
+	if (config.cgroup[0])
+		(void)rmdir(config.cgroup);
+}
+
 _Noreturn static void exit_like_command(void)
 {
+	remove_cgroup();
 	_exit(WIFEXITED(command_status) ? WEXITSTATUS(command_status) : 128 + WTERMSIG(command_status));
 }
 
@@ -221,6 +234,7 @@ static void lose_guard(void)
 		return; /* the main loop ends with the command */
 	}
 	kill_tree();
+	remove_cgroup();
 	_exit(128 + SIGKILL);
 }
 

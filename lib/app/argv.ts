@@ -11,7 +11,7 @@ import {
   type Verdict,
 } from "../core/mod.ts";
 import { nearest } from "../config/mod.ts";
-import type { TimePoint } from "./command.ts";
+import type { TimePoint } from "./command_audit_types.ts";
 import { escapeText } from "./format_text.ts";
 
 /** Every entry kind, for checks and completions. */

@@ -2,6 +2,8 @@
 
 import { POLICY_HELP, type PolicyHelpPath } from "./command_policy_help.ts";
 
+import { AUDIT_HELP, type AuditHelpPath } from "./command_audit_help.ts";
+
 /** Purpose of a command, and what follows its list of options. */
 export interface HelpText {
   readonly purpose: string;
@@ -28,9 +30,7 @@ export type HelpPath =
   | "sessions kill"
   | "sessions pause"
   | "sessions resume"
-  | "audit"
-  | "audit query"
-  | "audit verify"
+  | AuditHelpPath
   | "policy"
   | "policy check"
   | "version"
@@ -119,34 +119,7 @@ Examples:
   "sessions kill": { purpose: `Kills every process of a session.`, after: CLIENT_EXIT },
   "sessions pause": { purpose: `Freezes every process of a session until it is resumed.`, after: CLIENT_EXIT },
   "sessions resume": { purpose: `Lets a paused session go on.`, after: CLIENT_EXIT },
-  audit: {
-    purpose: `Reads and verifies the record. Needs no running guard.`,
-    after: `
-Examples:
-  agentguard audit query --verdict deny
-  agentguard audit verify`,
-  },
-  "audit query": {
-    purpose: `Prints entries of the record, one line each; all given filters must hold.`,
-    after: `
-Examples:
-  agentguard audit query --since 1h --type 'net.*'
-  agentguard audit query --newest --limit 20
-  agentguard audit query --state /var/lib/agentguard --json | head
-
-Exit codes:
-  0  done, also when nothing matches
-  1  there is no record, or it cannot be read
-  2  wrong usage`,
-  },
-  "audit verify": {
-    purpose: `Checks that no entry of the record was changed, removed or put in.`,
-    after: `
-Exit codes:
-  0  all is well
-  1  the record was tampered with (the place is named), is missing, or cannot be read
-  2  wrong usage`,
-  },
+  ...AUDIT_HELP,
   policy: {
     purpose: `Works on policy files. Needs no privileges.`,
     after: `

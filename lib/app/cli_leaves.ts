@@ -1,8 +1,9 @@
 /** The commands of the command line: their options, and what becomes of them. */
-import { ENTRY_KINDS, readInteger, readSessionId, readText, readTime, readType, readWord, VERDICTS } from "./argv.ts";
+import { readSessionId, readType } from "./argv.ts";
 import type { HelpPath } from "./cli_help.ts";
 import { type GivenOptions, type OptionName, UsageProblem } from "./cli_options.ts";
-import type { AuditFilter, Command, SessionCommand } from "./command.ts";
+import type { Command, SessionCommand } from "./command.ts";
+import { AUDIT_LEAVES } from "./command_audit_leaves.ts";
 import { POLICY_LEAVES, REPLAY_LEAF } from "./command_policy_leaves.ts";
 import { formatWord } from "./format_text.ts";
 
@@ -38,9 +39,6 @@ export interface Leaf {
   readonly takes_rest?: boolean;
   readonly make: (given: GivenOptions, words: LeafWords) => Command;
 }
-
-/** Largest pid (`PID_MAX_LIMIT`, include/linux/threads.h). */
-const PID_MAX = 4_194_304;
 
 /** The daemon. */
 export function makeDaemon(given: GivenOptions): Command {
@@ -96,23 +94,7 @@ export const LEAVES: readonly Leaf[] = [
     arguments: [["<id>", "session id, see 'agentguard sessions list'"]],
     make: (given, words) => readSession(given, words, { kind: `sessions.${verb}` }),
   })),
-  {
-    group: "audit",
-    name: "query",
-    path: "audit query",
-    options: [
-      ...["state", "json", "since", "until", "session", "type", "kind", "verdict"] as const,
-      ...["rule", "text", "pid", "after_seq", "limit", "newest"] as const,
-    ],
-    make: (given) => ({ kind: "audit.query", filter: readFilter(given), flags: given.flags() }),
-  },
-  {
-    group: "audit",
-    name: "verify",
-    path: "audit verify",
-    options: ["state", "json"],
-    make: (given) => ({ kind: "audit.verify", flags: given.flags() }),
-  },
+  ...AUDIT_LEAVES,
   {
     group: "policy",
     name: "check",
@@ -160,22 +142,4 @@ function readSession(
   const session_id = readSessionId(words[0] ?? "");
   if (!session_id.ok) throw new UsageProblem(session_id.error);
   return { kind: options.kind, session_id: session_id.value, flags: given.flags() };
-}
-
-function readFilter(given: GivenOptions): AuditFilter {
-  const seq_max = Number.MAX_SAFE_INTEGER;
-  return {
-    since: given.read("since", readTime),
-    until: given.read("until", readTime),
-    session_id: given.read("session", readSessionId),
-    type: given.read("type", readType),
-    kind: given.read("kind", (text) => readWord(text, ENTRY_KINDS)),
-    verdict: given.read("verdict", (text) => readWord(text, VERDICTS)),
-    rule: given.read("rule", readText),
-    text: given.read("text", readText),
-    pid: given.read("pid", (text) => readInteger(text, { min: 1, max: PID_MAX })),
-    after_seq: given.read("after_seq", (text) => readInteger(text, { min: 0, max: seq_max })),
-    limit: given.read("limit", (text) => readInteger(text, { min: 1, max: seq_max })),
-    newest: given.has("newest"),
-  };
 }

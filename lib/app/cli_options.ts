@@ -40,6 +40,10 @@ export type OptionName =
   | "after_seq"
   | "limit"
   | "newest"
+  | "principal"
+  | "from"
+  | "key"
+  | "show_key"
   | "licenses";
 
 /** Every option of the product, once. Each call makes new objects, as commander changes them. */
@@ -75,6 +79,10 @@ export const OPTIONS: Readonly<Record<OptionName, () => Option>> = {
   after_seq: () => new Option("--after-seq <seq>", "only entries after this sequence number"),
   limit: () => new Option("--limit <count>", "at most this many entries"),
   newest: () => new Option("--newest", "newest first"),
+  principal: () => new Option("--principal <name>", "only what this principal answers for"),
+  from: () => new Option("--from <file>", "checkpoint that is known to be genuine; only what came after is verified"),
+  key: () => new Option("--key <key>", "public key that you trust (base64, hex, or a file with it)"),
+  show_key: () => new Option("--show-key", "also print the origin and, alone on the last line, the public key"),
   licenses: () => new Option("--licenses", "print the notices of everything that the executable embeds"),
 };
 

@@ -1,6 +1,7 @@
 /** What the command line can ask for, as data: made by `cli.ts`, carried out by the `command_*.ts` files. */
 import type { FlagValues } from "../config/mod.ts";
-import type { EntryKind, SessionId, Verdict, WallUs } from "../core/mod.ts";
+import type { SessionId } from "../core/mod.ts";
+import type { AuditCommand } from "./command_audit_types.ts";
 import type { PolicyToolCommand } from "./command_policy_types.ts";
 
 /** Exit codes of our own commands; a guarded run ends with the command's code instead. */
@@ -11,6 +12,8 @@ export const EXIT = {
   failed: 1,
   /** Wrong usage, configuration or policy. */
   usage: 2,
+  /** Nothing was started: the record does not verify. */
+  tampered: 3,
   /** The guard failed before the command began. */
   guard_failed: 125,
   /** The command cannot be executed. */
@@ -18,30 +21,6 @@ export const EXIT = {
   /** The command was not found. */
   not_found: 127,
 } as const;
-
-/** A moment on the command line: absolute, or an age that counts back from now. Microseconds. */
-export type TimePoint =
-  | { readonly kind: "at"; readonly time_us: WallUs }
-  | { readonly kind: "ago"; readonly age_us: number };
-
-/** Filters of `audit query`; all given ones must hold. */
-export interface AuditFilter {
-  readonly since: TimePoint | undefined;
-  readonly until: TimePoint | undefined;
-  readonly session_id: SessionId | undefined;
-  /** Action type or a glob on it. */
-  readonly type: string | undefined;
-  readonly kind: EntryKind | undefined;
-  readonly verdict: Verdict | undefined;
-  readonly rule: string | undefined;
-  readonly text: string | undefined;
-  readonly pid: number | undefined;
-  readonly after_seq: number | undefined;
-  /** Most entries that are shown; absent shows all. */
-  readonly limit: number | undefined;
-  /** Newest first. */
-  readonly newest: boolean;
-}
 
 /** Flags that several commands share, unchecked; `lib/config` resolves them. */
 interface WithFlags {
@@ -95,17 +74,6 @@ export interface SessionCommand extends WithFlags {
   readonly session_id: SessionId;
 }
 
-/** Reads the record. */
-export interface AuditQueryCommand extends WithFlags {
-  readonly kind: "audit.query";
-  readonly filter: AuditFilter;
-}
-
-/** Verifies the record. */
-export interface AuditVerifyCommand extends WithFlags {
-  readonly kind: "audit.verify";
-}
-
 /** Checks policy files. */
 export interface PolicyCheckCommand extends WithFlags {
   readonly kind: "policy.check";
@@ -134,8 +102,7 @@ export type Command =
   | EventsCommand
   | SessionsListCommand
   | SessionCommand
-  | AuditQueryCommand
-  | AuditVerifyCommand
+  | AuditCommand
   | PolicyCheckCommand
   | PolicyToolCommand
   | VersionCommand

@@ -1,11 +1,63 @@
-/** `agentguard audit query|verify`: the record in the state directory, whether a guard runs or not. */
-import type { Clock } from "../core/mod.ts";
-import { describeFault, entryOf, type EntryQuery, openRecordReader } from "../record/mod.ts";
-import { type AuditFilter, type AuditQueryCommand, type AuditVerifyCommand, EXIT, type TimePoint } from "./command.ts";
+/** `agentguard audit ...`: the record in the state directory, whether a guard runs or not. */
+import { readFileSync } from "node:fs";
+import { AgentguardError, assertNever, type Clock, IdGenerator } from "../core/mod.ts";
+import {
+  checkProof,
+  describeFault,
+  entryOf,
+  type EntryQuery,
+  localPublicKey,
+  noteOf,
+  openRecordReader,
+  parseProof,
+  PROOF_BYTES_MAX,
+  proveConsistency,
+  proveEntry,
+  type PublicKey,
+  type RecordReader,
+  rotateKey,
+  type VerifyReport,
+} from "../record/mod.ts";
+import { EXIT } from "./command.ts";
+import { readCheckpoint, readPublicKey, readTextFile } from "./command_audit_files.ts";
+import type {
+  AuditCheckpointCommand,
+  AuditCheckProofCommand,
+  AuditCommand,
+  AuditConsistencyCommand,
+  AuditFilter,
+  AuditProveCommand,
+  AuditQueryCommand,
+  AuditRotateKeyCommand,
+  AuditVerifyCommand,
+  TimePoint,
+} from "./command_audit_types.ts";
 import { configOf } from "./command_config.ts";
 import { type CommandIo, exitCodeOf, LineWriter } from "./command_io.ts";
 import { formatEntry } from "./format_entry.ts";
 import { escapeMessage, escapeText, painter } from "./format_text.ts";
+
+/** Carries out one of the `audit` commands. Exit 1 if the answer is no or the record cannot be read. */
+export function commandAudit(command: AuditCommand, io: CommandIo): Promise<number> {
+  switch (command.kind) {
+    case "audit.query":
+      return commandAuditQuery(command, io);
+    case "audit.verify":
+      return commandAuditVerify(command, io);
+    case "audit.prove":
+      return prove(command, io);
+    case "audit.check-proof":
+      return checkProofFile(command, io);
+    case "audit.consistency":
+      return consistency(command, io);
+    case "audit.checkpoint":
+      return checkpoint(command, io);
+    case "audit.rotate-key":
+      return rotate(command, io);
+    default:
+      return assertNever(command);
+  }
+}
 
 /** Prints the entries that match, one per line. Exit 1 if there is no record or it cannot be read. */
 export function commandAuditQuery(command: AuditQueryCommand, io: CommandIo): Promise<number> {
@@ -24,21 +76,152 @@ export function commandAuditQuery(command: AuditQueryCommand, io: CommandIo): Pr
   });
 }
 
-/** Verifies the whole record and its database. Exit 0 only if nothing is wrong. */
+/** Verifies the record and its database, whole or from a known checkpoint on. Exit 0 only if nothing is wrong. */
 export function commandAuditVerify(command: AuditVerifyCommand, io: CommandIo): Promise<number> {
   return exitCodeOf(io, async () => {
     const config = configOf(io, command.flags);
     const out = new LineWriter(io.stdout);
     using reader = openRecordReader(config.state_dir.value);
-    const report = reader.verify({ structure: true });
+    const key = keyFor(command.key, config.state_dir.value, reader);
+    const from = command.from === undefined ? undefined : readCheckpoint(command.from, requireKey(key, reader));
+    const report = reader.verify({
+      // A look at every page takes as long as a whole verification, which --from is there to spare.
+      structure: from === undefined,
+      ...(key === undefined ? undefined : { key }),
+      ...(from === undefined ? undefined : { from }),
+    });
     if (config.json.value) await out.line(JSON.stringify({ ...report, path: reader.path }));
-    else if (report.ok) {
-      const head = report.entries === 0 ? "" : `, head ${report.head_seq} ${report.head_hash}`;
-      await out.line(`ok: ${report.entries} entries of ${escapeText(reader.path)} verify${head}`);
-    } else await out.line(`TAMPERED: ${escapeText(reader.path)}: ${escapeMessage(describeFault(report))}`);
+    else for (const line of verdictLines(report, reader)) await out.line(line);
     await out.flush();
     return report.ok ? EXIT.ok : EXIT.failed;
   });
+}
+
+function verdictLines(report: VerifyReport, reader: RecordReader): readonly string[] {
+  const path = escapeText(reader.path);
+  if (!report.ok) return [`TAMPERED: ${path}: ${escapeMessage(describeFault(report))}`];
+  const head = report.head_seq === 0 ? "" : `, head ${report.head_seq} ${report.head_hash}`;
+  const lines = [`ok: ${report.entries} entries of ${path} verify${head}`];
+  if (report.root === undefined) return lines;
+  lines.push(`signed: ${report.checkpoints} checkpoints, the last by key ${report.key_id ?? ""}, root ${report.root}`);
+  if (!report.key_trusted) lines.push("the key was compared with none: give the one that you trust with --key");
+  return lines;
+}
+
+/** Prints the proof of one entry, one JSON document. */
+function prove(command: AuditProveCommand, io: CommandIo): Promise<number> {
+  return exitCodeOf(io, async () => {
+    using reader = openRecordReader(configOf(io, command.flags).state_dir.value);
+    await io.stdout.write(`${JSON.stringify(proveEntry(reader, command.entry_id), undefined, 2)}\n`);
+    return EXIT.ok;
+  });
+}
+
+/** Checks a proof with a key alone. Exit 1 if it does not hold. */
+function checkProofFile(command: AuditCheckProofCommand, io: CommandIo): Promise<number> {
+  return exitCodeOf(io, async () => {
+    const config = configOf(io, command.flags);
+    const key = readPublicKey(command.key);
+    const parsed = parseProof(readTextFile(command.file, "proof", PROOF_BYTES_MAX));
+    const checked = parsed.ok ? checkProof(parsed.value, key) : parsed;
+    const file = escapeText(command.file);
+    if (!checked.ok) {
+      const text = config.json.value
+        ? JSON.stringify({ ok: false, detail: checked.error })
+        : `FALSE: ${file}: ${escapeMessage(checked.error)}`;
+      await io.stdout.write(`${text}\n`);
+      return EXIT.failed;
+    }
+    const { seq, entry_id, line, checkpoint: { origin, size } } = checked.value;
+    if (config.json.value) await io.stdout.write(`${JSON.stringify({ ok: true, seq, entry_id, origin, size })}\n`);
+    else {
+      const entry = formatEntry(entryOf({ seq, line }), { paint: painter(io), columns: io.columns });
+      await io.stdout.write(`ok: entry ${seq} of ${size} in ${escapeText(origin)}\n${entry}\n`);
+    }
+    return EXIT.ok;
+  });
+}
+
+/** Proves from the record that one checkpoint extends another. Exit 1 if it does not. */
+function consistency(command: AuditConsistencyCommand, io: CommandIo): Promise<number> {
+  return exitCodeOf(io, async () => {
+    const config = configOf(io, command.flags);
+    using reader = openRecordReader(config.state_dir.value);
+    const key = requireKey(keyFor(command.key, config.state_dir.value, reader), reader);
+    const [older, newer] = [readCheckpoint(command.older, key), readCheckpoint(command.newer, key)];
+    const proof = proveConsistency(reader, older, newer);
+    if (config.json.value) {
+      const answer = proof.ok ? { ok: true, ...proof.value } : { ok: false, detail: proof.error };
+      await io.stdout.write(`${JSON.stringify(answer)}\n`);
+    } else if (proof.ok) {
+      const { old_size, size, path } = proof.value;
+      await io.stdout.write(
+        `ok: the first ${old_size} of ${size} entries are the same; ${path.length} hashes prove it\n`,
+      );
+    } else await io.stdout.write(`INCONSISTENT: ${escapeMessage(proof.error)}\n`);
+    return proof.ok ? EXIT.ok : EXIT.failed;
+  });
+}
+
+/** Prints the newest checkpoint, and on request the origin and the public key, alone on the last line. */
+function checkpoint(command: AuditCheckpointCommand, io: CommandIo): Promise<number> {
+  return exitCodeOf(io, async () => {
+    const config = configOf(io, command.flags);
+    using reader = openRecordReader(config.state_dir.value);
+    const state = reader.state();
+    if (state === undefined) {
+      throw new AgentguardError(
+        "not_found",
+        `read ${reader.path}: nothing was signed in it yet; guard something first`,
+      );
+    }
+    const { origin, keys, newest } = state;
+    const note = noteOf(state, newest);
+    const key = keys.find((each) => each.id === newest.key_id)?.key;
+    const public_key = key?.text ?? "";
+    const verifier_key = key?.verifierKey(origin) ?? "";
+    if (config.json.value) {
+      const shown = command.show_key ? { origin, verifier_key, public_key } : {};
+      await io.stdout.write(`${JSON.stringify({ checkpoint: note, size: newest.size, ...shown })}\n`);
+    } else {
+      const shown = command.show_key ? `\norigin: ${origin}\nverifier key: ${verifier_key}\n${public_key}\n` : "";
+      await io.stdout.write(note + shown);
+    }
+    return EXIT.ok;
+  });
+}
+
+/** Puts a new signing key in force. */
+function rotate(command: AuditRotateKeyCommand, io: CommandIo): Promise<number> {
+  return exitCodeOf(io, async () => {
+    const config = configOf(io, command.flags);
+    // Opening for writing would make a record where there is none.
+    openRecordReader(config.state_dir.value).close();
+    const boot_id = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+    const options = { boot_id, clock: io.clock, ids: new IdGenerator(io.clock) };
+    const { origin, seq, old_key, new_key } = rotateKey(config.state_dir.value, options);
+    const [old_id, new_id] = [old_key.idFor(origin).toHex(), new_key.idFor(origin).toHex()];
+    await io.stdout.write(
+      config.json.value
+        ? `${JSON.stringify({ seq, origin, old_key: old_key.text, public_key: new_key.text })}\n`
+        : `entry ${seq} hands over from key ${old_id} to key ${new_id}; the new public key is\n${new_key.text}\n`,
+    );
+    return EXIT.ok;
+  });
+}
+
+/** The key given, or that of the state directory itself. */
+function keyFor(given: string | undefined, directory: string, reader: RecordReader): PublicKey | undefined {
+  return given === undefined ? localPublicKey(directory, reader.state()) : readPublicKey(given);
+}
+
+/** A checkpoint means nothing without a key. */
+function requireKey(key: PublicKey | undefined, reader: RecordReader): PublicKey {
+  if (key !== undefined) return key;
+  throw new AgentguardError(
+    "usage",
+    `check a checkpoint of ${reader.path}: there is no key file beside it; give --key`,
+  );
 }
 
 function queryOf(filter: AuditFilter, clock: Clock): EntryQuery {

@@ -6,7 +6,7 @@ import { assertNever } from "../core/mod.ts";
 export const SHELLS = ["bash", "zsh", "fish"] as const;
 
 /** Operands that are files. */
-const FILE_OPERANDS: readonly string[] = ["file", "other", "recording"];
+const FILE_OPERANDS: readonly string[] = ["file", "old-file", "new-file", "other", "recording"];
 
 /** One of them. */
 export type Shell = typeof SHELLS[number];

@@ -163,6 +163,8 @@ export class Guard implements StatusPort, ReloadPort {
       this.#record({ type: "guard.degraded", detail: `policy reload refused: ${text}` });
       return err(new AgentguardError("policy", text));
     }
+    // A watch and a signal may both tell of one change.
+    if (loaded.value.snapshot.ref.digest === this.snapshot.ref.digest) return ok(this.#policyStatus());
     try {
       await this.reader.setPolicy(policyLoad(loaded.value, this.#parts));
     } catch (error) {

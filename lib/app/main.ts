@@ -7,7 +7,7 @@ import { captureStartState, exitUnchanged, type StartState } from "../../ffi/mod
 import { BUILD_INFO, notices } from "./build_info.ts";
 import { parseCommandLine } from "./cli.ts";
 import { type Command, type DaemonCommand, EXIT, type RunCommand } from "./command.ts";
-import { commandAuditQuery, commandAuditVerify } from "./command_audit.ts";
+import { commandAudit } from "./command_audit.ts";
 import { configProblem } from "./command_config.ts";
 import { commandDaemon } from "./command_daemon.ts";
 import { commandDoctor } from "./command_doctor.ts";
@@ -60,9 +60,13 @@ function plainCommand(command: Exclude<Command, RunCommand | DaemonCommand>, io:
     case "sessions.resume":
       return commandSessions(command, io);
     case "audit.query":
-      return commandAuditQuery(command, io);
     case "audit.verify":
-      return commandAuditVerify(command, io);
+    case "audit.prove":
+    case "audit.check-proof":
+    case "audit.consistency":
+    case "audit.checkpoint":
+    case "audit.rotate-key":
+      return commandAudit(command, io);
     case "policy.check":
       return commandPolicyCheck(command, io);
     case "policy.explain":

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { AgentguardError, type Log } from "../core/mod.ts";
 import { type CommitListener, messagePort, type RecorderState, RemoteSink } from "../record/mod.ts";
 import { workerUrl } from "./worker_url.ts";
-import type { RecorderReport, RecorderRequest } from "./recorder_protocol.ts";
+import type { RecorderReport, RecorderRequest, RecorderSettings } from "./recorder_protocol.ts";
 
 /** The recorder: one thread, one record, any number of producers. */
 export class RecorderThread {
@@ -33,8 +33,8 @@ export class RecorderThread {
   }
 
   /** Opens the record in `directory`. Throws what opening throws: `busy`, `tamper`, `io`; the thread has ended then. */
-  async open(directory: string): Promise<void> {
-    this.#post({ op: "open", directory, boot_id: bootId() });
+  async open(directory: string, settings: RecorderSettings = {}): Promise<void> {
+    this.#post({ op: "open", directory, boot_id: bootId(), settings });
     try {
       await this.#opened.promise;
     } catch (error) {

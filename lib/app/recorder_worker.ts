@@ -2,7 +2,7 @@
 import { AgentguardError, errorMessage, IdGenerator, type Log, silentLog, systemClock } from "../core/mod.ts";
 import { messagePort, openRecordWriter, type RecordWriter, type ServedProducer, serveRecorder } from "../record/mod.ts";
 import { systemTimers } from "../task/mod.ts";
-import type { RecorderReport, RecorderRequest } from "./recorder_protocol.ts";
+import type { RecorderReport, RecorderRequest, RecorderSettings } from "./recorder_protocol.ts";
 
 declare const self: Worker;
 
@@ -19,9 +19,10 @@ const recorder: { writer: RecordWriter | undefined; readonly producers: ServedPr
   producers: [],
 };
 
-function open(directory: string, boot_id: string): void {
+function open(directory: string, boot_id: string, settings: RecorderSettings): void {
   try {
     recorder.writer = openRecordWriter(directory, {
+      ...settings,
       boot_id,
       clock: systemClock,
       ids: new IdGenerator(systemClock),
@@ -50,7 +51,7 @@ async function close(): Promise<void> {
 
 self.onmessage = (event: MessageEvent<RecorderRequest>): void => {
   const request = event.data;
-  if (request.op === "open") open(request.directory, request.boot_id);
+  if (request.op === "open") open(request.directory, request.boot_id, request.settings);
   else if (request.op === "close") void close();
   else if (recorder.writer !== undefined) {
     recorder.producers.push(serveRecorder(messagePort(request.port), recorder.writer, { log }));

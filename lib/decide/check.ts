@@ -4,9 +4,12 @@ import type { Predicates } from "./ast.ts";
 import { predicateNames, reachableTypes, typesOfPredicate } from "./actions.ts";
 import type { Diagnostics } from "./diagnostic.ts";
 import { runInlineTests } from "./inline_tests.ts";
+import { markName, markPatterns, marksAskedBy, marksSetBy } from "./marks.ts";
 import type { NumberedLayer, NumberedRule } from "./reference.ts";
 import { withoutPositions } from "./cover.ts";
 import { checkShadowed } from "./shadow.ts";
+import { MARKS_MAX } from "./state.ts";
+import { didYouMean } from "./suggest.ts";
 
 /** Adds errors and warnings about rules that parsed but do not make sense. */
 export function checkLayers(layers: readonly NumberedLayer[], diagnostics: Diagnostics): void {
@@ -17,7 +20,34 @@ export function checkLayers(layers: readonly NumberedLayer[], diagnostics: Diagn
       runInlineTests(rule, diagnostics);
     }
   }
+  checkMarks(layers, diagnostics);
   checkShadowed(layers, diagnostics);
+}
+
+/** A mark that nobody sets is never there; and a session keeps only so many. */
+function checkMarks(layers: readonly NumberedLayer[], diagnostics: Diagnostics): void {
+  const nodes = layers.flatMap((layer) => layer.file.mode === "disabled" ? [] : layer.rules.map((rule) => rule.node));
+  const asked = marksAskedBy(nodes);
+  if (asked.size === 0) return;
+  const set = new Set(nodes.flatMap((node) => marksSetBy(node)));
+  for (const node of nodes) {
+    for (const { kind, name, position } of [node.predicates, ...node.excepts].flatMap((each) => markPatterns(each))) {
+      if (set.has(markName({ kind, name }))) continue;
+      const known = [...set].flatMap((mark) => mark.startsWith(`${kind} `) ? mark.slice(kind.length + 1) : []);
+      const hint = didYouMean(name, known) ??
+        (kind === "rule" ? "name a rule of this policy" : 'set it with verdict = "log" and label = [...]');
+      diagnostics.error(
+        position,
+        kind === "rule" ? `no rule is named "${name}"` : `no rule sets label "${name}"`,
+        hint,
+      );
+    }
+  }
+  const [first] = nodes;
+  if (asked.size > MARKS_MAX && first !== undefined) {
+    const message = `the rules ask about ${asked.size} labels and rules, a session keeps ${MARKS_MAX}`;
+    diagnostics.error(first.position, message);
+  }
 }
 
 function checkNames(layer: NumberedLayer, diagnostics: Diagnostics): void {

@@ -116,7 +116,7 @@ function conditions(
 function compileRule(rule: NumberedRule, anchors: Anchors, { layer }: { readonly layer: NumberedLayer }): CompiledRule {
   const { index, name, node } = rule;
   const one_name = node.verdict !== "allow";
-  const { checks, excepts } = conditions(node, one_name, { rule: name, observes: observes(layer, node) });
+  const { checks, excepts } = conditions(node, one_name, placeOf(rule, layer));
   const others = checks.filter((compiled) => compiled.name !== anchors.kind);
   const { verdict, reason } = node;
   return {
@@ -139,8 +139,8 @@ function compileRule(rule: NumberedRule, anchors: Anchors, { layer }: { readonly
   };
 }
 
-function observes(layer: NumberedLayer, node: RuleNode): boolean {
-  return layer.file.mode !== "enforce" || node.mode === "observe";
+function placeOf({ name, node }: NumberedRule, { file }: NumberedLayer): RulePlace {
+  return { rule: name, observes: file.mode !== "enforce" || node.mode === "observe", file: file.file };
 }
 
 /** What the rule leaves behind: the marks that are asked for, and its rates. Each holds where the rule does. */
@@ -150,23 +150,24 @@ function compileEffects(
   { layer, asked }: { readonly layer: NumberedLayer; readonly asked: ReadonlySet<string> },
 ): readonly CompiledRule[] {
   const { node } = rule;
-  const place = { rule: rule.name, observes: observes(layer, node) };
+  const place = placeOf(rule, layer);
   const effects: CompiledRule[] = [];
+  // Marks and counts are about attempts, so the rule is seen as one that forbids. Then one more deny leaves no fewer.
+  const attempt = { ...node, verdict: "log" as const };
   const { rate, ...others } = node.predicates;
   if (rate !== undefined) {
     // An action counts where all but the rate holds.
-    const counted = compileRule({ ...rule, node: { ...node, predicates: others } }, anchors, { layer });
+    const counted = compileRule({ ...rule, node: { ...attempt, predicates: others } }, anchors, { layer });
     effects.push({ ...counted, effect: { kind: "rate", rates: rate } });
   }
   const marks = marksSetBy(node).filter((mark) => asked.has(mark));
   if (marks.length > 0) {
-    // Marks are about attempts, so the rule is seen as one that forbids; what permits may rely on both sides only.
-    const marking = { ...rule, node: { ...node, verdict: "log" as const } };
+    // What permits may rely on a mark only where the rule holds from both sides.
     const { checks, excepts } = conditions(node, false, place);
     const surely = allOf([...checks.map(({ check }) => check), ...excepts]);
     effects.push({
-      ...compileRule(marking, anchors, { layer }),
-      effect: { kind: "marks", marks, observes: place.observes, surely },
+      ...compileRule({ ...rule, node: attempt }, anchors, { layer }),
+      effect: { kind: "marks", marks, place, surely },
     });
   }
   return effects;

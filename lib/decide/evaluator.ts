@@ -6,12 +6,13 @@ import { errorMessage, type Event, type Ruling, type Verdict } from "../core/mod
 import { Answers } from "./answers.ts";
 import type { CompiledLayer, RuleTable } from "./compile.ts";
 import { hasStarted, innerEvent } from "./inner_event.ts";
+import { markKey, type MarkView } from "./marks.ts";
 import { EventNames, hostName, normalName } from "./names.ts";
 import { isNet } from "./predicates.ts";
-import { counterName, rateKey } from "./predicates_facts.ts";
+import { counterName, rateKey, type RulePlace } from "./predicates_facts.ts";
 import { REASON_DISABLED } from "./reason.ts";
 import { type CompiledRule, Selection } from "./selection.ts";
-import { type MarkView, type PolicyState, type StateView } from "./state.ts";
+import type { PolicyState, StateView } from "./state.ts";
 
 const DISABLED: Ruling = Object.freeze({ verdict: "allow", rule_index: -1, reason: REASON_DISABLED, mode: "observe" });
 
@@ -157,18 +158,21 @@ export class Evaluator {
         return (state) => state.count(counterName(rule.name, i), key, { per_us, now_us });
       });
     }
-    const views = markViews(ruling, effect.observes, effect.surely === undefined || effect.surely(names));
-    return effect.marks.map((mark) => (state) => state.mark(session, mark, { views, now_us }));
+    const surely = effect.surely === undefined || effect.surely(names);
+    const views = markViews(ruling, effect.place, surely);
+    return effect.marks.flatMap((mark) =>
+      views.map((view) => (state: PolicyState) => state.mark(session, markKey(mark, view), now_us))
+    );
   }
 }
 
-/** The views in which a mark is set, see `MarkView`. `surely`: the rule holds also where what permits asks. */
-export function markViews(ruling: Ruling, observes: boolean, surely: boolean): readonly MarkView[] {
-  const views: MarkView[] = [{ observes: true, permits: false }];
-  if (surely && passes(ruling.would ?? ruling.verdict)) views.push({ observes: true, permits: true });
+/** Who sees a mark, see `markKey`. `surely`: the rule holds also where what permits asks. */
+function markViews(ruling: Ruling, { observes, file }: RulePlace, surely: boolean): readonly MarkView[] {
+  const views: MarkView[] = [{ observes: true }];
+  if (surely && passes(ruling.would ?? ruling.verdict)) views.push({ observes: true, permits_in: file });
   if (observes) return views;
-  views.push({ observes: false, permits: false });
-  if (surely && passes(ruling.verdict)) views.push({ observes: false, permits: true });
+  views.push({ observes: false });
+  if (surely && passes(ruling.verdict)) views.push({ observes: false, permits_in: file });
   return views;
 }
 

@@ -15,6 +15,7 @@ import {
 import type { InlineTest } from "./ast.ts";
 import type { Diagnostics } from "./diagnostic.ts";
 import { quote } from "./diagnostic.ts";
+import { argsOf, FACT_KEYS, factsOf, pastOf, type TestValues } from "./inline_facts.ts";
 import { type NumberedRule, ruleHolds } from "./reference.ts";
 import { didYouMean } from "./suggest.ts";
 import type { Table } from "./toml.ts";
@@ -39,6 +40,7 @@ const TEST_KEYS: readonly string[] = [
   "user",
   "agent",
   "principal",
+  ...FACT_KEYS,
 ];
 
 /** Session ids are made when a session begins, so a test cannot name one. This one is always the same. */
@@ -55,7 +57,7 @@ export function runInlineTests(rule: NumberedRule, diagnostics: Diagnostics): vo
       diagnostics.error(test.position, `inline test of rule "${rule.name}": ${event}`);
       continue;
     }
-    const holds = ruleHolds(rule.node, event);
+    const holds = ruleHolds(rule.node, event, pastOf(test.fields, event));
     if (holds === (test.expect === "match")) continue;
     const what = holds ? "covers an action that it must not cover" : "does not cover an action that it must cover";
     diagnostics.error(test.position, `inline test failed: rule "${rule.name}" ${what}: ${describe(test.fields)}`);
@@ -81,10 +83,13 @@ function eventOf({ fields }: InlineTest, rule: NumberedRule): Event | string {
   const uid = values.number("user");
   const exe = values.path("by");
   const cwd = values.path("cwd");
+  const { time_us, session, ...facts } = factsOf(values);
   const event: Event = {
-    time_us: 0,
+    time_us,
+    ...facts,
     action,
     session: {
+      ...session,
       session_id: TEST_SESSION,
       agent: values.text("agent") ?? "",
       principal: values.text("principal") ?? "",
@@ -149,7 +154,7 @@ function actionOf(type: ActionType, values: TestFields): Action {
     case "tool.call": {
       const tool = values.text("tool") ?? values.need("tool");
       const server = values.text("server");
-      return { type, tool, source: "test", ...(server === undefined ? {} : { server }) };
+      return { type, tool, source: "test", ...(server === undefined ? {} : { server }), ...argsOf(values) };
     }
     case "process.fork":
       return { type, child: { pid: 1, start: "0" } };
@@ -205,7 +210,7 @@ function protocolOf(values: TestFields): Protocol {
 }
 
 /** Typed access to the fields of a test; the first problem is kept. */
-class TestFields {
+class TestFields implements TestValues {
   readonly #fields: Table;
   problem: string | undefined;
 
@@ -227,9 +232,18 @@ class TestFields {
     return undefined;
   }
 
+  value(key: string): unknown {
+    return this.#fields[key];
+  }
+
+  fail(problem: string): void {
+    this.problem ??= problem;
+  }
+
   list(key: string): readonly string[] {
     const value = this.#fields[key];
     if (value === undefined) return [];
+    if (typeof value === "string") return [value];
     if (Array.isArray(value) && value.every((element) => typeof element === "string")) return value;
     this.problem ??= `${key} is not a list of strings`;
     return [];

@@ -50,6 +50,9 @@ const REASONS: Readonly<Record<LeftOutReason, string>> = {
   unknown: "with names that cannot be made absolute or written",
 };
 
+/** Behind a value that no attempt reached. */
+const VAIN = "found nothing";
+
 /** Learns from recordings, entry by entry. Pure: the same entries give the same policy. */
 export class PolicyLearner {
   readonly #options: LearnOptions;
@@ -106,7 +109,7 @@ export class PolicyLearner {
     const { name = "learnt", fallback = "ask", mode = "enforce" } = this.#options;
     const { actions, learnt } = this.#lessons.counts;
     const lines = [
-      "# Proposed by agentguard policy learn. Read it before you use it: it allows what the recording did and nothing else.",
+      "# Proposed by agentguard policy learn. Read it before you use it: it allows what the recording did and little else.",
       `# ${learnt} of ${actions} actions, ${this.#lessons.sessions.size} sessions. Behind each value: what it rests on.`,
       ...[...this.#lessons.left_out].map(([reason, evidence]) =>
         `# Not learnt from: ${REASONS[reason]}: ${evidenceText(evidence)}`
@@ -172,9 +175,6 @@ function ruleLines({ name, comment, actions, predicates, evidence }: LearntRule)
     'verdict = "allow"',
   ];
 }
-
-/** Behind a value that no attempt reached. */
-const VAIN = "found nothing";
 
 function valueText({ evidence, vain }: LearntValue): string {
   return vain === true ? `${VAIN}: ${evidenceText(evidence)}` : evidenceText(evidence);

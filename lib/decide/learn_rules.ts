@@ -64,8 +64,9 @@ function pathRules(lessons: Lessons, how: Omit<PathLearning, "widen">): readonly
     if (group === undefined) groups.set(key, { types: [type], values: [...values] });
     else {
       group.types.push(type);
-      for (const [i, { toml, vain, evidence }] of group.values.entries()) {
-        group.values[i] = { toml, vain, evidence: joinEvidence(evidence, values[i]?.evidence ?? evidence) };
+      for (const [i, value] of group.values.entries()) {
+        const more = values[i]?.evidence;
+        if (more !== undefined) group.values[i] = { ...value, evidence: joinEvidence(value.evidence, more) };
       }
     }
   }

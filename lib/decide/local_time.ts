@@ -8,11 +8,11 @@ export interface LocalTime {
   readonly day: number;
 }
 
-/** Offsets from UTC change only at multiples of this (IANA time zone database: whole quarters since 1972). */
-const SLOT_MS = 900_000;
+/** Offsets from UTC change only at whole minutes (IANA time zone database, since 1972). */
+const SLOT_MS = 60_000;
 const DAYS = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
 
-/** Tells the time in one zone. Remembers the offset of the quarter of an hour that was asked about last. */
+/** Tells the time in one zone. Remembers the offset of the minute that was asked about last. */
 export class ZoneClock {
   readonly #format: Intl.DateTimeFormat | undefined;
   #slot = NaN;

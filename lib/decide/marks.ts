@@ -6,6 +6,29 @@ export function markName({ kind, name }: Pick<LabelPattern, "kind" | "name">): s
   return `${kind} ${name}`;
 }
 
+/** Who asks about a mark. */
+export interface MarkView {
+  /** The rule only observes, or its file does. */
+  readonly observes: boolean;
+  /** The file whose rule permits something because of the mark; absent for what forbids. */
+  readonly permits_in?: string;
+}
+
+/**
+ * The key under which a mark is kept for those who see it alike. What forbids counts attempts. What permits counts only
+ * what surely was meant and passed, and only in the same file, so that a later layer cannot widen an earlier one. What is
+ * enforced never sees what only observing rules have set, so that observing changes no outcome.
+ */
+export function markKey(mark: string, { observes, permits_in }: MarkView): string {
+  const side = permits_in === undefined ? "tried" : `passed ${permits_in}`;
+  return `${observes ? "seen" : "real"} ${side}\n${mark}`;
+}
+
+/** The mark of a key. */
+export function markOfKey(key: string): string {
+  return key.slice(key.lastIndexOf("\n") + 1);
+}
+
 /** The marks that a rule can set. */
 export function marksSetBy(node: RuleNode): readonly string[] {
   return [

@@ -32,7 +32,7 @@ export { lower, type Lowering, type LowerOptions } from "./lower.ts";
 export { type EnforcementMechanism, type RuleEnforcement } from "./report.ts";
 export { type GuardSettings, PolicySnapshot, type RuleInfo } from "./snapshot.ts";
 export { type CommandLine, type InnerCommand, readCommandLine, readShellScript } from "./shell.ts";
-export { type MarkView, PolicyState, type StateView } from "./state.ts";
+export { PolicyState, type StateView } from "./state.ts";
 export { StatefulDecider } from "./stateful.ts";
 export { type PolicySource } from "./toml.ts";
 export * from "./tools.ts";

@@ -33,7 +33,7 @@ export function isSdkRule({ table }: Pick<TableReader, "table">): boolean {
 export function parseSdkRule(reader: TableReader, number: number): readonly RuleNode[] {
   reader.refuseUnknown(SDK_KEYS);
   const name = reader.string("name");
-  if (name === undefined || name === "" || name.length > 128) {
+  if (name === undefined || name === "" || name.length > 128 || /\p{Cc}/u.test(name)) {
     reader.context.diagnostics.error(
       reader.position,
       "a rule with blocked_actions needs a name of 1 to 128 characters",

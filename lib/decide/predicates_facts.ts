@@ -18,14 +18,15 @@ import { ZoneClock } from "./local_time.ts";
 import { type EventNames, hostName, normalName } from "./names.ts";
 import { ProgramMatcher, TextMatcher } from "./path_matcher.ts";
 import type { Check, CompiledPredicate } from "./selection.ts";
-import { markName } from "./marks.ts";
+import { markKey, markName, type MarkView } from "./marks.ts";
 
 /** Which rule a predicate belongs to. */
 export interface RulePlace {
   /** Unique in the snapshot. */
   readonly rule: string;
-  /** The rule only observes. */
+  /** The rule only observes, or its file does. */
   readonly observes: boolean;
+  readonly file: string;
 }
 
 type Facts = Pick<
@@ -89,10 +90,11 @@ export function compileFacts(
       return names.event.action.type === "exec" && opaque.some(({ value }) => value === names.opaque());
     }),
   );
-  const views = { observes: place.observes, permits: !one_name };
-  add("after", after && markCheck(after, { ...views, which: "last" }));
-  add("since", since && markCheck(since, { ...views, which: "first" }));
-  add("label", label && markCheck(label, { ...views, which: "last" }));
+  const { observes, file } = place;
+  const view: MarkView = one_name ? { observes } : { observes, permits_in: file };
+  add("after", after && markCheck(after, view, "last"));
+  add("since", since && markCheck(since, view, "first"));
+  add("label", label && markCheck(label, view, "last"));
   add("rate", rate && rateCheck(rate, one_name, place));
   return checks;
 }
@@ -192,17 +194,17 @@ function timeCheck(patterns: readonly TimePattern[]): Check {
     });
 }
 
-function markCheck(
-  patterns: readonly LabelPattern[],
-  options: { readonly observes: boolean; readonly permits: boolean; readonly which: "first" | "last" },
-): Check {
-  const marks = patterns.map((pattern) => ({ mark: markName(pattern), within_us: pattern.within_us ?? Infinity }));
+function markCheck(patterns: readonly LabelPattern[], view: MarkView, which: "first" | "last"): Check {
+  const marks = patterns.map((pattern) => ({
+    key: markKey(markName(pattern), view),
+    within_us: pattern.within_us ?? Infinity,
+  }));
   return ({ event, state, now_us }) => {
     const session = event.session?.session_id ?? "";
     for (let i = 0; i < marks.length; i++) {
       const each = marks[i];
       if (each === undefined) continue;
-      const time = state.markTime(session, each.mark, options);
+      const time = state.markTime(session, each.key, which);
       if (time >= 0 && now_us - time <= each.within_us) return true;
     }
     return false;

@@ -8,6 +8,7 @@ import { hasStarted, innerEvent } from "./inner_event.ts";
 import { cidrHolds, parseAddress } from "./net.ts";
 import { REASON_DISABLED, reasonInside, reasonOfDefault, reasonOfRule, reasonWithShadow } from "./reason.ts";
 import { factsHold, type RuleContext } from "./reference_facts.ts";
+import { cwdOf, type Names, newNames, pathNames, requested, type Unsure } from "./reference_names.ts";
 import { normal, pathHolds, type Side, textGlobHolds } from "./reference_patterns.ts";
 import { readCommandLine } from "./shell.ts";
 import { NO_PAST, type StateView } from "./state.ts";
@@ -85,7 +86,7 @@ function answersOf(
     const holding = rules.filter(({ node, name }) => {
       if (how.only_arguments === true && node.predicates.argv === undefined) return false;
       const observes = file.mode !== "enforce" || node.mode === "observe";
-      return ruleHolds(node, event, { ...how, rule: name, observes });
+      return ruleHolds(node, event, { ...how, rule: name, observes, file: file.file });
     });
     const fallback = how.no_default === true ? undefined : file.defaults.get(event.action.type);
     const whole = answer(holding, fallback);
@@ -168,7 +169,7 @@ export function ruleHolds(rule: RuleNode, event: Event, context: Partial<RuleCon
 function fullContext(event: Event, context: Partial<RuleContext>): RuleContext {
   const { action } = event;
   const opaque = context.opaque ?? (action.type === "exec" && readCommandLine(action)?.opaque === true);
-  return { state: NO_PAST, now_us: event.time_us, rule: "", observes: false, ...context, opaque };
+  return { state: NO_PAST, now_us: event.time_us, rule: "", observes: false, file: "", ...context, opaque };
 }
 
 function predicatesHold(
@@ -239,70 +240,6 @@ function textHolds(patterns: readonly TextPattern[] | undefined, text: string | 
   if (patterns === undefined) return true;
   return text !== undefined && patterns.some(({ globs }) => globs.some((glob) => textGlobHolds(glob, text)));
 }
-
-// Names of an action.
-
-function cwdOf(event: Event): string | undefined {
-  const cwd = event.base ?? (event.action.type === "exec" ? event.action.cwd : undefined) ?? event.process?.cwd;
-  return cwd === undefined ? undefined : normal(cwd);
-}
-
-/** A relative name of which nobody knows to what: it may match for what forbids, never for what permits. */
-interface Unsure {
-  readonly relative: string;
-}
-
-/** A requested name made absolute, if that can be done. */
-function requested(name: string | undefined, event: Event, base = cwdOf(event)): string | Unsure | undefined {
-  if (name === undefined || name === "") return undefined;
-  if (name.startsWith("/") || name.startsWith("@")) return normal(name);
-  return base === undefined || !base.startsWith("/") ? { relative: name } : normal(`${base}/${name}`);
-}
-
-type Names = readonly (string | Unsure | undefined)[];
-
-function pathNames(event: Event, with_new: boolean): Names {
-  const { action } = event;
-  switch (action.type) {
-    case "exec":
-    case "file.read":
-    case "file.write":
-    case "file.create":
-    case "file.truncate":
-    case "file.delete":
-    case "file.mkdir":
-    case "file.rmdir":
-    case "file.chmod":
-    case "file.chown":
-    case "file.mknod":
-      return [normal(action.path), requested(action.requested_path, event)];
-    case "exec.failed":
-      return [requested(action.requested_path, event)];
-    case "file.rename":
-    case "file.link":
-      return [normal(action.path), requested(action.requested_path, event), ...(with_new ? newNames(event) : [])];
-    case "file.symlink":
-      return [linkTarget(action.path, action.new_path), ...(with_new ? newNames(event) : [])];
-    case "unix.connect":
-      return [normal(action.path)];
-    default:
-      return [];
-  }
-}
-
-function newNames(event: Event): Names {
-  const { action } = event;
-  if (action.type !== "file.rename" && action.type !== "file.link" && action.type !== "file.symlink") return [];
-  const base = event.new_base === undefined ? cwdOf(event) : normal(event.new_base);
-  return [normal(action.new_path), requested(action.requested_new_path, event, base)];
-}
-
-/** What a symbolic link points to: relative to the directory of the link. */
-function linkTarget(target: string, link: string): string {
-  return target.startsWith("/") ? normal(target) : normal(`${link}/../${target}`);
-}
-
-// Patterns.
 
 function namesHold(names: Names, side: Side, holds: (name: string) => boolean): boolean {
   const present = names.filter((name) => name !== undefined);

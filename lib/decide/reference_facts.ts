@@ -12,17 +12,46 @@ export interface RuleContext {
   /** The rule's unique name. */
   readonly rule: string;
   readonly observes: boolean;
+  /** Name of the rule's file. */
+  readonly file: string;
   /** Whether the command runs code that nobody could follow. */
   readonly opaque: boolean;
 }
 
+type Facts = Omit<
+  Predicates,
+  | "action"
+  | "path"
+  | "new_path"
+  | "exe"
+  | "by"
+  | "argv"
+  | "cwd"
+  | "user"
+  | "agent"
+  | "principal"
+  | "session"
+  | "host"
+  | "address"
+  | "port"
+  | "protocol"
+  | "tool"
+  | "server"
+  | "ancestor"
+>;
+
+/** Refuses to compile when a predicate is added to the tree and not read. */
+function restOf(_rest: Readonly<Record<never, never>> & { readonly [K in keyof Facts]?: never }): void {}
+
 /** True if those of the predicates that this file is about hold. */
-export function factsHold(predicates: Predicates, event: Event, { context, side }: {
+export function factsHold(predicates: Facts, event: Event, { context, side }: {
   readonly context: RuleContext;
   readonly side: Side;
 }): boolean {
   const { session, llm, risk, action } = event;
-  const { tokens, declared, opaque, time, rate, after, since, label, args } = predicates;
+  const { group, tag, model, tokens, declared, opaque, time, rate, after, since, label, args, ...others } = predicates;
+  const { risk: risks, ...rest } = others;
+  restOf(rest);
   const forbids = side === "any";
   const is_declared = event.declared ?? (forbids ? false : undefined);
   const total = llm?.input_tokens === undefined && llm?.output_tokens === undefined
@@ -32,11 +61,11 @@ export function factsHold(predicates: Predicates, event: Event, { context, side 
   const within = (value: number | undefined, from: number, to: number): boolean =>
     value !== undefined && from <= value && value <= to;
   const checks: boolean[] = [
-    someText(predicates.group, session?.groups),
-    someText(predicates.tag, session?.tags),
-    someText(predicates.model, llm?.model === undefined ? [] : [llm.model]),
+    someText(group, session?.groups),
+    someText(tag, session?.tags),
+    someText(model, llm?.model === undefined ? [] : [llm.model]),
     tokens === undefined || tokens.some(({ of, from, to }) => within(counts[of], from, to)),
-    predicates.risk === undefined || predicates.risk.some(({ from, to }) => within(risk, from, to)),
+    risks === undefined || risks.some(({ from, to }) => within(risk, from, to)),
     declared === undefined || declared.some(({ value }) => value === is_declared),
     opaque === undefined || (action.type === "exec" && opaque.some(({ value }) => value === context.opaque)),
     time === undefined || time.some((pattern) => windowHolds(pattern, context.now_us)),
@@ -86,9 +115,10 @@ function marksHold(
   { context, side, which }: { readonly context: RuleContext; readonly side: Side; readonly which: "first" | "last" },
 ): boolean {
   if (patterns === undefined) return true;
-  const view = { observes: context.observes, permits: side === "all", which };
+  const who = context.observes ? "seen" : "real";
+  const how = side === "all" ? `passed ${context.file}` : "tried";
   return patterns.some(({ kind, name, within_us }) => {
-    const time = context.state.markTime(event.session?.session_id ?? "", `${kind} ${name}`, view);
+    const time = context.state.markTime(event.session?.session_id ?? "", `${who} ${how}\n${kind} ${name}`, which);
     return time >= 0 && (within_us === undefined || context.now_us - time <= within_us);
   });
 }

@@ -2,11 +2,11 @@
 import type { Event, Ruling } from "../core/mod.ts";
 import { type NumberedLayer, ruleHolds } from "./reference.ts";
 import { keyOf } from "./reference_facts.ts";
-import { isCounted, type MarkView, rateSlice, type StateView } from "./state.ts";
+import { isCounted, rateSlice, type StateView } from "./state.ts";
 
-interface Mark extends MarkView {
+interface Mark {
   readonly session: string;
-  readonly mark: string;
+  readonly key: string;
   readonly time_us: number;
 }
 
@@ -26,11 +26,9 @@ export class ReferenceState implements StateView {
     this.counts = counts;
   }
 
-  markTime(session: string, mark: string, view: MarkView & { readonly which: "first" | "last" }): number {
-    const found = this.marks.filter((each) =>
-      each.session === session && each.mark === mark && each.observes === view.observes && each.permits === view.permits
-    );
-    return found.at(view.which === "first" ? 0 : -1)?.time_us ?? -1;
+  markTime(session: string, key: string, which: "first" | "last"): number {
+    const found = this.marks.filter((each) => each.session === session && each.key === key);
+    return found.at(which === "first" ? 0 : -1)?.time_us ?? -1;
   }
 
   rateCount(counter: string, key: string, options: { readonly per_us: number; readonly now_us: number }): number {
@@ -53,10 +51,10 @@ export function advanceReference(
     if (file.mode === "disabled") continue;
     for (const { node, name } of rules) {
       const observes = file.mode !== "enforce" || node.mode === "observe";
-      const context = { state, now_us, rule: name, observes };
+      const context = { state, now_us, rule: name, observes, file: file.file };
       const { rate = [], ...others } = node.predicates;
       for (const [i, { keys, per_us }] of rate.entries()) {
-        if (!ruleHolds({ ...node, predicates: others }, event, context)) continue;
+        if (!ruleHolds({ ...node, verdict: "log", predicates: others }, event, context)) continue;
         const counter = `${name}\n${i}`;
         const key = keyOf(keys, event);
         const own = counts.filter((each) => each.counter === counter && each.key === key);
@@ -65,16 +63,14 @@ export function advanceReference(
       if (!ruleHolds({ ...node, verdict: "log" }, event, context)) continue;
       const surely = ruleHolds({ ...node, verdict: "allow" }, event, context);
       const would = ruling.would ?? ruling.verdict;
-      const views: readonly (readonly [boolean, boolean, boolean])[] = [
-        [true, false, true],
-        [true, true, surely && would !== "deny" && would !== "ask"],
-        [false, false, !observes],
-        [false, true, !observes && surely && ruling.verdict !== "deny" && ruling.verdict !== "ask"],
+      const keys: readonly (readonly [string, boolean])[] = [
+        ["seen tried", true],
+        [`seen passed ${file.file}`, surely && would !== "deny" && would !== "ask"],
+        ["real tried", !observes],
+        [`real passed ${file.file}`, !observes && surely && ruling.verdict !== "deny" && ruling.verdict !== "ask"],
       ];
       for (const mark of [`rule ${node.name}`, ...(node.labels ?? []).map((label) => `label ${label}`)]) {
-        for (const [observing, permits, holds] of views) {
-          if (holds) marks.push({ session, mark, observes: observing, permits, time_us: now_us });
-        }
+        for (const [key, holds] of keys) if (holds) marks.push({ session, key: `${key}\n${mark}`, time_us: now_us });
       }
     }
   }

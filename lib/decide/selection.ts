@@ -2,6 +2,7 @@
 import type { Ruling, Verdict } from "../core/mod.ts";
 import type { PredicateName, RatePattern, RuleNode } from "./ast.ts";
 import type { EventNames } from "./names.ts";
+import type { RulePlace } from "./predicates_facts.ts";
 
 /** A compiled condition. */
 export type Check = (names: EventNames) => boolean;
@@ -51,7 +52,7 @@ export type RuleEffect =
   | {
     readonly kind: "marks";
     readonly marks: readonly string[];
-    readonly observes: boolean;
+    readonly place: RulePlace;
     /** Holds where what permits may rely on it. */
     readonly surely: Check | undefined;
   }

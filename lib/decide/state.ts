@@ -4,20 +4,10 @@
  */
 import { LIMITS } from "../core/mod.ts";
 
-/**
- * Who asks about a mark. What forbids counts attempts, what permits counts only what surely was meant and passed; and
- * what is enforced never sees what only observing rules have set. So observing changes no outcome, and one more deny
- * never widens.
- */
-export interface MarkView {
-  readonly observes: boolean;
-  readonly permits: boolean;
-}
-
 /** What an evaluation may ask of the past. */
 export interface StateView {
-  /** When the mark was set on the session for the first or last time, microseconds; -1 for never. */
-  markTime(session: string, mark: string, options: MarkView & { readonly which: "first" | "last" }): number;
+  /** When the mark was set on the session for the first or last time, microseconds; -1 for never. See `markKey`. */
+  markTime(session: string, mark: string, which: "first" | "last"): number;
   /** Actions counted under the key within `per_us` before now, see `rateSlice`. */
   rateCount(counter: string, key: string, options: { readonly per_us: number; readonly now_us: number }): number;
 }
@@ -25,8 +15,10 @@ export interface StateView {
 /** Nothing has happened yet. */
 export const NO_PAST: StateView = { markTime: () => -1, rateCount: () => 0 };
 
-/** Marks on one session; a policy that asks about more is refused. */
+/** Marks that one policy may ask about. */
 export const MARKS_MAX = 1_024;
+/** Keys of marks on one session: each mark has two for what forbids, and two in each of a few files. */
+const KEYS_MAX = 8 * MARKS_MAX;
 /** Sessions whose marks are kept: those that can run at once, and some that have just ended. */
 const SESSIONS_MAX = 4 * LIMITS.sessions_max;
 /** Counters of rates. Beyond it new keys of a rule share one, which counts more, never less. */
@@ -48,6 +40,11 @@ export function isCounted(slice: number, now: number): boolean {
   return slice > now - KEPT;
 }
 
+interface Times {
+  readonly first: number;
+  last: number;
+}
+
 interface Window {
   readonly counts: Uint32Array;
   readonly per_us: number;
@@ -56,8 +53,7 @@ interface Window {
 
 /** Marks and counts. Made empty; `mark`, `count`, `forget` and `retain` change it. */
 export class PolicyState implements StateView {
-  /** Per session and mark: the first times in each of the four views, then the last times; -1 for never. */
-  readonly #sessions: Map<string, Map<string, Float64Array>> = new Map();
+  readonly #sessions: Map<string, Map<string, Times>> = new Map();
   readonly #counters: Map<string, Window> = new Map();
   #pruned_us = -Infinity;
 
@@ -71,10 +67,8 @@ export class PolicyState implements StateView {
     return this.#counters.size;
   }
 
-  markTime(session: string, mark: string, options: MarkView & { readonly which: "first" | "last" }): number {
-    const times = this.#sessions.get(session)?.get(mark);
-    if (times === undefined) return -1;
-    return times[viewIndex(options) + (options.which === "last" ? 4 : 0)] ?? -1;
+  markTime(session: string, mark: string, which: "first" | "last"): number {
+    return this.#sessions.get(session)?.get(mark)?.[which] ?? -1;
   }
 
   rateCount(counter: string, key: string, options: { readonly per_us: number; readonly now_us: number }): number {
@@ -88,25 +82,21 @@ export class PolicyState implements StateView {
     return sum;
   }
 
-  /** Sets a mark for the given views. */
-  mark(session: string, mark: string, options: { readonly views: readonly MarkView[]; readonly now_us: number }): void {
+  /** Sets a mark. */
+  mark(session: string, mark: string, now_us: number): void {
     let marks = this.#sessions.get(session);
     if (marks === undefined) {
       marks = new Map();
       if (this.#sessions.size >= SESSIONS_MAX) dropFirst(this.#sessions);
     } else this.#sessions.delete(session); // put back at the end: the first one is the one unused for longest
     this.#sessions.set(session, marks);
-    let times = marks.get(mark);
-    if (times === undefined) {
-      if (marks.size >= MARKS_MAX) dropFirst(marks);
-      times = new Float64Array(8).fill(-1);
-      marks.set(mark, times);
+    const times = marks.get(mark);
+    if (times !== undefined) {
+      times.last = now_us;
+      return;
     }
-    for (const view of options.views) {
-      const i = viewIndex(view);
-      if ((times[i] ?? -1) < 0) times[i] = options.now_us;
-      times[i + 4] = options.now_us;
-    }
+    if (marks.size >= KEYS_MAX) dropFirst(marks);
+    marks.set(mark, { first: now_us, last: now_us });
   }
 
   /** Counts one action. */
@@ -133,10 +123,10 @@ export class PolicyState implements StateView {
     this.#sessions.delete(session);
   }
 
-  /** Keeps only marks that somebody still asks about, after a reload. */
-  retain(marks: ReadonlySet<string>): void {
+  /** Keeps only the keys of marks that somebody still asks about, after a reload. */
+  retain(asked: (key: string) => boolean): void {
     for (const known of this.#sessions.values()) {
-      for (const mark of known.keys()) if (!marks.has(mark)) known.delete(mark);
+      for (const key of known.keys()) if (!asked(key)) known.delete(key);
     }
   }
 
@@ -164,10 +154,6 @@ export class PolicyState implements StateView {
       if (!isCounted(newest, rateSlice(per_us, now_us))) this.#counters.delete(id);
     }
   }
-}
-
-function viewIndex({ observes, permits }: MarkView): number {
-  return (observes ? 2 : 0) + (permits ? 1 : 0);
 }
 
 function dropFirst<K>(map: Map<K, unknown>): void {

@@ -1,5 +1,6 @@
 /** A decider that remembers: a snapshot together with the state that it reads and moves on. */
 import { type Decider, errorMessage, type Event, type Ruling } from "../core/mod.ts";
+import { markOfKey } from "./marks.ts";
 import type { PolicySnapshot } from "./snapshot.ts";
 import { PolicyState } from "./state.ts";
 
@@ -15,7 +16,7 @@ export class StatefulDecider implements Decider {
   constructor(snapshot: PolicySnapshot, state: PolicyState = new PolicyState()) {
     this.snapshot = snapshot;
     this.state = state;
-    state.retain(snapshot.marks);
+    state.retain((key) => snapshot.marks.has(markOfKey(key)));
   }
 
   /** Decides and remembers. Never throws: an error is a deny. */

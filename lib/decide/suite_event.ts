@@ -147,7 +147,7 @@ function actionOf(type: ActionType, values: FieldValues): Action {
     case "tool.call":
       return {
         type,
-        tool: values.need("tool"),
+        tool: values.text("tool") ?? values.need("tool"),
         source: "hook",
         ...defined({ server: values.text("server") }),
         ...(values.has("args") ? { args: values.json("args") } : {}),

@@ -39,7 +39,10 @@ export function canonicalJson(value: unknown): string {
   return write(value, 0, { nodes: 0, plain: false });
 }
 
-/** `value` itself where its keys are in order already, else a copy with ordered keys; clears `plain` where that is not enough. */
+/**
+ * `value` itself where its keys are in order already, else a copy with ordered keys; clears `plain` where that is not
+ * enough.
+ */
 function order(value: unknown, depth: number, walk: Walk): unknown {
   if (typeof value === "string" || typeof value === "number" || typeof value === "boolean" || value === null) {
     walk.nodes++;
@@ -95,7 +98,9 @@ function emptyRecord(): Record<string, unknown> {
   return {};
 }
 
-/** Sorts in place; true if anything moved. Insertion sort for the few keys of a usual object: half the time of `sort`. */
+/**
+ * Sorts in place; true if anything moved. Insertion sort for the few keys of a usual object: half the time of `sort`.
+ */
 function sortKeys(keys: string[]): boolean {
   let moved = false;
   for (let i = 1; i < keys.length; i++) {

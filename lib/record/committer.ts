@@ -1,16 +1,16 @@
-/** Turns batches of drafts into committed entries: numbers, chains, hashes, stores. Synchronous, and safe to repeat. */
-import { type Clock, type EntryDraft, type IdGenerator } from "../core/mod.ts";
-import type { Statement, Store } from "../store/mod.ts";
-import { type EntryPlace, FIRST_PREV, type SealedEntry, sealEntry } from "./entry.ts";
-import { fieldColumns, GET_HEAD, INSERT_ENTRY, PUT_HEAD } from "./schema.ts";
-
-/** The last entry of a record. */
-export interface RecordHead {
-  /** 0 for an empty record. */
-  readonly seq: number;
-  /** Its hash, hex; 64 zeros for an empty record. */
-  readonly hash: string;
-}
+/**
+ * Turns batches of drafts into committed entries: numbers, chains, hashes, signs, stores. Synchronous, and safe to
+ * repeat.
+ */
+import type { Clock, EntryDraft, IdGenerator } from "../core/mod.ts";
+import type { Store } from "../store/mod.ts";
+import { type EntryPlace, type SealedEntry, Sealer } from "./entry.ts";
+import { newestCheckpoint, readHead, type RecordHead, type StoredCheckpoint } from "./log_state.ts";
+import { type LogBatch, LogTables } from "./log_tables.ts";
+import { rotationDraft } from "./rotation.ts";
+import { signCheckpoint, type Signer } from "./signer.ts";
+import type { SigningKey } from "./signing_key.ts";
+import { sameBytes } from "./tree_proof.ts";
 
 /** What stays the same for every entry of one writer. */
 export interface CommitterOptions {
@@ -18,36 +18,48 @@ export interface CommitterOptions {
   readonly boot_id: string;
   readonly clock: Clock;
   readonly ids: IdGenerator;
+  /** Removes what must not be recorded; pure. A draft that makes it throw is replaced by a gap. */
+  readonly redact?: (draft: EntryDraft) => EntryDraft;
 }
 
-/** The stored head, `{seq: 0}` where there is none. Throws what the store throws. */
-export function readHead(store: Store): RecordHead {
-  const row = store.prepare(GET_HEAD).get();
-  const seq = row?.["seq"];
-  const hash = row?.["hash"];
-  if (typeof seq !== "number" || !(hash instanceof Uint8Array)) return { seq: 0, hash: FIRST_PREV };
-  return { seq, hash: hash.toHex() };
+/** A batch that is numbered, hashed and signed, and not yet stored. */
+interface Prepared {
+  readonly sealed: readonly SealedEntry[];
+  readonly tables: LogBatch;
+  readonly checkpoint: StoredCheckpoint;
+  /** Size of the checkpoint that this one takes the place of. */
+  readonly replaces: number | undefined;
+  /** The signer from now on, when the batch is a key rotation. */
+  readonly next_signer: Signer | undefined;
 }
+
+/** Of the checkpoints within this time one is kept; each commit has its own until the next. Microseconds. */
+const CHECKPOINT_EVERY_US = 1_000_000;
 
 /**
- * Commits one batch at a time. A batch whose commit failed is kept, with its numbers and hashes, and the next call begins
- * with it: whatever became of the failed attempt, the record ends up with each entry once and in order.
+ * Commits one batch at a time, each with a signed checkpoint that covers it. A batch whose commit failed is kept, with
+ * its numbers and hashes, and the next call begins with it: whatever became of the failed attempt, the record ends up
+ * with each entry once and in order.
  */
 export class Committer {
   readonly #store: Store;
   readonly #options: CommitterOptions;
-  readonly #insert: Statement;
-  readonly #put_head: Statement;
+  readonly #tables: LogTables;
+  readonly #sealer: Sealer = new Sealer();
+  #signer: Signer;
   #head: RecordHead;
-  #unfinished: readonly SealedEntry[] = [];
+  #unfinished: Prepared | undefined;
+  /** The newest checkpoint, where the next one may take its place. */
+  #passing: number | undefined;
+  #kept_us = Number.NEGATIVE_INFINITY;
 
-  /** Continues after the stored head, which the caller has checked. Throws what the store throws. */
-  constructor(store: Store, options: CommitterOptions) {
+  /** Continues after the newest checkpoint, which the caller has verified. Throws what the store throws. */
+  constructor(store: Store, signer: Signer, options: CommitterOptions) {
     this.#store = store;
+    this.#signer = signer;
     this.#options = options;
-    this.#insert = store.prepare(INSERT_ENTRY);
-    this.#put_head = store.prepare(PUT_HEAD);
     this.#head = readHead(store);
+    this.#tables = new LogTables(store, this.#head.seq);
   }
 
   /** The last committed entry. */
@@ -57,70 +69,106 @@ export class Committer {
 
   /** Entries of a batch whose commit has failed so far. */
   get unfinished(): number {
-    return this.#unfinished.length;
+    return this.#unfinished?.sealed.length ?? 0;
   }
 
   /** Commits the unfinished batch. Does nothing where there is none. Throws what the store throws. */
   finish(): readonly SealedEntry[] {
     const batch = this.#unfinished;
-    const last = batch.at(-1);
-    if (last === undefined) return batch;
+    if (batch === undefined) return [];
     // A commit that reported failure may have reached the disk all the same.
-    const stored = readHead(this.#store);
-    if (stored.seq !== last.seq || stored.hash !== last.hash_hex) this.#write(batch, last);
-    this.#done(last);
-    return batch;
+    const stored = newestCheckpoint(this.#store);
+    const { size, root } = batch.checkpoint;
+    if (stored?.size !== size || !sameBytes(stored.root, root)) this.#write(batch);
+    this.#done(batch);
+    return batch.sealed;
   }
 
-  /** Seals and commits `drafts` (not empty, and nothing is unfinished). Throws what the store throws; then they are unfinished. */
+  /**
+   * Seals and commits `drafts` (not empty, and nothing is unfinished). Throws what the store throws; then they are
+   * unfinished.
+   */
   commit(drafts: readonly EntryDraft[]): readonly SealedEntry[] {
-    const batch = this.#seal(drafts);
-    const last = batch.at(-1);
-    if (last === undefined) return batch;
+    const batch = this.#prepare(drafts, undefined);
     this.#unfinished = batch;
-    this.#write(batch, last);
-    this.#done(last);
-    return batch;
+    this.#write(batch);
+    this.#done(batch);
+    return batch.sealed;
   }
 
-  #seal(drafts: readonly EntryDraft[]): readonly SealedEntry[] {
+  /**
+   * Puts a new key in force: one entry that both keys signed, under a checkpoint of the new one. Nothing may be
+   * unfinished. Throws what the store throws; then `finish` repeats it.
+   */
+  rotate(new_key: SigningKey): readonly SealedEntry[] {
+    const { origin, key, key_id } = this.#signer;
+    const time_us = this.#options.clock.wallUs();
+    const draft = rotationDraft({ origin, seq: this.#tables.size + 1 }, { old_key: key, new_key, time_us });
+    const batch = this.#prepare([draft], { origin, key: new_key, key_id: key_id + 1 });
+    this.#unfinished = batch;
+    this.#write(batch);
+    this.#done(batch);
+    return batch.sealed;
+  }
+
+  #prepare(drafts: readonly EntryDraft[], next_signer: Signer | undefined): Prepared {
     const { boot_id, clock, ids } = this.#options;
     const now_us = clock.wallUs();
     let { seq, hash: prev } = this.#head;
-    const batch: SealedEntry[] = [];
+    const sealed: SealedEntry[] = [];
     for (const draft of drafts) {
       seq++;
-      const sealed = sealOrTell(draft, { seq, entry_id: ids.entry(), boot_id, prev, now_us });
-      prev = sealed.hash_hex;
-      batch.push(sealed);
+      const entry = this.#seal(draft, { seq, entry_id: ids.entry(), boot_id, prev, now_us });
+      prev = entry.hash;
+      sealed.push(entry);
+      this.#tables.add({ ...entry, hash: this.#sealer.hash });
     }
-    return batch;
+    const tables = this.#tables.take();
+    const checkpoint = signCheckpoint(next_signer ?? this.#signer, this.#tables.size, this.#tables.root());
+    return { sealed, tables, checkpoint, replaces: this.#passing, next_signer };
   }
 
-  #write(batch: readonly SealedEntry[], last: SealedEntry): void {
-    this.#store.transaction(() => {
-      for (const sealed of batch) {
-        const columns = fieldColumns(sealed.entry_id, sealed.draft.time_us, sealed.draft);
-        this.#insert.run(sealed.seq, ...columns, sealed.body, sealed.hash);
-      }
-      this.#put_head.run(last.seq, last.hash);
+  /** A draft that cannot be read or redacted must cost neither the batch nor its own trace. */
+  #seal(draft: EntryDraft, place: EntryPlace): SealedEntry {
+    const { redact } = this.#options;
+    try {
+      return this.#sealer.seal(redact === undefined ? draft : redact(draft), place);
+    } catch {
+      const gap = { source: "recorder", type: "record", count: 1 };
+      return this.#sealer.seal({ time_us: place.now_us, kind: "gap", gap }, place);
+    }
+  }
+
+  #write({ tables, checkpoint, replaces, next_signer }: Prepared): void {
+    const store = this.#store;
+    store.transaction(() => {
+      this.#tables.write(tables);
+      if (next_signer !== undefined) putKey(store, next_signer, checkpoint.size);
+      if (replaces !== undefined) store.prepare("DELETE FROM checkpoints WHERE size = ?").run(replaces);
+      putCheckpoint(store, checkpoint);
     });
   }
 
-  #done(last: SealedEntry): void {
-    this.#head = { seq: last.seq, hash: last.hash_hex };
-    this.#unfinished = [];
+  #done({ sealed, checkpoint, next_signer }: Prepared): void {
+    const last = sealed.at(-1);
+    if (last !== undefined) this.#head = { seq: last.seq, hash: last.hash };
+    this.#unfinished = undefined;
+    const now_us = this.#options.clock.monotonicUs();
+    const keep = next_signer !== undefined || now_us - this.#kept_us >= CHECKPOINT_EVERY_US;
+    this.#passing = keep ? undefined : checkpoint.size;
+    if (keep) this.#kept_us = now_us;
+    this.#signer = next_signer ?? this.#signer;
   }
 }
 
-/** A draft that cannot be read (an accessor in it throws) must cost neither the batch nor its own trace. */
-function sealOrTell(draft: EntryDraft, place: EntryPlace): SealedEntry {
-  try {
-    return sealEntry(draft, place);
-  } catch {
-    return sealEntry(
-      { time_us: place.now_us, kind: "gap", gap: { source: "recorder", type: "record", count: 1 } },
-      place,
-    );
-  }
+/** Stores a checkpoint. */
+export function putCheckpoint(store: Store, { size, key_id, root, signature }: StoredCheckpoint): void {
+  store.prepare("INSERT INTO checkpoints (size, key_id, root, signature) VALUES (?, ?, ?, ?)")
+    .run(size, key_id, root, signature);
+}
+
+/** Stores a public key, in force from entry `since_seq` on. */
+export function putKey(store: Store, { key_id, key }: Signer, since_seq: number): void {
+  store.prepare("INSERT INTO keys (id, since_seq, public) VALUES (?, ?, ?)")
+    .run(key_id, since_seq, key.public_key.bytes);
 }

@@ -13,10 +13,11 @@ interface Loss {
 const COMPACT_AT = 4_096;
 
 /**
- * A first-in, first-out queue with positions: the n-th accepted draft has position n, so that "everything up to here" stays
- * meaningful when something in between was dropped. When it is full, observations go first; anything else is lost
+ * A first-in, first-out queue with positions: the n-th accepted draft has position n, so that "everything up to here"
+ * stays meaningful when something in between was dropped. When it is full, observations go first; anything else is lost
  * only when no observation waits. What was lost is counted, and as soon as there is room again a `gap` draft
- * (source `recorder`, type `observation` or `entry`, with the times of the first and last lost draft) takes its place in line.
+ * (source `recorder`, type `observation` or `entry`, with the times of the first and last lost draft) takes its place
+ * in line.
  */
 export class DraftQueue {
   readonly #capacity: number;
@@ -28,7 +29,9 @@ export class DraftQueue {
   #base = 0;
   #length = 0;
   #dropped = 0;
-  /** Of the dropped, those that were no observations; and how many of them `lossForFlush` has told for the last time. */
+  /**
+   * Of the dropped, those that were no observations; and how many of them `lossForFlush` has told for the last time.
+   */
   #others_dropped = 0;
   #others_told = 0;
   #observations_lost: Loss | undefined;
@@ -93,8 +96,8 @@ export class DraftQueue {
   }
 
   /**
-   * What a flush must fail with: from the moment that something other than an observation was dropped until its gap is in
-   * line, and at least once. `undefined` when nothing was.
+   * What a flush must fail with: from the moment that something other than an observation was dropped until its gap is
+   * in line, and at least once. `undefined` when nothing was.
    */
   lossForFlush(): AgentguardError | undefined {
     const lost = this.#others_dropped;

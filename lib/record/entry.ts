@@ -9,15 +9,17 @@ import {
   type WallUs,
 } from "../core/mod.ts";
 import { canonicalJson } from "./canonical.ts";
+import { HASH_BYTES } from "./merkle.ts";
+import { lineAt, storedText, type TextParts } from "./stored_text.ts";
 
 /** `prev` of the first entry. */
 export const FIRST_PREV: string = "0".repeat(64);
 
-/** Longest canonical text that is stored, UTF-8 bytes; a longer entry keeps who and when and loses what (see `sealEntry`). */
+/**
+ * Longest canonical text that is stored, UTF-8 bytes; a longer entry keeps who and when and loses what (see
+ * `Sealer.seal`).
+ */
 export const ENTRY_BYTES_MAX = 1_048_576;
-
-/** Length of a hash, bytes. */
-const HASH_BYTES = 32;
 
 /** Prefix of a leaf in the hash. Source: RFC 6962 section 2.1. */
 const LEAF_PREFIX = "\u0000";
@@ -43,12 +45,10 @@ export interface SealedEntry {
   readonly draft: EntryDraft;
   /** Canonical JSON of the entry. */
   readonly line: string;
-  /** `line` as UTF-8. */
-  readonly body: Uint8Array;
-  /** SHA-256 of 0x00 and `body`: the leaf hash of RFC 6962. */
-  readonly hash: Uint8Array;
-  /** `hash` in hex. */
-  readonly hash_hex: string;
+  /** `line` as it is stored: see `storedText`. */
+  readonly stored: string;
+  /** SHA-256 of 0x00 and `line` as UTF-8, hex: the leaf hash of RFC 6962. */
+  readonly hash: string;
 }
 
 /** Every kind, as a table that the compiler keeps complete. */
@@ -68,23 +68,52 @@ const KINDS: Readonly<Record<EntryKind, true>> = {
 /** Latest time that a number holds to the microsecond: in the year 2255. */
 const TIME_US_MAX = Number.MAX_SAFE_INTEGER;
 
-const encoder = new TextEncoder();
+/** Seals entries one after the other; reuses what it can, as this is the recorder's busiest place. */
+export class Sealer {
+  /** The leaf hash of the last sealed entry: overwritten by the next. */
+  readonly hash: Uint8Array<ArrayBuffer> = new Uint8Array(HASH_BYTES);
+  #second = Number.NaN;
+  #second_text = "";
 
-/**
- * Numbers, chains, writes and hashes one entry. Never fails on data: a time outside the years 1970 to 2255 becomes `now_us`, and
- * an entry over `ENTRY_BYTES_MAX` keeps its kind, time, session, decision and process, while what is too long is replaced by a
- * `gap` of source `recorder`, type `bytes`, counting the bytes of the text that was not kept.
- */
-export function sealEntry(draft: EntryDraft, place: EntryPlace): SealedEntry {
-  const time_us = Math.round(isRecordableTime(draft.time_us) ? draft.time_us : place.now_us);
-  const timed = time_us === draft.time_us ? draft : { ...draft, time_us };
-  const sealed = seal(timed, place);
-  if (sealed.body.length <= ENTRY_BYTES_MAX) return sealed;
-  for (const shorter of shortened(timed, sealed.body.length)) {
-    const kept = seal(shorter, place);
-    if (kept.body.length <= ENTRY_BYTES_MAX) return kept;
+  /**
+   * Numbers, chains, writes and hashes one entry. Never fails on data: a time outside the years 1970 to 2255 becomes
+   * `now_us`, and an entry over `ENTRY_BYTES_MAX` keeps its kind, time, session, decision and process, while what is
+   * too long is replaced by a `gap` of source `recorder`, type `bytes`, counting the bytes of the text that was not
+   * kept.
+   */
+  seal(draft: EntryDraft, place: EntryPlace): SealedEntry {
+    const time_us = Math.round(isRecordableTime(draft.time_us) ? draft.time_us : place.now_us);
+    const timed = time_us === draft.time_us ? draft : { ...draft, time_us };
+    const sealed = this.#seal(timed, place);
+    // A UTF-16 unit is at most three bytes of UTF-8.
+    if (sealed.line.length * 3 <= ENTRY_BYTES_MAX) return sealed;
+    const bytes = Buffer.byteLength(sealed.line);
+    if (bytes <= ENTRY_BYTES_MAX) return sealed;
+    for (const shorter of shortened(timed, bytes)) {
+      const kept = this.#seal(shorter, place);
+      if (Buffer.byteLength(kept.line) <= ENTRY_BYTES_MAX) return kept;
+    }
+    return this.#seal({ time_us, kind: draft.kind, gap: oversize(bytes) }, place);
   }
-  return seal({ time_us, kind: draft.kind, gap: oversize(sealed.body.length) }, place);
+
+  #seal(draft: EntryDraft, place: EntryPlace): SealedEntry {
+    const { seq, entry_id, boot_id } = place;
+    invariant(Number.isSafeInteger(seq) && seq >= 1, "number an entry: the sequence is exhausted");
+    const parts = textParts({ entry_id, boot_id, draft, time: this.#time(draft.time_us) });
+    const line = lineAt(parts, place);
+    Bun.SHA256.hash(LEAF_PREFIX + line, this.hash);
+    return { seq, entry_id, draft, line, stored: storedText(parts), hash: this.hash.toHex() };
+  }
+
+  /** As `formatTime`, which most calls of one second share. */
+  #time(time_us: WallUs): string {
+    const second = Math.floor(time_us / 1_000_000);
+    if (second !== this.#second) {
+      this.#second = second;
+      this.#second_text = formatTime(second * 1_000_000).slice(0, -"000000Z".length);
+    }
+    return `${this.#second_text}${String(time_us - second * 1_000_000).padStart(6, "0")}Z`;
+  }
 }
 
 /** True for a time that an entry can carry: the years 1970 to 2255. */
@@ -94,7 +123,8 @@ export function isRecordableTime(time_us: number): boolean {
 
 /** The leaf hash of a stored body. Source: RFC 6962 section 2.1. */
 export function leafHash(line: string): Uint8Array {
-  // One call on one string: of the ways that this runtime offers (its hasher object, node:crypto), measured the fastest.
+  // One call on one string: of the ways that this runtime offers (its hasher object, node:crypto), measured the
+  // fastest.
   const hash = new Uint8Array(HASH_BYTES);
   Bun.SHA256.hash(LEAF_PREFIX + line, hash);
   return hash;
@@ -128,27 +158,25 @@ function isText(value: unknown): value is string {
   return typeof value === "string";
 }
 
-function seal(draft: EntryDraft, place: EntryPlace): SealedEntry {
-  invariant(Number.isSafeInteger(place.seq) && place.seq >= 1, "number an entry: the sequence is exhausted");
-  // Keys in canonical order: what is in order already is not copied. Absent members stay absent in the text.
-  const line = canonicalJson({
-    action: draft.action,
-    boot_id: place.boot_id,
-    decision: draft.decision,
-    entry_id: place.entry_id,
-    gap: draft.gap,
-    kind: draft.kind,
-    outcome: draft.outcome,
-    prev: place.prev,
-    principal: draft.principal,
-    process: draft.process,
-    seq: place.seq,
-    session_id: draft.session_id,
-    time: formatTime(draft.time_us),
-  });
-  const hash = leafHash(line);
-  const body = encoder.encode(line);
-  return { seq: place.seq, entry_id: place.entry_id, draft, line, body, hash, hash_hex: hash.toHex() };
+/** What the text of an entry is made of, beside its number and the hash before it. */
+export interface EntryContent {
+  readonly entry_id: string;
+  readonly boot_id: string;
+  readonly draft: Omit<EntryDraft, "time_us">;
+  /** RFC 3339 UTC with microseconds. */
+  readonly time: string;
+}
+
+/** The canonical text of an entry around its `prev` and `seq`. Absent members stay absent in the text. */
+export function textParts({ entry_id, boot_id, draft, time }: EntryContent): TextParts {
+  const { action, decision, gap, kind, outcome, principal, process, session_id } = draft;
+  // Keys in canonical order: what is in order already is not copied.
+  const before = canonicalJson({ action, boot_id, decision, entry_id, gap, kind, outcome });
+  const between = principal === undefined && process === undefined
+    ? ","
+    : `,${canonicalJson({ principal, process }).slice(1, -1)},`;
+  const after = canonicalJson({ session_id, time });
+  return { before_prev: `${before.slice(0, -1)},`, before_seq: between, after_seq: `,${after.slice(1)}` };
 }
 
 /** Ever shorter forms of a draft that is too long. */

@@ -6,8 +6,8 @@ import type { CommittedEntry } from "./recorder.ts";
 import type { Timers } from "./timers.ts";
 
 /**
- * What happens to an entry that finds no room: `block` lets the caller wait, `drop` leaves it out, counts it and puts a line
- * of kind `gap` in its place, `fallback` gives it to the second sink.
+ * What happens to an entry that finds no room: `block` lets the caller wait, `drop` leaves it out, counts it and puts a
+ * line of kind `gap` in its place, `fallback` gives it to the second sink.
  */
 export type JsonLinesStrategy = "block" | "drop" | "fallback";
 

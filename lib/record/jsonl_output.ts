@@ -23,6 +23,8 @@ export interface OutputParts extends RotationOptions {
   readonly calls: FileCalls;
   readonly timers: Timers;
   readonly log: Log;
+  /** True if a file is made durable before it is put aside. */
+  readonly syncs: boolean;
 }
 
 const FILES_KEPT = 5;
@@ -63,8 +65,8 @@ export class JsonLinesOutput {
   }
 
   /**
-   * Writes as many of the lines as the current file takes, one at least, and gives their number and bytes. A file has all of
-   * them or, on a failure, none; a descriptor may have a part, which then stands on a line of its own.
+   * Writes as many of the lines as the current file takes, one at least, and gives their number and bytes. A file has
+   * all of them or, on a failure, none; a descriptor may have a part, which then stands on a line of its own.
    */
   async write(lines: readonly string[]): Promise<{ readonly count: number; readonly bytes: number }> {
     const chunk = this.#target.kind === "file" ? await this.#fitting(this.#target.path, lines) : lines;
@@ -162,15 +164,18 @@ export class JsonLinesOutput {
   }
 
   async #replace(fd: number): Promise<void> {
+    const { calls, log, syncs } = this.#parts;
     const before = this.#fd;
     this.#fd = fd;
     this.#lines = 0;
     this.#retry_size = 0;
     this.#torn = false;
     try {
-      await this.#parts.calls.datasync(before);
-    } finally {
-      await this.#parts.calls.close(before);
+      if (syncs) await calls.datasync(before);
+      await calls.close(before);
+    } catch (thrown) {
+      // The new file is in use; what the system says of the old one is all that is left to tell.
+      log.warn("json lines: the file that was put aside may not be whole", { error: errorMessage(thrown) });
     }
   }
 }

@@ -1,4 +1,6 @@
-/** Committed entries as JSON lines in a file or on a descriptor, with a choice of what happens when that is too slow. */
+/**
+ * Committed entries as JSON lines in a file or on a descriptor, with a choice of what happens when that is too slow.
+ */
 import { AgentguardError, errorMessage, invariant } from "../core/mod.ts";
 import { LineAdmission } from "./jsonl_admission.ts";
 import { errorName, systemFileCalls } from "./jsonl_calls.ts";
@@ -20,19 +22,23 @@ interface Waiter {
   readonly reject: (error: AgentguardError) => void;
 }
 
-/** Opens the target. Rejects with `io`; `config` for a path that is no file; `invariant` for `fallback` without a second sink. */
+/**
+ * Opens the target. Rejects with `io`; `config` for a path that is no file; `invariant` for `fallback` without a second
+ * sink.
+ */
 export async function openJsonLinesSink(target: JsonLinesTarget, options: JsonLinesOptions): Promise<JsonLinesSink> {
   const uses_fallback = options.decisions === "fallback" || options.observations === "fallback";
   invariant(!uses_fallback || options.fallback !== undefined, "open JSON lines: give a second sink to fall back to");
   const kept = options.files_kept ?? 1;
   invariant(Number.isInteger(kept) && kept >= 1 && kept <= 1_000, "open JSON lines: keep 1 to 1,000 files");
-  const parts = { ...options, calls: options.calls ?? systemFileCalls };
+  const syncs = options.sync !== undefined && options.sync !== "never";
+  const parts = { ...options, calls: options.calls ?? systemFileCalls, syncs };
   return new JsonLinesSink(await JsonLinesOutput.open(target, parts), options);
 }
 
 /**
- * Writes in groups, beside its callers. While the target refuses, lines wait and the attempts go on; a descriptor whose reader
- * has gone refuses for ever. A failure moves no line and leaves no part of one in a file.
+ * Writes in groups, beside its callers. While the target refuses, lines wait and the attempts go on; a descriptor whose
+ * reader has gone refuses for ever. A failure moves no line and leaves no part of one in a file.
  */
 export class JsonLinesSink implements LineConsumer, AsyncDisposable {
   readonly #output: JsonLinesOutput;
@@ -63,9 +69,10 @@ export class JsonLinesSink implements LineConsumer, AsyncDisposable {
   }
 
   /**
-   * Takes entries in order. Settles at once where all found room or were dropped; with `block` when there is room again, with
-   * `fallback` as the second sink does. Rejects with `closed`; with `io` when the reader has gone and an entry would block;
-   * with `overflow` when it is called while an earlier call waits, so that the queue stays bounded. Then it took nothing.
+   * Takes entries in order. Settles at once where all found room or were dropped; with `block` when there is room
+   * again, with `fallback` as the second sink does. Rejects with `closed`; with `io` when the reader has gone and an
+   * entry would block; with `overflow` when it is called while an earlier call waits, so that the queue stays bounded.
+   * Then it took nothing.
    */
   async accept(entries: readonly CommittedEntry[]): Promise<void> {
     if (this.#closed) throw new AgentguardError("closed", "write JSON lines: the sink is closed");
@@ -81,8 +88,8 @@ export class JsonLinesSink implements LineConsumer, AsyncDisposable {
   }
 
   /**
-   * Settles when everything accepted so far is written, and durable unless the policy is `never`. Rejects with `io` when the
-   * next attempt fails (the lines stay and the attempts go on), with `closed` after `close`.
+   * Settles when everything accepted so far is written, and durable unless the policy is `never`. Rejects with `io`
+   * when the next attempt fails (the lines stay and the attempts go on), with `closed` after `close`.
    */
   flush(): Promise<void> {
     if (this.#closed) return Promise.reject(new AgentguardError("closed", "flush JSON lines: the sink is closed"));
@@ -113,8 +120,8 @@ export class JsonLinesSink implements LineConsumer, AsyncDisposable {
   }
 
   /**
-   * Refuses further entries, makes one last attempt at what waits and closes the file. Rejects with `io`, saying how many
-   * lines were not written. Doing it twice is harmless.
+   * Refuses further entries, makes one last attempt at what waits and closes the file. Rejects with `io`, saying how
+   * many lines were not written. Doing it twice is harmless.
    */
   async close(): Promise<void> {
     if (this.#closed) return;
@@ -167,13 +174,15 @@ export class JsonLinesSink implements LineConsumer, AsyncDisposable {
     if (this.#running !== undefined || this.#retry !== undefined) return;
     this.#running = this.#run().finally(() => {
       this.#running = undefined;
-      if (this.#isDue() && this.#retry === undefined && !this.#closed) this.#wake();
+      // After `close` only its own flush may start another attempt: what failed then is not tried again.
+      const wanted = this.#closed ? this.#flushes.impatient : this.#isDue();
+      if (wanted && this.#retry === undefined && this.#gone === undefined) this.#wake();
     });
   }
 
   #isDue(): boolean {
-    return this.#gone === undefined &&
-      (this.#lines.queue.length > 0 || this.#lines.queue.lost || this.#reopens.length > 0 || this.#sync_due);
+    const { queue } = this.#lines;
+    return queue.length > 0 || queue.lost || this.#reopens.length > 0 || this.#sync_due || this.#flushes.impatient;
   }
 
   /** Works until nothing is due or an attempt fails. Never rejects. */
@@ -234,8 +243,13 @@ export class JsonLinesSink implements LineConsumer, AsyncDisposable {
   }
 
   #settle(): void {
-    if (this.#lines.has_room) { for (const { resolve } of this.#waiters.splice(0)) resolve(); }
+    this.#giveRoom();
     this.#flushes.settle(this.#lines.queue.pushed - this.#lines.queue.length);
+  }
+
+  #giveRoom(): void {
+    if (!this.#lines.has_room) return;
+    for (const { resolve } of this.#waiters.splice(0)) resolve();
   }
 
   /** Tells who waits for this attempt, gives to the second sink what may go there, and plans the next attempt. */
@@ -251,7 +265,7 @@ export class JsonLinesSink implements LineConsumer, AsyncDisposable {
     }
     await this.#divertHead(gone);
     if (gone) return this.#lines.reportLoss();
-    if (this.#lines.has_room) { for (const { resolve } of this.#waiters.splice(0)) resolve(); }
+    this.#giveRoom();
     if (this.#closed) return;
     this.#retry = this.#options.timers.after(this.#retry_ms, () => {
       this.#retry = undefined;
@@ -260,7 +274,9 @@ export class JsonLinesSink implements LineConsumer, AsyncDisposable {
     this.#retry_ms = Math.min(this.#retry_ms * 2, RETRY_MS_MAX);
   }
 
-  /** Lines whose strategy is `fallback` do not wait behind a failure; when all is lost, the others are counted as lost. */
+  /**
+   * Lines whose strategy is `fallback` do not wait behind a failure; when all is lost, the others are counted as lost.
+   */
   async #divertHead(all: boolean): Promise<void> {
     if (!all && this.#options.fallback === undefined) return;
     const diverted = this.#lines.sortOut({ all });

@@ -14,7 +14,10 @@ export interface MessagePortLike {
   start(): void;
 }
 
-/** A `MessagePort` as a `PortLike`, to be listened on in the same turn, else messages are lost; the caller closes the port. */
+/**
+ * A `MessagePort` as a `PortLike`, to be listened on in the same turn, else messages are lost; the caller closes the
+ * port.
+ */
 export function messagePort(port: MessagePortLike): PortLike {
   const made: PortLike = {
     postMessage: (message) => port.postMessage(message),

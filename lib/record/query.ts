@@ -1,6 +1,8 @@
-/** From a filter to the SQL of one page. Pages go by `seq`, so a reader holds no transaction between them. */
-import type { EntryKind, Verdict, WallUs } from "../core/mod.ts";
-import type { SqlValue } from "../store/mod.ts";
+/** From a filter to the blocks that may hold its entries, and to the test of one entry. */
+import { type EntryKind, parseTime, type Verdict, type WallUs } from "../core/mod.ts";
+import type { SqlValue, Store } from "../store/mod.ts";
+import { parseEntry } from "./entry.ts";
+import { idKey, TERM_FIELDS } from "./terms.ts";
 
 /** Which entries; all given conditions must hold. */
 export interface EntryFilter {
@@ -15,6 +17,7 @@ export interface EntryFilter {
   readonly kind?: EntryKind;
   readonly verdict?: Verdict;
   readonly rule?: string;
+  readonly principal?: string;
   /** A part of the entry's JSON, as written or as it reads once unescaped; case matters. */
   readonly text?: string;
   readonly pid?: number;
@@ -22,54 +25,129 @@ export interface EntryFilter {
   readonly after_seq?: number;
 }
 
-/** A conjunction with its parameters. */
-export interface Where {
-  /** SQL after `WHERE`. */
+/** A condition on `spans`, which has a row for each block. */
+export interface BlockCondition {
+  /** SQL, beginning with ` AND ` where it is not empty. */
   readonly sql: string;
   readonly parameters: readonly SqlValue[];
 }
 
-/** Numbers between which a page may lie, both inclusive. */
-export interface SeqRange {
-  readonly from_seq: number;
-  readonly to_seq: number;
+/** Terms that a pattern may stand for. */
+const TERMS_MAX = 1_000;
+
+const HAS_TERM = "EXISTS (SELECT 1 FROM postings WHERE term = ? AND block = spans.block)";
+
+/** The condition that a block must fulfil to hold an entry of the filter; `undefined` when none can. */
+export function blockCondition(store: Store, filter: EntryFilter): BlockCondition | undefined {
+  const conditions: string[] = [];
+  const parameters: SqlValue[] = [];
+  const add = (condition: string, ...values: SqlValue[]): void => {
+    conditions.push(` AND ${condition}`);
+    parameters.push(...values);
+  };
+  if (filter.since_us !== undefined) add("time_max >= ?", filter.since_us);
+  if (filter.until_us !== undefined) add("time_min <= ?", filter.until_us);
+  for (const field of ["session_id", "kind", "verdict", "rule"] as const) {
+    const value = filter[field];
+    if (value === undefined) continue;
+    const term = termOf(store, TERM_FIELDS[field], value);
+    if (term === undefined) return undefined;
+    add(HAS_TERM, term);
+  }
+  if (filter.type !== undefined) {
+    const terms = termsOf(store, filter.type);
+    if (terms.length === 0) return undefined;
+    add(`(${terms.map(() => HAS_TERM).join(" OR ")})`, ...terms);
+  }
+  if (filter.decision_id !== undefined) {
+    const condition = "EXISTS (SELECT 1 FROM decisions WHERE key = ? AND block = spans.block)";
+    add(condition, idKey(filter.decision_id));
+  }
+  return { sql: conditions.join(""), parameters };
 }
 
 /**
- * The condition for one page. Only the most selective equality is left open to an index; a leading `+` hides the others, so
- * that rows come in order of `seq` from one index, or from the table itself, and a page ends as soon as it is full.
+ * The test of one canonical text, or `undefined` where every entry passes. Texts are looked through before they are
+ * parsed: most do not hold what is asked for at all.
  */
-export function whereOf(filter: EntryFilter, range: SeqRange): Where {
-  const conditions = ["seq BETWEEN ? AND ?"];
-  const parameters: SqlValue[] = [range.from_seq, range.to_seq];
-  let indexed = false;
-  const add = (condition: string, ...values: SqlValue[]): void => {
-    conditions.push(condition);
-    parameters.push(...values);
+export function entryTest(filter: EntryFilter): ((line: string) => boolean) | undefined {
+  const needles: string[] = [];
+  const checks: ((entry: NonNullable<ReturnType<typeof parseEntry>>) => boolean)[] = [];
+  const member = (name: string, value: string | number): void => {
+    needles.push(`"${name}":${JSON.stringify(value)}`);
   };
-  const addEqual = (column: string, value: SqlValue | undefined): void => {
-    if (value === undefined) return;
-    add(`${indexed ? "+" : ""}${column} = ?`, value);
-    indexed = true;
-  };
-  addEqual("decision_id", filter.decision_id);
-  addEqual("rule", filter.rule);
-  addEqual("session_id", filter.session_id);
-  if (filter.type !== undefined) {
-    if (/[*?]/.test(filter.type)) add("+type GLOB ?", filter.type.replaceAll("[", "[[]"));
-    else addEqual("type", filter.type);
+  const { since_us, until_us, type } = filter;
+  for (const field of ["session_id", "kind", "principal"] as const) {
+    const value = filter[field];
+    if (value === undefined) continue;
+    member(field, value);
+    checks.push((entry) => entry[field] === value);
   }
-  if (filter.since_us !== undefined) add("+time_us >= ?", filter.since_us);
-  if (filter.until_us !== undefined) add("+time_us <= ?", filter.until_us);
-  if (filter.kind !== undefined) add("kind = ?", filter.kind);
-  if (filter.verdict !== undefined) add("verdict = ?", filter.verdict);
-  if (filter.pid !== undefined) add("pid = ?", filter.pid);
-  if (filter.text !== undefined) addText(add, filter.text);
-  return { sql: conditions.join(" AND "), parameters };
+  for (const field of ["verdict", "rule"] as const) {
+    const value = filter[field];
+    if (value === undefined) continue;
+    member(field, value);
+    checks.push((entry) => entry.decision?.[field] === value);
+  }
+  if (filter.decision_id !== undefined) {
+    const id: string = filter.decision_id;
+    member("decision_id", id);
+    checks.push((entry) => String(entry.decision?.decision_id ?? entry.outcome?.decision_id) === id);
+  }
+  if (filter.pid !== undefined) {
+    member("pid", filter.pid);
+    checks.push((entry) => entry.process?.pid === filter.pid);
+  }
+  if (type !== undefined) {
+    const matches = globTest(type);
+    if (!isGlob(type)) member("type", type);
+    checks.push((entry) => entry.action !== undefined && matches(entry.action.type));
+  }
+  if (since_us !== undefined || until_us !== undefined) {
+    const [low, high] = [since_us ?? Number.NEGATIVE_INFINITY, until_us ?? Number.POSITIVE_INFINITY];
+    checks.push((entry) => {
+      const time_us = parseTime(entry.time) ?? Number.NaN;
+      return time_us >= low && time_us <= high;
+    });
+  }
+  const { text } = filter;
+  const escaped = text === undefined ? undefined : JSON.stringify(text).slice(1, -1);
+  if (needles.length === 0 && checks.length === 0 && text === undefined) return undefined;
+  return (line) => {
+    for (const needle of needles) if (!line.includes(needle)) return false;
+    if (text !== undefined && escaped !== undefined && !line.includes(text) && !line.includes(escaped)) return false;
+    if (checks.length === 0) return true;
+    const entry = parseEntry(line);
+    return entry !== undefined && checks.every((check) => check(entry));
+  };
 }
 
-function addText(add: (condition: string, ...values: SqlValue[]) => void, text: string): void {
-  const encoder = new TextEncoder();
-  const escaped = JSON.stringify(text).slice(1, -1);
-  add("(instr(body, ?) > 0 OR instr(body, ?) > 0)", encoder.encode(text), encoder.encode(escaped));
+function termOf(store: Store, field: number, value: string): number | undefined {
+  const id = store.prepare("SELECT id FROM terms WHERE field = ? AND value = ?").get(field, value)?.["id"];
+  return typeof id === "number" ? id : undefined;
+}
+
+/** The terms that a type or a pattern on types stands for. */
+function termsOf(store: Store, type: string): readonly number[] {
+  if (!isGlob(type)) {
+    const term = termOf(store, TERM_FIELDS.type, type);
+    return term === undefined ? [] : [term];
+  }
+  const matches = globTest(type);
+  const rows = store.prepare(`SELECT id, value FROM terms WHERE field = ? ORDER BY id LIMIT ${TERMS_MAX}`)
+    .all(TERM_FIELDS.type);
+  return rows.flatMap(({ id, value }) => {
+    return typeof id === "number" && typeof value === "string" && matches(value) ? [id] : [];
+  });
+}
+
+function isGlob(type: string): boolean {
+  return /[*?]/.test(type);
+}
+
+/** Linear in the text for one star, and bounded by its few characters for more. */
+function globTest(glob: string): (value: string) => boolean {
+  const source = glob.replaceAll(/[.+^${}()|[\]\\]/g, "\\$&").replaceAll(/\*+/g, ".*").replaceAll("?", ".");
+  const pattern = new RegExp(`^${source}$`, "su");
+  return (value) => pattern.test(value);
 }

@@ -2,11 +2,18 @@
 import { join } from "node:path";
 import { AgentguardError, type Entry, invariant } from "../core/mod.ts";
 import { openStore, type Row, type Store } from "../store/mod.ts";
-import { readHead, type RecordHead } from "./committer.ts";
 import { parseEntry } from "./entry.ts";
-import { type EntryFilter, type SeqRange, whereOf } from "./query.ts";
-import { RECORD_FILE, RECORD_SCHEMA } from "./schema.ts";
-import { type VerifyOptions, type VerifyReport, verifyStore } from "./verify.ts";
+import { BLOCK_ENTRIES, blockOf, RECORD_FILE } from "./layout.ts";
+import { leafHex, type LogState, readHead, readLogState, type RecordHead } from "./log_state.ts";
+import { storedTiles } from "./log_tables.ts";
+import { hashAt, type TileSource, TileTree } from "./merkle.ts";
+import { blockCondition, type EntryFilter, entryTest } from "./query.ts";
+import { RECORD_SCHEMA } from "./schema.ts";
+import { lineAt, partsOf } from "./stored_text.ts";
+import { idKey } from "./terms.ts";
+import { TextReader } from "./text_reader.ts";
+import { type VerifyOptions, verifyStore } from "./verify.ts";
+import type { VerifyReport } from "./verify_report.ts";
 
 /** Which entries, how many, in which order. */
 export interface EntryQuery extends EntryFilter {
@@ -25,12 +32,18 @@ export interface StoredEntry {
   readonly line: string;
 }
 
-/** Rows of one page: one read transaction, a few hundred kilobytes. */
-const PAGE_ROWS = 512;
+/** Blocks named by one read of the index. */
+const BLOCKS_PAGE = 64;
 
 /** Opens the record in `directory` for reading. Throws `not_found`, `io`, `tamper`, `unsupported`, naming the file. */
 export function openRecordReader(directory: string): RecordReader {
-  return new RecordReader(openStore(join(directory, RECORD_FILE), { mode: "read", schema: RECORD_SCHEMA }));
+  const store = openStore(join(directory, RECORD_FILE), { mode: "read", schema: RECORD_SCHEMA });
+  try {
+    return new RecordReader(store);
+  } catch (thrown) {
+    store.close();
+    throw thrown;
+  }
 }
 
 /** The entry of a stored line. Throws `tamper` where the line is none, naming its number. */
@@ -43,14 +56,17 @@ export function entryOf(stored: StoredEntry): Entry {
   );
 }
 
-/** A record opened for reading. Every method throws what the store throws. */
+/** A record opened for reading. Every method throws what the store throws, and `tamper` for what cannot be read. */
 export class RecordReader implements Disposable {
   readonly #store: Store;
-  readonly #decoder: TextDecoder = new TextDecoder("utf-8", { ignoreBOM: true });
+  readonly #texts: TextReader;
+  readonly #tiles: TileSource;
 
   /** Takes over an opened store; `openRecordReader` is the way in. */
   constructor(store: Store) {
     this.#store = store;
+    this.#texts = new TextReader(store);
+    this.#tiles = storedTiles(store);
   }
 
   /** The file. */
@@ -59,37 +75,54 @@ export class RecordReader implements Disposable {
   }
 
   /**
-   * Yields the entries that match, page by page. Entries committed during the iteration are seen where the oldest come
-   * first and no time is given; nothing is locked between pages. What it yields is as stored, not verified.
+   * Yields the entries that match, block by block. Entries committed during the iteration are seen where the oldest
+   * come first; nothing is locked between blocks. What it yields is as stored, not verified.
    */
   *query(query: EntryQuery = {}): Generator<StoredEntry, void, void> {
     let rest = query.limit ?? Number.MAX_SAFE_INTEGER;
-    let range = this.#range(query);
-    const order = query.newest === true ? "DESC" : "ASC";
-    while (rest > 0 && range.from_seq <= range.to_seq) {
+    const test = entryTest(query);
+    const newest = query.newest === true;
+    const after_seq = query.after_seq ?? 0;
+    for (const block of this.#blocks(query)) {
+      if (rest <= 0) return;
       if (query.signal?.aborted === true) throw new AgentguardError("cancelled", "query the record: cancelled");
-      const size = Math.min(rest, PAGE_ROWS);
-      const where = whereOf(query, range);
-      const sql = `SELECT seq, body FROM entries WHERE ${where.sql} ORDER BY seq ${order} LIMIT ?`;
-      const rows = this.#store.all(sql, [...where.parameters, size]);
-      for (const row of rows) yield this.#stored(row);
-      if (rows.length < size) return;
-      rest -= rows.length;
-      const last = integerOf(rows.at(-1), "seq");
-      range = query.newest === true ? { ...range, to_seq: last - 1 } : { ...range, from_seq: last + 1 };
+      const entries = this.#entries(block);
+      if (newest) entries.reverse();
+      for (const entry of entries) {
+        if (entry.seq <= after_seq || (test !== undefined && !test(entry.line))) continue;
+        yield entry;
+        if (--rest <= 0) return;
+      }
     }
   }
 
   /** The entry with this id. */
   get(entry_id: string): StoredEntry | undefined {
-    const row = this.#store.prepare("SELECT seq, body FROM entries WHERE entry_id = ?").get(entry_id);
-    return row === undefined ? undefined : this.#stored(row);
+    const key = idKey(entry_id);
+    const blocks = this.#store.prepare("SELECT block FROM spans WHERE id_min <= ? AND id_max >= ? ORDER BY block")
+      .all(key, key);
+    const needle = `"entry_id":${JSON.stringify(entry_id)}`;
+    for (const row of blocks) {
+      for (const entry of this.#entries(integerOf(row, "block"))) {
+        if (entry.line.includes(needle) && parseEntry(entry.line)?.entry_id === entry_id) return entry;
+      }
+    }
+    return undefined;
+  }
+
+  /** The entry with this number. */
+  at(seq: number): StoredEntry | undefined {
+    const stored = this.#texts.entry(seq);
+    return stored === undefined
+      ? undefined
+      : { seq, line: lineAt(partsOf(stored), { seq, prev: this.#leafHex(seq - 1) }) };
   }
 
   /** How many entries match. */
   count(filter: EntryFilter = {}): number {
-    const where = whereOf(filter, this.#range(filter));
-    return integerOf(this.#store.all(`SELECT count(*) AS n FROM entries WHERE ${where.sql}`, where.parameters)[0], "n");
+    let count = 0;
+    for (const _ of this.query(filter)) count++;
+    return count;
   }
 
   /** The last entry; `{seq: 0}` for an empty record. */
@@ -102,6 +135,16 @@ export class RecordReader implements Disposable {
     return verifyStore(this.#store, options);
   }
 
+  /** Origin, keys and newest checkpoint; `undefined` where nothing was ever signed. */
+  state(): LogState | undefined {
+    return readLogState(this.#store);
+  }
+
+  /** The Merkle tree, for proofs. Nothing in it is verified. */
+  tree(): TileTree {
+    return new TileTree(this.#tiles);
+  }
+
   /** Closes the file. Doing it twice is harmless. */
   close(): void {
     this.#store.close();
@@ -112,33 +155,49 @@ export class RecordReader implements Disposable {
     this.close();
   }
 
-  /**
-   * Numbers between which matching entries lie. Times follow the numbers only roughly (producers differ, clocks step), so
-   * the time index gives the outer bounds and each page still compares the time.
-   */
-  #range(filter: EntryFilter): SeqRange {
-    const from_seq = (filter.after_seq ?? 0) + 1;
-    if (filter.since_us === undefined && filter.until_us === undefined) {
-      return { from_seq, to_seq: Number.MAX_SAFE_INTEGER };
+  /** The blocks that may hold matching entries, in the order asked for. */
+  *#blocks(query: EntryQuery): Generator<number, void, void> {
+    const condition = blockCondition(this.#store, query);
+    if (condition === undefined) return;
+    const order = query.newest === true ? "DESC" : "ASC";
+    const sql = `SELECT block FROM spans WHERE block BETWEEN ? AND ?${condition.sql} ORDER BY block ${order} ` +
+      `LIMIT ${BLOCKS_PAGE}`;
+    let [low, high] = [blockOf((query.after_seq ?? 0) + 1), Number.MAX_SAFE_INTEGER];
+    for (;;) {
+      const rows = this.#store.all(sql, [low, high, ...condition.parameters]);
+      for (const row of rows) yield integerOf(row, "block");
+      if (rows.length < BLOCKS_PAGE) return;
+      const last = integerOf(rows.at(-1), "block");
+      if (query.newest === true) high = last - 1;
+      else low = last + 1;
     }
-    const row = this.#store.prepare(
-      "SELECT min(seq) AS low, max(seq) AS high FROM entries WHERE time_us BETWEEN ? AND ?",
-    )
-      .get(filter.since_us ?? Number.MIN_SAFE_INTEGER, filter.until_us ?? Number.MAX_SAFE_INTEGER);
-    const low = row?.["low"];
-    const high = row?.["high"];
-    if (typeof low !== "number" || typeof high !== "number") return { from_seq: 1, to_seq: 0 };
-    return { from_seq: Math.max(from_seq, low), to_seq: high };
   }
 
-  #stored(row: Row): StoredEntry {
-    const body = row["body"];
-    if (!(body instanceof Uint8Array)) {
-      const seq = String(row["seq"]);
-      throw new AgentguardError("tamper", `read entry ${seq}: its text is missing; run agentguard audit verify`);
+  /** The entries of a block with their canonical texts. */
+  #entries(block: number): StoredEntry[] {
+    const entries: StoredEntry[] = [];
+    const runs = this.#texts.block(block);
+    // After the texts: they were committed together, and tiles only grow.
+    const leaves = this.#tiles(0, block) ?? new Uint8Array();
+    for (const { first_seq, entries: texts } of runs) {
+      for (const [index, stored] of texts.entries()) {
+        const seq = first_seq + index;
+        if (stored === undefined) throw unreadable(seq);
+        const at = (seq - 1) % BLOCK_ENTRIES;
+        const prev = at === 0 ? this.#leafHex(seq - 1) : hashAt(leaves, at - 1).toHex();
+        entries.push({ seq, line: lineAt(partsOf(stored), { seq, prev }) });
+      }
     }
-    return { seq: integerOf(row, "seq"), line: this.#decoder.decode(body) };
+    return entries;
   }
+
+  #leafHex(seq: number): string {
+    return leafHex(this.#store, seq);
+  }
+}
+
+function unreadable(seq: number): AgentguardError {
+  return new AgentguardError("tamper", `read entry ${seq}: its text is not UTF-8; run agentguard audit verify`);
 }
 
 function integerOf(row: Row | undefined, column: string): number {

@@ -1,13 +1,11 @@
 /** What a recorder is told and what it tells, wherever it runs. */
-import type { Clock, IdGenerator, Log } from "../core/mod.ts";
+import type { Log } from "../core/mod.ts";
+import type { CommitterOptions } from "./committer.ts";
+import type { OpenOptions } from "./open.ts";
 import type { Timers } from "./timers.ts";
 
 /** What a writer needs to know. */
-export interface RecordWriterOptions {
-  /** The kernel's boot, as `/proc/sys/kernel/random/boot_id` names it. */
-  readonly boot_id: string;
-  readonly clock: Clock;
-  readonly ids: IdGenerator;
+export interface RecordWriterOptions extends OpenOptions, CommitterOptions {
   readonly log: Log;
   readonly timers: Timers;
   /** Told when writing begins to fail, each time the reason changes, and when it works again. Must not throw. */

@@ -8,7 +8,10 @@ import { decodeRecorderMessage, encodeProducerMessage, flushError } from "./wire
 
 /** How a producer sends. */
 export interface RemoteSinkOptions {
-  /** Drafts that may wait here; four times `LIMITS.recorder_queue_soft` by default. What is over is dropped as `DraftQueue` says. */
+  /**
+   * Drafts that may wait here; four times `LIMITS.recorder_queue_soft` by default. What is over is dropped as
+   * `DraftQueue` says.
+   */
   readonly queue_max?: number;
   /** Drafts sent and not yet settled; `LIMITS.recorder_queue_soft` by default. */
   readonly window_max?: number;
@@ -27,8 +30,9 @@ interface PendingFlush {
 }
 
 /**
- * Sends drafts in order, one message for all that were appended in one turn of the event loop. At most `window_max` drafts are
- * under way; the rest waits here, bounded. A draft is no longer pending when the recorder says that it is settled.
+ * Sends drafts in order, one message for all that were appended in one turn of the event loop. At most `window_max`
+ * drafts are under way; the rest waits here, bounded. A draft is no longer pending when the recorder says that it is
+ * settled.
  */
 export class RemoteSink implements RecordSink, Disposable {
   readonly #port: PortLike;
@@ -77,8 +81,9 @@ export class RemoteSink implements RecordSink, Disposable {
   }
 
   /**
-   * Settles when everything appended so far is durable. Rejects as `RecordWriter.flush` does, with `overflow` when something
-   * other than an observation was dropped at this end, and with `closed` when the sink is closed before the answer.
+   * Settles when everything appended so far is durable. Rejects as `RecordWriter.flush` does, with `overflow` when
+   * something other than an observation was dropped at this end, and with `closed` when the sink is closed before the
+   * answer.
    */
   flush(): Promise<void> {
     if (this.#closed !== undefined) return Promise.reject(this.#closed);

@@ -1,91 +1,64 @@
-/** The tables of the record, and which fields of an entry are columns. */
-import type { EntryDraft } from "../core/mod.ts";
-import type { Schema, SqlValue } from "../store/mod.ts";
+/** The tables of the record. */
+import type { Schema } from "../store/mod.ts";
+import { migrateFromRows } from "./migrate_rows.ts";
 
-/** File name of the record in a state directory. */
-export const RECORD_FILE = "record.db";
-/** File name of the lock that its one writer holds. */
-export const RECORD_LOCK_FILE = "record.lock.db";
+/** The first form of the record: one row per entry. Kept to be migrated. */
+const ROWS: readonly string[] = [
+  `CREATE TABLE entries (
+     seq INTEGER PRIMARY KEY,
+     entry_id TEXT NOT NULL,
+     time_us INTEGER NOT NULL,
+     kind TEXT NOT NULL,
+     type TEXT,
+     session_id TEXT,
+     verdict TEXT,
+     rule TEXT,
+     pid INTEGER,
+     decision_id TEXT,
+     body BLOB NOT NULL,
+     hash BLOB NOT NULL
+   )`,
+  "CREATE INDEX entries_entry_id ON entries (entry_id)",
+  "CREATE INDEX entries_time ON entries (time_us)",
+  "CREATE INDEX entries_type ON entries (type) WHERE type IS NOT NULL",
+  "CREATE INDEX entries_session ON entries (session_id) WHERE session_id IS NOT NULL",
+  "CREATE INDEX entries_rule ON entries (rule) WHERE rule IS NOT NULL",
+  "CREATE INDEX entries_decision ON entries (decision_id) WHERE decision_id IS NOT NULL",
+  "CREATE TABLE head (id INTEGER PRIMARY KEY CHECK (id = 1), seq INTEGER NOT NULL, hash BLOB NOT NULL)",
+];
 
 /**
- * `entries` holds the canonical text and what queries ask for; every column but `body` and `hash` repeats a field of the text.
- * `head` repeats the last entry, so that rows cut off the end are missed. An equality on an indexed column gives rows in
- * order of `seq`, because an index ends with the row id.
+ * - `texts`: the entries as `stored_text.ts` writes them, many in one row, which never crosses a block. A commit adds a
+ *   row; when a block is full its rows become one.
+ * - `tiles`: the Merkle tree; `id` is `tileId(level, index)`, `data` the hashes. Level 0 holds the leaf hashes.
+ * - `checkpoints`: what was signed: the size, the root, the signature, and which of `keys` made it. The newest covers
+ *   all.
+ * - `keys`: public keys by number; `since_seq` is the entry that put it in force, 0 for the first.
+ * - `log`: the origin, which every signature covers.
+ * - `terms`, `postings`, `decisions`, `spans`: the index, per block and not per entry: which blocks hold a term (a
+ *   type, a session, ...) or a decision, and between which times and ids a block lies. A reader looks into each block
+ *   named.
+ * - `writer`: whether the last writer closed the record, and from which entry on it wrote. A hint that nothing signs.
  */
+const BLOCKS: readonly string[] = [
+  "CREATE TABLE texts (first_seq INTEGER PRIMARY KEY, data BLOB NOT NULL)",
+  "CREATE TABLE tiles (id INTEGER PRIMARY KEY, data BLOB NOT NULL)",
+  "CREATE TABLE checkpoints (size INTEGER PRIMARY KEY, key_id INTEGER NOT NULL, root BLOB NOT NULL, " +
+  "signature BLOB NOT NULL)",
+  "CREATE TABLE keys (id INTEGER PRIMARY KEY, since_seq INTEGER NOT NULL, public BLOB NOT NULL)",
+  "CREATE TABLE log (id INTEGER PRIMARY KEY CHECK (id = 1), origin TEXT NOT NULL)",
+  "CREATE TABLE terms (id INTEGER PRIMARY KEY, field INTEGER NOT NULL, value TEXT NOT NULL, UNIQUE (field, value))",
+  "CREATE TABLE postings (term INTEGER NOT NULL, block INTEGER NOT NULL, PRIMARY KEY (term, block)) WITHOUT ROWID",
+  "CREATE TABLE decisions (key INTEGER NOT NULL, block INTEGER NOT NULL, PRIMARY KEY (key, block)) WITHOUT ROWID",
+  "CREATE TABLE spans (block INTEGER PRIMARY KEY, time_min INTEGER NOT NULL, time_max INTEGER NOT NULL, " +
+  "id_min INTEGER NOT NULL, id_max INTEGER NOT NULL)",
+  "CREATE TABLE writer (id INTEGER PRIMARY KEY CHECK (id = 1), pid INTEGER NOT NULL, boot_id TEXT NOT NULL, " +
+  "opened_size INTEGER NOT NULL, clean INTEGER NOT NULL)",
+];
+
+/** Version 1 had a row per entry; version 2 has blocks, the tree and checkpoints. */
 export const RECORD_SCHEMA: Schema = {
   application_id: 0x41474c47,
   name: "record",
-  migrations: [[
-    `CREATE TABLE entries (
-       seq INTEGER PRIMARY KEY,
-       entry_id TEXT NOT NULL,
-       time_us INTEGER NOT NULL,
-       kind TEXT NOT NULL,
-       type TEXT,
-       session_id TEXT,
-       verdict TEXT,
-       rule TEXT,
-       pid INTEGER,
-       decision_id TEXT,
-       body BLOB NOT NULL,
-       hash BLOB NOT NULL
-     )`,
-    "CREATE INDEX entries_entry_id ON entries (entry_id)",
-    "CREATE INDEX entries_time ON entries (time_us)",
-    "CREATE INDEX entries_type ON entries (type) WHERE type IS NOT NULL",
-    "CREATE INDEX entries_session ON entries (session_id) WHERE session_id IS NOT NULL",
-    "CREATE INDEX entries_rule ON entries (rule) WHERE rule IS NOT NULL",
-    "CREATE INDEX entries_decision ON entries (decision_id) WHERE decision_id IS NOT NULL",
-    "CREATE TABLE head (id INTEGER PRIMARY KEY CHECK (id = 1), seq INTEGER NOT NULL, hash BLOB NOT NULL)",
-  ]],
+  migrations: [ROWS, [...BLOCKS, migrateFromRows, "DROP TABLE entries", "DROP TABLE head"]],
 };
-
-/** Columns that repeat fields of the entry, in the order of `INSERT_ENTRY`; `seq`, `body` and `hash` stand around them. */
-export const FIELD_COLUMNS = [
-  "entry_id",
-  "time_us",
-  "kind",
-  "type",
-  "session_id",
-  "verdict",
-  "rule",
-  "pid",
-  "decision_id",
-] as const;
-
-/** Stores one entry: seq, the field columns, body, hash. */
-export const INSERT_ENTRY: string = `INSERT INTO entries (seq, ${FIELD_COLUMNS.join(", ")}, body, hash) ` +
-  `VALUES (?, ${FIELD_COLUMNS.map(() => "?").join(", ")}, ?, ?)`;
-
-/** Stores the head: seq, hash. */
-export const PUT_HEAD = "INSERT OR REPLACE INTO head (id, seq, hash) VALUES (1, ?, ?)";
-
-/** Reads the head. */
-export const GET_HEAD = "SELECT seq, hash FROM head WHERE id = 1";
-
-/** The fields of an entry that are columns. */
-export type IndexedFields = Pick<EntryDraft, "kind" | "session_id" | "process" | "action" | "decision" | "outcome">;
-
-/** The values of `FIELD_COLUMNS` for one entry; a field of another type than its column's gives NULL. */
-export function fieldColumns(entry_id: string, time_us: number, fields: IndexedFields): SqlValue[] {
-  const { action, decision, outcome, process } = fields;
-  return [
-    entry_id,
-    time_us,
-    fields.kind,
-    text(action?.type),
-    text(fields.session_id),
-    text(decision?.verdict),
-    text(decision?.rule),
-    integer(process?.pid),
-    text(decision?.decision_id ?? outcome?.decision_id),
-  ];
-}
-
-function text(value: unknown): string | null {
-  return typeof value === "string" ? value : null;
-}
-
-function integer(value: unknown): number | null {
-  return typeof value === "number" && Number.isSafeInteger(value) ? value : null;
-}

@@ -21,8 +21,8 @@ export interface ServedProducer extends Disposable {
 
 /**
  * Feeds `writer` from one producer's port until closed; call it once per producer. The order of one producer is kept. A
- * message that is none, or comes after the writer's end, is logged, and from then on this producer's flushes fail with that
- * reason: what it carried is not in the record.
+ * message that is none, or comes after the writer's end, is logged, and from then on this producer's flushes fail with
+ * that reason: what it carried is not in the record.
  */
 export function serveRecorder(port: PortLike, writer: RecordWriter, options: { readonly log: Log }): ServedProducer {
   let stopListening: (() => void) | undefined;

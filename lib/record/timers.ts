@@ -6,7 +6,10 @@ export interface Timers {
   after(delay_ms: number, callback: () => void): Disposable;
 }
 
-/** Calls `callback` once the work that is already due has run: no timer is as early. Disposing the result cancels the call. */
+/**
+ * Calls `callback` once the work that is already due has run: no timer is as early. Disposing the result cancels the
+ * call.
+ */
 export function soon(callback: () => void): Disposable {
   const immediate = setImmediate(callback);
   return { [Symbol.dispose]: () => clearImmediate(immediate) };

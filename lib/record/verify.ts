@@ -1,182 +1,252 @@
-/** Full verification of a record, streaming: the first thing that is wrong, where, and why. */
-import { AgentguardError, type Entry, errorMessage, parseTime } from "../core/mod.ts";
-import type { Row, Store } from "../store/mod.ts";
-import { canonicalJson } from "./canonical.ts";
-import { readHead, type RecordHead } from "./committer.ts";
-import { FIRST_PREV, leafHash, parseEntry } from "./entry.ts";
-import { FIELD_COLUMNS, fieldColumns } from "./schema.ts";
-
-/** What can be wrong with an entry. */
-export type FaultReason =
-  | "missing" // no entry has this number, but later ones exist or did
-  | "edited" // the text does not have the stored hash: one of them was changed
-  | "reordered" // an intact entry stands under another number
-  | "unchained" // intact by itself, but it does not follow the entry before it: one of the two was replaced
-  | "not_canonical" // hashed and chained, but not as a recorder writes it
-  | "column" // a column differs from the text
-  | "head" // the stored head is not the last entry
-  | "unreadable"; // the database cannot give the entry
-
-/** A record that verifies. */
-export interface VerifiedRecord {
-  readonly ok: true;
-  /** Entries verified. */
-  readonly entries: number;
-  readonly head_seq: number;
-  /** Hex; 64 zeros for an empty record. */
-  readonly head_hash: string;
-}
-
-/** A record that does not, with its first fault. */
-export interface RecordFault {
-  readonly ok: false;
-  /** Entries that verified before it. */
-  readonly entries: number;
-  /** The first bad number. */
-  readonly seq: number;
-  readonly why: FaultReason;
-  /** For people. */
-  readonly detail: string;
-}
-
-/** The result of a verification. */
-export type VerifyReport = VerifiedRecord | RecordFault;
+/** Verification of a record, streaming: the first thing that is wrong, where, and why. */
+import { AgentguardError, errorMessage } from "../core/mod.ts";
+import type { Store } from "../store/mod.ts";
+import { FIRST_PREV } from "./entry.ts";
+import { KeyChain } from "./key_chain.ts";
+import { blockOf, firstOf } from "./layout.ts";
+import {
+  checkpointsFrom,
+  leafHex,
+  type LogState,
+  newestCheckpoint,
+  readLogState,
+  type StoredCheckpoint,
+} from "./log_state.ts";
+import { storedTiles } from "./log_tables.ts";
+import { HASH_BYTES, TILE_WIDTH, TileTree, TreeBuilder } from "./merkle.ts";
+import type { PublicKey, TreeHead } from "./note.ts";
+import { TextReader } from "./text_reader.ts";
+import { sameBytes } from "./tree_proof.ts";
+import { BlockVerifier } from "./verify_block.ts";
+import type { Fault, RecordFault, VerifiedRecord, VerifyReport } from "./verify_report.ts";
 
 /** How to verify. */
 export interface VerifyOptions {
-  /** The first number to verify, 1 by default; the entry before it is trusted to have the hash that is stored with it. */
+  /** The first number to verify, 1 by default; the tree is trusted to hold the right hashes of the entries before. */
   readonly from_seq?: number;
-  /** Also compare every index with its table and look at every page, first. */
+  /** A checkpoint that is known to be genuine: the record must begin with it, and only what came after is verified. */
+  readonly from?: TreeHead;
+  /** Also look at every page, compare the index with the entries, and check the form of each entry. */
   readonly structure?: boolean;
-  /** Told after each page of entries. */
+  /** The key that the record must be signed by. Without it the record's own first key is taken at its word. */
+  readonly key?: PublicKey;
+  /** Told after each block of entries. */
   readonly onProgress?: (entries: number) => void;
-  /** Stops it between two pages with `cancelled`. */
+  /** Stops it between two blocks with `cancelled`. */
   readonly signal?: AbortSignal;
 }
 
-const PAGE_ROWS = 1_024;
-// A first page that starts below 1 finds rows that were put before the first one.
-const SELECT_PAGE = `SELECT seq, ${FIELD_COLUMNS.join(", ")}, body, hash FROM entries ` +
-  `WHERE seq > ? ORDER BY seq LIMIT ${PAGE_ROWS}`;
-const SELECT_HASH = "SELECT hash FROM entries WHERE seq = ?";
+/** Checkpoints read at once. */
+const CHECKPOINTS_PAGE = 1_024;
 
-const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+/** Stored checkpoints, in order of size, read page by page. */
+class CheckpointCursor {
+  readonly #store: Store;
+  #from: number;
+  #page: readonly StoredCheckpoint[] = [];
+  #at = 0;
+  #more = true;
 
-/** One sentence on a fault. */
-export function describeFault(fault: RecordFault): string {
-  return `entry ${fault.seq} does not verify: ${fault.why} (${fault.detail})`;
+  constructor(store: Store, from_size: number) {
+    this.#store = store;
+    this.#from = from_size;
+  }
+
+  peek(): StoredCheckpoint | undefined {
+    if (this.#at === this.#page.length && this.#more) {
+      this.#page = checkpointsFrom(this.#store, this.#from, CHECKPOINTS_PAGE);
+      this.#more = this.#page.length === CHECKPOINTS_PAGE;
+      this.#from = (this.#page.at(-1)?.size ?? 0) + 1;
+      this.#at = 0;
+    }
+    return this.#page[this.#at];
+  }
+
+  skip(): void {
+    this.#at++;
+  }
 }
 
 /** Verifies an opened record; other processes may write meanwhile. Throws only `cancelled`, `closed` and `busy`. */
 export function verifyStore(store: Store, options: VerifyOptions = {}): VerifyReport {
-  const from_seq = options.from_seq ?? 1;
-  const chain = new Chain(from_seq);
+  const verification = new Verification(store, options);
   try {
-    const damage = options.structure === true ? store.check("full") : [];
-    if (damage.length > 0) return chain.fault(from_seq, "unreadable", damage.join("; "));
-    if (from_seq > 1) chain.continueFrom(store.prepare(SELECT_HASH).get(from_seq - 1));
-    let after = from_seq > 1 ? from_seq - 1 : Number.MIN_SAFE_INTEGER;
-    for (;;) {
-      options.signal?.throwIfAborted();
-      // The head before the page: entries that are committed in between are then in the page.
-      const head = readHead(store);
-      const page = store.prepare(SELECT_PAGE).all(after);
-      if (page.length === 0) return chain.end(head);
-      for (const row of page) {
-        const fault = chain.add(row);
-        if (fault !== undefined) return fault;
-      }
-      after = chain.last;
-      options.onProgress?.(chain.entries);
-    }
+    return verification.run();
   } catch (thrown) {
     if (options.signal?.aborted === true) {
       throw new AgentguardError("cancelled", "verify the record: cancelled", { cause: thrown });
     }
     if (thrown instanceof AgentguardError && (thrown.code === "busy" || thrown.code === "closed")) throw thrown;
-    return chain.fault(chain.last + 1, "unreadable", errorMessage(thrown));
+    return verification.fault({ seq: verification.next_seq, why: "unreadable", detail: errorMessage(thrown) });
   }
 }
 
-/** The entries seen so far, and the checks of the next one. */
-class Chain {
-  /** Number of the last verified entry. */
-  last: number;
-  entries = 0;
-  #hash: string = FIRST_PREV;
+class Verification {
+  readonly #store: Store;
+  readonly #options: VerifyOptions;
+  readonly #from_seq: number;
+  #builder: TreeBuilder = new TreeBuilder();
+  #entries = 0;
+  #checked = 0;
+  /** Size of the last checkpoint that agreed. */
+  #agreed = 0;
+  readonly #expected: CheckpointCursor;
 
-  constructor(from_seq: number) {
-    this.last = from_seq - 1;
+  constructor(store: Store, options: VerifyOptions) {
+    this.#store = store;
+    this.#options = options;
+    this.#from_seq = options.from_seq ?? (options.from?.size ?? 0) + 1;
+    this.#expected = new CheckpointCursor(store, this.#from_seq - 1);
   }
 
-  /** Takes over the hash of the entry before the first; its absence shows as the first entry's broken chain. */
-  continueFrom(row: Row | undefined): void {
-    const hash = row?.["hash"];
-    if (hash instanceof Uint8Array) this.#hash = hash.toHex();
+  /** The first number not verified so far. */
+  get next_seq(): number {
+    return this.#from_seq + this.#entries;
   }
 
-  fault(seq: number, why: FaultReason, detail: string): RecordFault {
-    return { ok: false, entries: this.entries, seq, why, detail };
+  fault({ seq, why, detail }: Fault): RecordFault {
+    return { ok: false, entries: this.#entries, seq, why, detail };
   }
 
-  /** Checks the next row; `undefined` when it is sound. */
-  add(row: Row): RecordFault | undefined {
-    const seq = this.last + 1;
-    const { seq: stored_seq, body, hash } = row;
-    if (stored_seq !== seq) return this.#misnumbered(seq, stored_seq);
-    if (!(hash instanceof Uint8Array) || !(body instanceof Uint8Array)) {
-      return this.fault(seq, "edited", "its text or hash is not a sequence of bytes");
+  run(): VerifyReport {
+    const damage = this.#options.structure === true ? this.#store.check("full") : [];
+    if (damage.length > 0) {
+      return this.fault({ seq: this.#from_seq, why: "unreadable", detail: damage.join("; ") });
     }
-    const line = text(body);
-    const hash_hex = hash.toHex();
-    if (line === undefined || leafHash(line).toHex() !== hash_hex) {
-      return this.fault(seq, "edited", "its text does not have the stored hash");
+    // The checkpoint before the entries: what is committed in between is covered by a later one.
+    const state = readLogState(this.#store);
+    if (state === undefined) return this.#neverSigned();
+    const chain = KeyChain.open(this.#store, state, this.#options.key);
+    if (!chain.ok) return this.fault({ ...chain.error, why: "foreign_key" });
+    const fault = this.#begin(state, chain.value) ?? this.#walk(state, chain.value) ??
+      this.#end(state, chain.value);
+    return fault === undefined ? this.#verified(state) : this.fault(fault);
+  }
+
+  #neverSigned(): VerifyReport {
+    if (new TextReader(this.#store).end() > 1) {
+      return this.fault({ seq: 1, why: "unsigned", detail: "the record has entries and no checkpoint" });
     }
-    const entry = parseEntry(line);
-    if (entry === undefined) return this.fault(seq, "not_canonical", "its text is not an entry");
-    if (entry.seq !== seq) return this.fault(seq, "reordered", `its text says that it is entry ${entry.seq}`);
-    if (entry.prev !== this.#hash) {
-      return this.fault(seq, "unchained", `it follows an entry with hash ${entry.prev}, not ${this.#hash}`);
+    return { ok: true, entries: 0, head_seq: 0, head_hash: FIRST_PREV, checkpoints: 0, key_trusted: false };
+  }
+
+  /** The newest checkpoint, the known one, and the tree before the first entry. */
+  #begin(state: LogState, chain: KeyChain): Fault | undefined {
+    const { newest } = state;
+    const wrong = chain.fault(newest);
+    if (wrong !== undefined) return { seq: Math.max(1, newest.size), why: "checkpoint", detail: wrong };
+    const known = this.#options.from;
+    if (known !== undefined) {
+      if (known.origin !== state.origin) {
+        return { seq: 1, why: "fork", detail: `the record is ${state.origin}, the checkpoint is of ${known.origin}` };
+      }
+      if (known.size > newest.size) {
+        const detail = `the known checkpoint covers ${known.size} entries, the record has ${newest.size}`;
+        return { seq: newest.size + 1, why: "cut", detail };
+      }
+      if (!sameBytes(new TileTree(storedTiles(this.#store)).root(known.size), known.root)) {
+        return {
+          seq: Math.max(1, known.size),
+          why: "fork",
+          detail: `the first ${known.size} entries are not those that the ` +
+            "known checkpoint signed",
+        };
+      }
+      this.#agreed = known.size;
     }
-    if (canonicalJson(entry) !== line) return this.fault(seq, "not_canonical", "its text is not canonical JSON");
-    const column = differingColumn(row, entry);
-    if (column !== undefined) return this.fault(seq, "column", `column ${column} differs from the text`);
-    this.last = seq;
-    this.entries++;
-    this.#hash = hash_hex;
+    const before = Math.min(this.#from_seq - 1, newest.size);
+    if (before > 0) this.#builder = TreeBuilder.resume(before, storedTiles(this.#store));
     return undefined;
   }
 
-  /** Checks that the stored head is the last entry. */
-  end(head: RecordHead): VerifyReport {
-    if (head.seq > this.last) {
-      return this.fault(this.last + 1, "missing", `the record ends before its head, entry ${head.seq}`);
+  /** Every entry up to the newest checkpoint. */
+  #walk(state: LogState, chain: KeyChain): Fault | undefined {
+    const blocks = new BlockVerifier(this.#store, { deep: this.#options.structure === true });
+    const size = state.newest.size;
+    let fault = this.#compare(chain);
+    let prev = leafHex(this.#store, this.#builder.size);
+    for (let seq = this.#builder.size + 1; seq <= size && fault === undefined;) {
+      this.#options.signal?.throwIfAborted();
+      const last = Math.min(size, firstOf(blockOf(seq) + 1) - 1);
+      fault = blocks.verify(seq, last, prev, (leaf) => {
+        this.#builder.append(leaf);
+        this.#entries++;
+        return this.#compare(chain);
+      }) ?? this.#tiles(size);
+      if (fault !== undefined) break;
+      prev = leafHex(this.#store, last);
+      seq = last + 1;
+      this.#options.onProgress?.(this.#entries);
     }
-    if (head.seq < this.last || head.hash !== this.#hash) {
-      return this.fault(this.last, "head", `the stored head is entry ${head.seq} with hash ${head.hash}`);
-    }
-    return { ok: true, entries: this.entries, head_seq: this.last, head_hash: this.#hash };
+    return fault;
   }
 
-  #misnumbered(seq: number, stored: unknown): RecordFault {
-    const detail = typeof stored === "number" && stored < seq
-      ? `an entry ${stored} was put before the first`
-      : `the next entry is ${String(stored)}`;
-    return this.fault(seq, "missing", detail);
+  /** Compares the tree with the checkpoint of its size, if there is one. */
+  #compare(chain: KeyChain): Fault | undefined {
+    const size = this.#builder.size;
+    let checkpoint = this.#expected.peek();
+    for (; checkpoint !== undefined && checkpoint.size < size; checkpoint = this.#expected.peek()) {
+      this.#expected.skip();
+    }
+    return checkpoint?.size === size ? this.#checkpoint(checkpoint, chain) : undefined;
   }
-}
 
-function text(body: Uint8Array): string | undefined {
-  try {
-    return decoder.decode(body);
-  } catch {
+  #checkpoint(checkpoint: StoredCheckpoint, chain: KeyChain): Fault | undefined {
+    const { size, root } = checkpoint;
+    const wrong = chain.fault(checkpoint);
+    if (wrong !== undefined) return { seq: Math.max(1, size), why: "checkpoint", detail: wrong };
+    this.#checked++;
+    if (!sameBytes(root, this.#builder.root())) {
+      const detail = `entries ${this.#agreed + 1} to ${size} are not those that checkpoint ${size} signed`;
+      return { seq: Math.min(this.#agreed + 1, Math.max(1, size)), why: "fork", detail };
+    }
+    this.#agreed = size;
     return undefined;
   }
-}
 
-/** The first column that does not repeat the text, if any. */
-function differingColumn(row: Row, entry: Entry): string | undefined {
-  const time_us = parseTime(entry.time);
-  const expected = fieldColumns(entry.entry_id, time_us ?? Number.NaN, entry);
-  return FIELD_COLUMNS.find((name, index) => row[name] !== expected[index]);
+  /** Compares the stored tree above the leaves, and the leaves' own tile lengths, with what the entries give. */
+  #tiles(size: number): Fault | undefined {
+    const stored = storedTiles(this.#store);
+    for (const { level, index, data } of this.#builder.takeChanged()) {
+      const found = stored(level, index);
+      const whole = data.length === TILE_WIDTH * HASH_BYTES || this.#builder.size === size;
+      const same = found !== undefined && found.length >= data.length &&
+        sameBytes(found.subarray(0, data.length), data);
+      const grown = found !== undefined && found.length > data.length;
+      if (same && !(whole && grown && newestCheckpoint(this.#store)?.size === size)) continue;
+      const detail = `tile ${index} of level ${level} of the tree is not that of the entries`;
+      return { seq: Math.max(1, this.#builder.size), why: "tree", detail };
+    }
+    return undefined;
+  }
+
+  /** The newest checkpoint must have been met, and nothing may follow it. */
+  #end(state: LogState, chain: KeyChain): Fault | undefined {
+    // A live writer replaces its newest checkpoint: then the cursor has not met it.
+    const fault = this.#agreed === state.newest.size && this.#checked > 0
+      ? undefined
+      : this.#checkpoint(state.newest, chain);
+    if (fault !== undefined) return fault;
+    const end = new TextReader(this.#store).end() - 1;
+    if (end <= state.newest.size) return undefined;
+    // A writer may have gone on meanwhile: its checkpoint came with its entries.
+    const covered = newestCheckpoint(this.#store)?.size ?? 0;
+    if (end <= covered) return undefined;
+    return { seq: covered + 1, why: "unsigned", detail: `entries ${covered + 1} to ${end} have no checkpoint` };
+  }
+
+  #verified(state: LogState): VerifiedRecord {
+    const { origin, keys, newest } = state;
+    const key = keys.find((each) => each.id === newest.key_id)?.key;
+    return {
+      ok: true,
+      entries: this.#entries,
+      head_seq: newest.size,
+      head_hash: leafHex(this.#store, newest.size),
+      root: newest.root.toHex(),
+      checkpoints: this.#checked,
+      ...(key === undefined ? undefined : { key_id: key.idFor(origin).toHex() }),
+      key_trusted: this.#options.key !== undefined,
+    };
+  }
 }

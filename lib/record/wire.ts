@@ -15,7 +15,8 @@ export type ProducerMessage =
 
 /** From the recorder. */
 export type RecorderMessage =
-  | { readonly op: "settled"; readonly count: number } // so many more of this producer's drafts are durable, or dropped and counted
+  // So many more of this producer's drafts are durable, or dropped and counted.
+  | { readonly op: "settled"; readonly count: number }
   | { readonly op: "flushed"; readonly id: number }
   | { readonly op: "flush_failed"; readonly id: number; readonly code: string; readonly message: string }
   | { readonly op: "state"; readonly state: RecorderState }

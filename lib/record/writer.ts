@@ -9,10 +9,11 @@ import {
   type RecordSink,
 } from "../core/mod.ts";
 import type { Store, WriterLock } from "../store/mod.ts";
-import { Committer, type RecordHead } from "./committer.ts";
+import { Committer } from "./committer.ts";
 import { DraftQueue } from "./draft_queue.ts";
 import type { SealedEntry } from "./entry.ts";
-import { openForWriting } from "./open.ts";
+import type { RecordHead } from "./log_state.ts";
+import { markClosed, type OpenedRecord, openForWriting } from "./open.ts";
 import type { CommitListener, RecorderState, RecorderStats, RecordWriterOptions } from "./recorder.ts";
 import { soon, type Timers } from "./timers.ts";
 import { Waiters } from "./waiters.ts";
@@ -22,23 +23,24 @@ const RETRY_MS_MIN = 50;
 const RETRY_MS_MAX = 5_000;
 
 /**
- * Opens the record in `directory` for writing, creating it where there is none. Throws `busy` when another writer has it,
- * `tamper` when its end does not verify, `io`, `unsupported` as `lib/store` says.
+ * Opens the record in `directory` for writing, creating it and its key where there is none. Throws `busy` when another
+ * writer has it, `tamper` when its end does not verify, `config` for a key or an origin that cannot be used, `io`,
+ * `unsupported` as `lib/store` says.
  */
 export function openRecordWriter(directory: string, options: RecordWriterOptions): RecordWriter {
-  const { store, lock } = openForWriting(directory);
+  const opened = openForWriting(directory, options);
   try {
-    return new RecordWriter(store, lock, options);
+    return new RecordWriter(opened, options);
   } catch (thrown) {
-    store.close();
-    lock.release();
+    opened.store.close();
+    opened.lock.release();
     throw thrown;
   }
 }
 
 /**
- * Accepts drafts without waiting and makes them durable in groups, in order. While the disk refuses, drafts wait and the
- * attempts go on; when `queue_max` wait, `DraftQueue` says what is dropped, counted and told by a `gap` entry.
+ * Accepts drafts without waiting and makes them durable in groups, in order. While the disk refuses, drafts wait and
+ * the attempts go on; when `queue_max` wait, `DraftQueue` says what is dropped, counted and told by a `gap` entry.
  */
 export class RecordWriter implements RecordSink, AsyncDisposable {
   readonly #store: Store;
@@ -63,22 +65,26 @@ export class RecordWriter implements RecordSink, AsyncDisposable {
   #commits = 0;
   #last_commit_ms = 0;
 
-  /** Takes over an opened store and its lock; `openRecordWriter` is the way in. */
-  constructor(store: Store, lock: WriterLock, options: RecordWriterOptions) {
-    this.#store = store;
-    this.#lock = lock;
+  /** Takes over an opened record; `openRecordWriter` is the way in. */
+  constructor(opened: OpenedRecord, options: RecordWriterOptions) {
+    this.#store = opened.store;
+    this.#lock = opened.lock;
     this.#log = options.log;
     this.#clock = options.clock;
     this.#timers = options.timers;
     this.#onState = options.onState ?? (() => {});
     this.#batch_max = options.commit_entries_max ?? LIMITS.commit_entries_max;
     this.#queue = new DraftQueue(options.queue_max ?? LIMITS.recorder_queue_soft * 4);
-    this.#committer = new Committer(store, options);
+    this.#committer = new Committer(opened.store, opened.signer, options);
+    for (const { action } of opened.notices) {
+      if (action !== undefined && "detail" in action) this.#log.warn(`the record: ${action.detail}`);
+    }
+    if (opened.notices.length > 0) this.#committer.commit(opened.notices);
   }
 
   /**
-   * Accepts a draft. Returns at once, except when the queue is full and the disk works: then it commits a group first, since
-   * a slower caller is better than a loss. Throws `closed` after `close`.
+   * Accepts a draft. Returns at once, except when the queue is full and the disk works: then it commits a group first,
+   * since a slower caller is better than a loss. Throws `closed` after `close`.
    */
   append(draft: EntryDraft): void {
     if (this.#closed) throw new AgentguardError("closed", "append an entry: the recorder is closed");
@@ -99,9 +105,9 @@ export class RecordWriter implements RecordSink, AsyncDisposable {
   }
 
   /**
-   * Settles when everything appended so far is durable. Rejects with the reason when the next attempt fails (the entries
-   * stay in line and the attempts go on), with `overflow` when something other than an observation had to be dropped before,
-   * with `closed` after `close`.
+   * Settles when everything appended so far is durable. Rejects with the reason when the next attempt fails (the
+   * entries stay in line and the attempts go on), with `overflow` when something other than an observation had to be
+   * dropped before, with `closed` after `close`.
    */
   flush(): Promise<void> {
     if (this.#closed && this.pending() > 0) {
@@ -116,8 +122,8 @@ export class RecordWriter implements RecordSink, AsyncDisposable {
   }
 
   /**
-   * Calls `callback` once everything appended so far is durable, or dropped and counted: at once, or however long that takes,
-   * or never if the writer is closed before. Hurries nothing.
+   * Calls `callback` once everything appended so far is durable, or dropped and counted: at once, or however long that
+   * takes, or never if the writer is closed before. Hurries nothing.
    */
   whenSettled(callback: () => void): void {
     if (this.pending() === 0) callback();
@@ -148,8 +154,8 @@ export class RecordWriter implements RecordSink, AsyncDisposable {
   }
 
   /**
-   * Refuses further drafts, makes one last attempt at what waits, closes the file and lets the next writer in. Throws what
-   * stopped that attempt, saying how many entries are lost with this process. Doing it twice is harmless.
+   * Refuses further drafts, makes one last attempt at what waits, closes the file and lets the next writer in. Throws
+   * what stopped that attempt, saying how many entries are lost with this process. Doing it twice is harmless.
    */
   close(): Promise<void> {
     if (this.#closed) return Promise.resolve();
@@ -160,6 +166,7 @@ export class RecordWriter implements RecordSink, AsyncDisposable {
     while (done && this.pending() > 0) done = this.#attempt();
     const lost = this.pending();
     const reason = this.#reason ?? "";
+    if (lost === 0) this.#markClosed();
     this.#waiters.fail(new AgentguardError("closed", `flush the record: the recorder closed; ${reason}`));
     this.#listeners.clear();
     try {
@@ -176,6 +183,15 @@ export class RecordWriter implements RecordSink, AsyncDisposable {
   /** The same as `close`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  /** Without the mark the next start only says more than it must. */
+  #markClosed(): void {
+    try {
+      markClosed(this.#store);
+    } catch (thrown) {
+      this.#log.warn("mark the record as closed failed", { error: errorMessage(thrown) });
+    }
   }
 
   #schedule(): void {

@@ -1,8 +1,12 @@
 /** The schema's versions: an ordered literal list, each step one transaction, counted in `PRAGMA user_version`. */
 import { AgentguardError } from "../core/mod.ts";
+import type { Store } from "./store.ts";
 
-/** The statements that lead from version n to n + 1, where n is the step's index in the list. Never edited once shipped. */
-export type Migration = readonly string[];
+/**
+ * What leads from version n to n + 1, where n is the step's index in the list: statements, and functions for what statements
+ * cannot say, in order and in one transaction. Never edited once shipped.
+ */
+export type Migration = readonly (string | ((store: Store) => void))[];
 
 /** What a schema consists of. */
 export interface Schema {
@@ -13,23 +17,17 @@ export interface Schema {
   readonly migrations: readonly Migration[];
 }
 
-/** The part of a database that migrations need. */
-export interface MigrationTarget {
-  readonly path: string;
-  exec(sql: string): void;
-  /** The first column of the first row as an integer. */
-  integer(sql: string): number;
-  transaction<T>(body: () => T): T;
-}
-
 /**
  * Brings the file to the newest version. Throws `unsupported` for a version that this program does not know, `tamper`
  * for a database of another kind, and what the statements throw (then that step is undone and the ones before it stay).
  */
-export function migrate(target: MigrationTarget, schema: Schema): void {
+export function migrate(target: Store, schema: Schema): void {
   for (let version = checkedVersion(target, schema); version < schema.migrations.length; version++) {
     target.transaction(() => {
-      for (const sql of schema.migrations[version] ?? []) target.exec(sql);
+      for (const step of schema.migrations[version] ?? []) {
+        if (typeof step === "string") target.exec(step);
+        else step(target);
+      }
       target.exec(`PRAGMA application_id = ${schema.application_id}`);
       target.exec(`PRAGMA user_version = ${version + 1}`);
     });
@@ -40,7 +38,7 @@ export function migrate(target: MigrationTarget, schema: Schema): void {
  * Checks that the file can be read as it is, without changing it. Throws `not_found` for an empty database,
  * `unsupported` for a version that is older or newer than this program's, `tamper` for a database of another kind.
  */
-export function requireCurrent(target: MigrationTarget, schema: Schema): void {
+export function requireCurrent(target: Store, schema: Schema): void {
   const version = checkedVersion(target, schema);
   if (version === schema.migrations.length) return;
   if (version === 0) {
@@ -53,7 +51,7 @@ export function requireCurrent(target: MigrationTarget, schema: Schema): void {
   );
 }
 
-function checkedVersion(target: MigrationTarget, schema: Schema): number {
+function checkedVersion(target: Store, schema: Schema): number {
   const version = target.integer("PRAGMA user_version");
   const kind = target.integer("PRAGMA application_id");
   const fresh = version === 0 && kind === 0 && target.integer("SELECT count(*) FROM sqlite_schema") === 0;

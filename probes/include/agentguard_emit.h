@@ -59,7 +59,6 @@ static __always_inline struct ag_scratch *ag_get_scratch(__u32 kind, __u32 op)
 /* Fills the header for the current task, all but the sequence number. */
 static __always_inline void ag_fill(struct ag_record *h, __u32 op, __u32 scope, __u32 size, __u32 flags)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
 	__u64 id = bpf_get_current_pid_tgid();
 
 	h->size = size;
@@ -71,7 +70,7 @@ static __always_inline void ag_fill(struct ag_record *h, __u32 op, __u32 scope, 
 	h->time_ns = bpf_ktime_get_boot_ns();
 	h->pid = id >> 32;
 	h->tid = (__u32)id;
-	h->start_ns = task->group_leader->start_boottime;
+	AG_TASK_READ(h->start_ns, group_leader->start_boottime, group_leader, start_boottime);
 }
 
 /* `size` must be bounded for the verifier by the caller. */

@@ -290,4 +290,19 @@ const volatile struct ag_config ag_config SEC(".rodata.config") = {};
 			dst = (typeof(dst))(unsigned long)BPF_CORE_READ((type *)(pointer), field); \
 	} while (0)
 
+
+/*
+ * The current task as an untrusted view. Following pointers from the trusted one (bpf_get_current_task_btf) makes the
+ * verifier search all of the kernel's types by name at each step, which costs most of the time of a load.
+ */
+#define AG_TASK() AG_CAST(bpf_get_current_task(), struct task_struct)
+#define AG_TASK_READ(dst, load, ...)                                                                         \
+	do {                                                                                                 \
+		if (ag_has_cast)                                                                             \
+			dst = (typeof(dst))(unsigned long)AG_TASK()->load;                                   \
+		else                                                                                         \
+			dst = (typeof(dst))(unsigned long)BPF_CORE_READ((struct task_struct *)bpf_get_current_task(), \
+									__VA_ARGS__);                        \
+	} while (0)
+
 #endif

@@ -102,7 +102,6 @@ static long ag_walk_step_read(__u32 index, void *context)
  */
 __noinline __u32 ag_walk_path(struct ag_scratch *s, __u32 at, __u32 *flags)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
 	struct ag_walk w = {.s = s};
 	struct dentry *dentry;
 	__u32 from, length;
@@ -117,8 +116,8 @@ __noinline __u32 ag_walk_path(struct ag_scratch *s, __u32 at, __u32 *flags)
 	w.mnt = mnt;
 	if (!w.dentry || !mnt)
 		return 0;
-	w.root_dentry = (__u64)task->fs->root.dentry;
-	w.root_mnt = (__u64)task->fs->root.mnt;
+	AG_TASK_READ(w.root_dentry, fs->root.dentry, fs, root.dentry);
+	AG_TASK_READ(w.root_mnt, fs->root.mnt, fs, root.mnt);
 	AG_READ(w.mnt_root, mnt, struct vfsmount, mnt_root);
 	s->walk_offset = AG_PATH_MAX - 1;
 	s->walk_state = AG_WALK_RUNNING;
@@ -167,17 +166,17 @@ static __always_inline bool ag_is_unhashed(__u64 dentry)
 /* The file behind a descriptor of the current task, or 0. */
 static __always_inline __u64 ag_file_of(__u64 fd)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-	struct fdtable *table = task->files->fdt;
-	struct file **slots;
-	__u64 file = 0;
+	__u64 table, slots, file = 0;
+	__u32 max;
 
-	if (!table || fd >= table->max_fds)
+	AG_TASK_READ(table, files->fdt, files, fdt);
+	if (!table)
 		return 0;
-	slots = table->fd;
-	if (!slots)
+	AG_READ(max, table, struct fdtable, max_fds);
+	AG_READ(slots, table, struct fdtable, fd);
+	if (fd >= max || !slots)
 		return 0;
-	bpf_probe_read_kernel(&file, sizeof(file), &slots[fd]);
+	bpf_probe_read_kernel(&file, sizeof(file), (void *)(slots + fd * sizeof(file)));
 	return file;
 }
 
@@ -197,10 +196,13 @@ static __always_inline __u32 ag_put_file_path(struct ag_scratch *s, __u32 at, __
 /* The directory that a relative name begins from: the working directory or an open one. */
 static __always_inline __u32 ag_put_base(struct ag_scratch *s, __u32 at, int dirfd, __u32 *flags)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
+	if (dirfd == AG_AT_FDCWD) {
+		__u64 dentry, mnt;
 
-	if (dirfd == AG_AT_FDCWD)
-		return ag_put_path(s, at, (__u64)task->fs->pwd.dentry, (__u64)task->fs->pwd.mnt, flags);
+		AG_TASK_READ(dentry, fs->pwd.dentry, fs, pwd.dentry);
+		AG_TASK_READ(mnt, fs->pwd.mnt, fs, pwd.mnt);
+		return ag_put_path(s, at, dentry, mnt, flags);
+	}
 	if (dirfd < 0)
 		return 0;
 	return ag_put_file_path(s, at, ag_file_of(dirfd), flags);

@@ -1,6 +1,7 @@
 /**
- * What redaction costs: usual drafts, drafts that must be scanned, drafts that change. Prints time for each draft and the
- * ratio to writing the same draft as JSON in the same run; asserts nothing about time. `bun test/bench/redact_bench.ts`
+ * What redaction costs: usual drafts, drafts that must be scanned, drafts that change. Prints time for each draft and
+ * the ratio to writing the same draft as JSON in the same run; asserts nothing about time. `bun
+ * test/bench/redact_bench.ts`
  */
 import { cpus } from "node:os";
 import type { EntryDraft } from "../../lib/core/mod.ts";

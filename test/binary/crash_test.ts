@@ -54,6 +54,9 @@ describe.skipIf(!IS_ROOT)("kill -9 of the guard", () => {
     await using setup = await GuardSetup.create(ALLOW_ALL + NETWORK_RULE);
     await using guard = setup.start(waitingCommand());
     const pid = await startWaiting(setup, guard);
+    const starts = async (): Promise<readonly (string | undefined)[]> =>
+      about(await setup.entries(), "exec").map((entry) => entry.action.argv[0]);
+    await waitUntil("the start in the record", async () => (await starts()).includes("/bin/sh"));
     const children = processesNaming(join(setup.work, "child"));
     guard.process.kill("SIGKILL");
     await guard.ended();
@@ -66,8 +69,7 @@ describe.skipIf(!IS_ROOT)("kill -9 of the guard", () => {
     }
     expect(await exists(join(setup.work, "went-on"))).toBe(false);
     expect((await setup.verify()).exit_code).toBe(0);
-    const started = about(await setup.entries(), "exec").map((entry) => entry.action.argv[0]);
-    expect(started).toContain("/bin/sh");
+    expect(await starts()).toContain("/bin/sh");
   }, LIMIT_MS);
 
   test("the next guard on the same directory continues the record and takes away what the first left", async () => {

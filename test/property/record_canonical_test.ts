@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { formatTime, parseTime } from "../../lib/core/mod.ts";
 import { canonicalJson, FIRST_PREV, parseEntry } from "../../lib/record/mod.ts";
-import { sealEntry } from "../../lib/record/entry.ts";
+import { Sealer } from "../../lib/record/entry.ts";
 import { testIds } from "../unit/record/support.ts";
 
 const key = fc.oneof(fc.string({ unit: "binary" }), fc.constantFrom("__proto__", "toJSON", "10", "9", "a", "b", ""));
@@ -67,7 +67,7 @@ test("every time that an entry can carry reads back from its text", () => {
   fc.assert(fc.property(fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER }), (time_us) => {
     expect(parseTime(formatTime(time_us))).toBe(time_us);
     const place = { seq: 1, entry_id: ids.entry(), boot_id: "b", prev: FIRST_PREV, now_us: 0 };
-    const sealed = sealEntry({ time_us, kind: "guard" }, place);
+    const sealed = new Sealer().seal({ time_us, kind: "guard" }, place);
     expect(parseEntry(sealed.line)?.time).toBe(formatTime(time_us));
   }));
 });

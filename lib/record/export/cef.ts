@@ -136,7 +136,9 @@ const MAPPED: ReadonlySet<string> = new Set([
 
 const ONLY_TYPE: ReadonlySet<string> = new Set(["type"]);
 
-/** One entry as one line without its end. Nothing in it can end the line, the header or a value, or act on a terminal. */
+/**
+ * One entry as one line without its end. Nothing in it can end the line, the header or a value, or act on a terminal.
+ */
 export function cefLine(entry: Entry, options: CefOptions): string {
   const type = typeOf(entry);
   const name = Object.hasOwn(NAMES, type) ? NAMES[type] ?? type : type;

@@ -40,8 +40,9 @@ const BATCH_ENTRIES_MAX = 10_000;
 const BATCH_CHARS_MAX = 1_048_576;
 
 /**
- * Yields lines without their ends, in the order of the entries; each format holds every entry, also those of types that are
- * not known here. Throws `tamper` at an entry whose text is none, naming its number, and whatever the entries throw.
+ * Yields lines without their ends, in the order of the entries; each format holds every entry, also those of types that
+ * are not known here. Throws `tamper` at an entry whose text is none, naming its number, and whatever the entries
+ * throw.
  */
 export function* exportLines(entries: Iterable<StoredEntry>, options: ExportOptions): Generator<string, void, void> {
   switch (options.format) {

@@ -96,8 +96,8 @@ const ENDS: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * The class and the activity of an entry. A decision that stands in the way, or would have, is a finding; its outcome without
- * an action updates it; everything else is an activity of its own class, and what has none is a base event.
+ * The class and the activity of an entry. A decision that stands in the way, or would have, is a finding; its outcome
+ * without an action updates it; everything else is an activity of its own class, and what has none is a base event.
  */
 export function ocsfActivity(entry: Entry): OcsfActivity {
   if (entry.kind === "decision" && standsInTheWay(entry)) return activity("finding", 1, "Create");

@@ -1,6 +1,7 @@
 /**
- * OpenTelemetry logs as OTLP/JSON. Source: opentelemetry-proto `logs.proto` and the OTLP specification's JSON mapping (64-bit
- * numbers are decimal texts); names of attributes by the semantic conventions, those of our own begin with `agentguard.`.
+ * OpenTelemetry logs as OTLP/JSON. Source: opentelemetry-proto `logs.proto` and the OTLP specification's JSON mapping
+ * (64-bit numbers are decimal texts); names of attributes by the semantic conventions, those of our own begin with
+ * `agentguard.`.
  */
 import { type Entry, parseTime } from "../../core/mod.ts";
 import { integerAt, messageOf, type Place, type Severity, severityOf, textAt, textsAt, typeOf } from "./fields.ts";

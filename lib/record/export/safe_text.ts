@@ -1,8 +1,9 @@
 /** Text that no terminal, viewer or parser of lines acts on. */
 
 /**
- * Characters that a terminal acts on, or that are invisible or change what is seen around them: controls, format characters
- * (directions, zero widths, tags), separators of lines, lone surrogates, private use, what is ignored by default.
+ * Characters that a terminal acts on, or that are invisible or change what is seen around them: controls, format
+ * characters (directions, zero widths, tags), separators of lines, lone surrogates, private use, what is ignored by
+ * default.
  */
 const ACTIVE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\p{Co}\p{Default_Ignorable_Code_Point}]/gu;
 

@@ -34,13 +34,21 @@ export function scanAssignment(scan: Scan, at: number): number {
   if (name === "") return at + 1;
   const name_class = classOfName(name);
   if (name_class === undefined) return at + 1;
-  let value = skipSpaces(scan, at + 1);
-  // `:=`, `=>`, `==`
-  const second = scan.text.charCodeAt(value);
-  if (value === at + 1 && (second === 0x3d || second === 0x3e)) value = skipSpaces(scan, value + 1);
+  const sign_end = endOfSign(scan, at);
+  const value = skipSpaces(scan, sign_end);
   const quote = quoteAt(scan, value);
   if (quote !== undefined) return quoted(scan, quote, name_class, at);
+  // `==` compares and `=>` makes a function of the name: only a literal behind them is a value. `:=` assigns.
+  if (sign_end > at + 1 && scan.text.charCodeAt(at) === 0x3d) return at + 1;
   return name_class === "header" ? header(scan, value) : bare(scan, value, name_class, at);
+}
+
+/** The end of `=`, `:`, `:=`, `==`, `===` or `=>`. */
+function endOfSign(scan: Scan, at: number): number {
+  let end = at + 1;
+  while (end < at + 3 && (scan.text.charCodeAt(end) === 0x3d || scan.text.charCodeAt(end) === 0x3e)) end++;
+  scan.steps += end - at;
+  return end;
 }
 
 /** The name that ends before `at`, without the quotes around it. */
@@ -133,7 +141,7 @@ function endOfBare(scan: Scan, start: number, limit: number): number {
   const closed = close === undefined ? -1 : head.indexOf(close);
   scan.steps += head.length;
   const at = closed < 0 || close === undefined ? start : Math.min(limit, start + closed + close.length);
-  return Math.min(limit, scan.until(at, SPACE | QUOTE | STOP, limit, classOf));
+  return Math.min(limit, scan.until(at, SPACE | QUOTE | STOP, limit));
 }
 
 /** A header's value: the rest of the line, or up to the quote that ends the header. */
@@ -152,7 +160,7 @@ function header(scan: Scan, start: number): number {
 
 /** Where the credential begins: `Basic dXNlcg==` names its scheme first. */
 function afterScheme(scan: Scan, start: number, end: number): number {
-  const word = scan.skip(start, LETTER, Math.min(end, start + SCHEME_CHARS_MAX), classOf);
+  const word = scan.skip(start, LETTER, Math.min(end, start + SCHEME_CHARS_MAX));
   if (word === start || scan.text.charCodeAt(word) !== 0x20 || word + 1 >= end) return start;
   return word + 1;
 }

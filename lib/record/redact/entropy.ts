@@ -14,7 +14,10 @@ const LETTERS_CHARS_MIN = 28;
 /** Shortest part of one kind of characters that is not chance. */
 const PLAIN_CHARS_MIN = 6;
 
-/** Least share of neighbours of different classes. Random base62 has 0.62, base36 0.40, base32 0.30; camelCase under 0.32. */
+/**
+ * Least share of neighbours of different classes. Random base62 has 0.62, base36 0.40, base32 0.30; camelCase under
+ * 0.32.
+ */
 const CHANGES_MIXED_MIN = 0.38;
 const CHANGES_SCATTERED_MIN = 0.3;
 const CHANGES_TWO_MIN = 0.22;

@@ -28,8 +28,8 @@ const NOT_NAMES: ReadonlySet<string> = new Set(["pwd", "oldpwd", "dirpwd"]);
 
 /** Words that stand where a secret would, in lower case. */
 const NOT_SECRETS: ReadonlySet<string> = new Set(
-  ("true false yes no on off null none nil undefined string str bool boolean int integer number any object bytes text " +
-    "required optional default disabled enabled empty unset missing stdin prompt redacted hidden xxx xxxx xxxxx")
+  ("true false yes no on off null none nil undefined string str bool boolean int integer number any object bytes " +
+    "text required optional default disabled enabled empty unset missing stdin prompt redacted hidden xxx xxxx xxxxx")
     .split(" "),
 );
 

@@ -127,7 +127,9 @@ class DraftReader {
     };
   }
 
-  /** What is frequent and has nothing to hide is told apart first; the rest, and kinds not known yet, value by value. */
+  /**
+   * What is frequent and has nothing to hide is told apart first; the rest, and kinds not known yet, value by value.
+   */
   #action(action: Action): Action {
     switch (action.type) {
       case "process.fork":

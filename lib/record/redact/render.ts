@@ -34,7 +34,7 @@ export class Renderer {
     return this.#settle(this.#scanned(text, mode, known), mode);
   }
 
-  /** A whole text as one mark; `known` gives its kind. */
+  /** A whole text as one mark of this kind. */
   mark(text: string, kind: string): string {
     return `[redacted:${kind}:${this.#hash(text, SECRET_HEX)}]`;
   }

@@ -1,4 +1,5 @@
 /** What one scan of one text works with, and what it finds. */
+import { classOf } from "./chars.ts";
 
 /** How a text is read. */
 export interface ScanMode {
@@ -44,7 +45,7 @@ export class Scan {
   }
 
   /** The first index from `from` up to `limit` whose character has none of the bits. */
-  skip(from: number, bits: number, limit: number, classOf: (code: number) => number): number {
+  skip(from: number, bits: number, limit: number): number {
     let at = from;
     while (at < limit && (classOf(this.text.charCodeAt(at)) & bits) !== 0) at++;
     this.steps += at - from + 1;
@@ -52,7 +53,7 @@ export class Scan {
   }
 
   /** The first index from `from` up to `limit` whose character has one of the bits. */
-  until(from: number, bits: number, limit: number, classOf: (code: number) => number): number {
+  until(from: number, bits: number, limit: number): number {
     let at = from;
     while (at < limit && (classOf(this.text.charCodeAt(at)) & bits) === 0) at++;
     this.steps += at - from + 1;

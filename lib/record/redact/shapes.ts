@@ -16,8 +16,8 @@ export interface PemBlock {
 }
 
 /**
- * The PEM block that begins at `at`, noted if it is a private key; one without an end goes to the end of the text. A public
- * one (a certificate) counts only if it is whole.
+ * The PEM block that begins at `at`, noted if it is a private key; one without an end goes to the end of the text. A
+ * public one (a certificate) counts only if it is whole.
  */
 export function scanPem(scan: Scan, at: number): PemBlock | undefined {
   const { text } = scan;
@@ -61,19 +61,21 @@ export function scanJwt(scan: Scan, at: number): number {
   const { text } = scan;
   scan.steps++;
   if (!text.startsWith("eyJ", at)) return at;
-  const header = scan.skip(at, ALNUM | JOINER, text.length, classOf);
+  const header = scan.skip(at, ALNUM | JOINER, text.length);
   if (header - at < JWT_HEADER_CHARS_MIN || text.charCodeAt(header) !== 0x2e) return header;
-  const payload = scan.skip(header + 1, ALNUM | JOINER, text.length, classOf);
+  const payload = scan.skip(header + 1, ALNUM | JOINER, text.length);
   if (payload - header <= JWT_PAYLOAD_CHARS_MIN || text.charCodeAt(payload) !== 0x2e) return header;
   let end = payload;
   for (let part = 3; part <= 5 && text.charCodeAt(end) === 0x2e; part++) {
-    end = scan.skip(end + 1, ALNUM | JOINER, text.length, classOf);
+    end = scan.skip(end + 1, ALNUM | JOINER, text.length);
   }
   scan.add(at, end, "jwt");
   return end;
 }
 
-/** Lengths of card numbers and the numbers that they begin with. Source: ISO/IEC 7812, the issuers' published ranges. */
+/**
+ * Lengths of card numbers and the numbers that they begin with. Source: ISO/IEC 7812, the issuers' published ranges.
+ */
 const CARD_RANGES: readonly (readonly [RegExp, readonly number[]])[] = [
   [/^4/, [13, 16, 19]],
   [/^(?:5[1-5]|2[2-7])/, [16]],
@@ -85,12 +87,15 @@ const CARD_RANGES: readonly (readonly [RegExp, readonly number[]])[] = [
 const CARD_DIGITS_MAX = 19;
 const CARD_DIGITS_MIN = 13;
 
-/** Notes the card number that begins at the digit `at`: in one piece, or in groups of four to seven with single separators. */
+/**
+ * Notes the card number that begins at the digit `at`: in one piece, or in groups of four to seven with single
+ * separators.
+ */
 export function scanCard(scan: Scan, at: number): number {
   const { text } = scan;
   let digits = "";
   for (let from = at;;) {
-    const to = scan.skip(from, DIGIT, Math.min(text.length, from + CARD_DIGITS_MAX + 1), classOf);
+    const to = scan.skip(from, DIGIT, Math.min(text.length, from + CARD_DIGITS_MAX + 1));
     const grouped = from > at || isCardSeparator(text, to);
     if (grouped && from === at && to - from !== 4) return at;
     digits += text.slice(from, to);
@@ -186,7 +191,7 @@ export function scanUrl(scan: Scan, at: number): void {
   if (colon < 0) return;
   if (last_at < colon && (classAt(text, colon + 1) & DIGIT) === 0) {
     const limit = Math.min(text.length, end + USERINFO_CHARS_MAX);
-    const space = scan.until(end, SPACE | QUOTE, limit, classOf);
+    const space = scan.until(end, SPACE | QUOTE, limit);
     const beyond = text.slice(end, space).lastIndexOf("@");
     if (beyond >= 0) last_at = end + beyond;
   }

@@ -34,7 +34,9 @@ export function isSuspicious(text: string): boolean {
   return false;
 }
 
-/** Looks for secrets; linear in the text's length. What was found is in `findings`, in any order, possibly overlapping. */
+/**
+ * Looks for secrets; linear in the text's length. What was found is in `findings`, in any order, possibly overlapping.
+ */
 export function scanText(text: string, mode: ScanMode): Scan {
   const scan = new Scan(text, mode);
   if (!mode.path && text.includes(" -")) scanCommandLine(scan);

@@ -65,7 +65,9 @@ const RULES: readonly VendorRule[] = [
 /** A check of a body looks at no more than this; what is beyond belongs to the secret all the same. */
 const CHECKED_CHARS = 256;
 
-/** Rules by the first two characters of their prefix, and where they stand in it by those characters; 0 stands for none. */
+/**
+ * Rules by the first two characters of their prefix, and where they stand in it by those characters; 0 stands for none.
+ */
 const GROUPS: readonly (readonly VendorRule[])[] = groups();
 const GROUP_OF_PAIR: Readonly<Uint8Array> = groupOfPair();
 

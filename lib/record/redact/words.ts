@@ -176,7 +176,9 @@ function startOf(value: string, part: Part): number {
   }
 }
 
-/** Reads a text as a shell would, roughly: words between spaces or in quotes, commands between `;`, `|`, `&` and lines. */
+/**
+ * Reads a text as a shell would, roughly: words between spaces or in quotes, commands between `;`, `|`, `&` and lines.
+ */
 export function scanCommandLine(scan: Scan): void {
   const { text } = scan;
   const words = new CommandWords();

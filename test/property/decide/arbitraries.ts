@@ -85,10 +85,24 @@ const argvTokens: fc.Arbitrary<string[]> = fc.array(fc.constantFrom("...", "a", 
   maxLength: 4,
 });
 
-/** Quotes a value for TOML; JSON strings and lists are valid TOML. */
+/** A value in TOML; JSON strings, numbers and lists of them are valid TOML. */
 function toml(value: unknown): string {
-  return JSON.stringify(value);
+  if (Array.isArray(value)) return `[${value.map((each: unknown) => toml(each)).join(", ")}]`;
+  if (typeof value !== "object" || value === null) return JSON.stringify(value);
+  return `{ ${Object.entries(value).map(([key, each]) => `${JSON.stringify(key)} = ${toml(each)}`).join(", ")} }`;
 }
+
+const mark = fc.record({
+  within: fc.constantFrom("session", "5s", "20s"),
+}).chain(({ within }) =>
+  fc.constantFrom<Record<string, string>[]>(
+    { label: "x", within },
+    { label: "y", within },
+    { rule: "mark-x", within },
+    { rule: "mark-all", within },
+  )
+);
+const range = fc.constantFrom<(string | number)[]>(0, "0-5", "10-", "-7", 9);
 
 function some<T>(arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T[]> {
   return fc.array(arbitrary, { minLength: 1, maxLength: 2 });
@@ -111,19 +125,49 @@ const PREDICATES: Readonly<Record<string, fc.Arbitrary<unknown>>> = {
   protocol: some(fc.constantFrom("tcp", "udp", "raw")),
   tool: some(textPattern),
   server: some(textPattern),
+  ancestor: some(programPattern),
+  group: some(textPattern),
+  tag: some(textPattern),
+  model: some(textPattern),
+  tokens: fc.oneof(some(range), fc.record({ input: range, total: range, cached: range }, { requiredKeys: ["total"] })),
+  declared: fc.boolean(),
+  opaque: fc.boolean(),
+  risk: some(range),
+  time: fc.record({
+    window: fc.constantFrom("00:00-12:00", "22:00-06:00", "01:30-02:30"),
+    days: some(fc.constantFrom("mon-fri", "sun", "sat-mon")),
+    zone: fc.constantFrom("UTC", "Europe/Oslo", "Asia/Kathmandu", "America/St_Johns"),
+  }, { requiredKeys: [] }),
+  rate: fc.record({
+    count: fc.constantFrom(0, 1, 2, 3),
+    per: fc.constantFrom("1s", "10s", "1h"),
+    key: some(fc.constantFrom("session", "all", "path", "tool", "agent", "process", "exe", "address", "user")),
+  }, { requiredKeys: ["count", "per"] }),
+  after: some(mark),
+  since: some(mark),
+  label: some(fc.constantFrom("x", "y")),
+  args: fc.record({
+    "$.a": some(textPattern),
+    "b[*].c": textPattern,
+    "l[1]": textPattern,
+    "$": some(textPattern),
+  }, { requiredKeys: [] }).filter((args) => Object.keys(args).length > 0),
 };
 
 /** What each family of actions may ask without being refused as never holding. */
 const FAMILIES: readonly { readonly actions: readonly string[]; readonly keys: readonly string[] }[] = [
-  { actions: ["exec", "{exec,exec.failed}"], keys: ["path", "exe", "exe", "argv", "cwd"] },
+  { actions: ["exec", "{exec,exec.failed}"], keys: ["path", "exe", "exe", "argv", "argv", "cwd", "opaque"] },
   { actions: ["file.*", "file.read", "file.{read,write}", "*.write"], keys: ["path", "path"] },
   { actions: ["file.rename", "file.link", "file.symlink"], keys: ["path", "new_path"] },
   { actions: ["net.*", "net.connect"], keys: ["host", "address", "address", "port", "protocol"] },
-  { actions: ["tool.call"], keys: ["tool", "server"] },
+  { actions: ["tool.call"], keys: ["tool", "server", "args"] },
   { actions: ["unix.connect"], keys: ["path"] },
   { actions: ["*"], keys: ["path"] },
 ];
-const COMMON_KEYS = ["by", "user", "agent", "principal", "session", "cwd"];
+const COMMON_KEYS = [
+  ...["by", "user", "agent", "principal", "session", "cwd", "ancestor", "group", "tag", "model", "tokens", "declared"],
+  ...["risk", "time", "rate", "after", "after", "since", "label"],
+];
 
 function predicateLines(
   keys: readonly string[],
@@ -161,11 +205,40 @@ export const rule: fc.Arbitrary<RuleData> = fc.constantFrom(...FAMILIES).chain((
     except: fc.oneof(
       { weight: 3, arbitrary: fc.constant<Record<string, unknown>[]>([]) },
       { weight: 1, arbitrary: fc.array(predicateLines(family.keys, { min: 1 }), { minLength: 1, maxLength: 2 }) },
+    ).map((excepts) => excepts.map(({ rate: _rate, ...except }) => except)).map((excepts) =>
+      excepts.filter((except) => Object.keys(except).length > 0)
     ),
     verdict: fc.constantFrom("deny", "allow", "allow", "ask", "redact", "log"),
     mode: fc.constantFrom("enforce", "enforce", "enforce", "observe"),
   })
 );
+
+/** Rules that set the marks which random rules ask about; they stand before all others. */
+export const MARKING: readonly string[] = [
+  '[[rules]]\nname = "mark-x"\naction = "file.*"\npath = ["/a/**", "**/b"]\nexcept = { path = "**/.env" }\n' +
+  'verdict = "log"\nlabel = ["x"]',
+  '[[rules]]\nname = "mark-y"\naction = ["exec", "net.*"]\nexcept = { agent = "ab" }\nverdict = "log"\n' +
+  'label = "y"',
+  '[[rules]]\nname = "mark-all"\naction = "*"\nagent = "a"\nverdict = "log"',
+];
+
+/** A rule that asks about the past more often than not. */
+const pastRule: fc.Arbitrary<RuleData> = fc.record({
+  action: fc.constantFrom("*", "file.*", "net.*", "exec", "file.read"),
+  predicates: fc.constantFrom("after", "since", "label", "rate").chain((key) =>
+    fc.record({
+      [key]: PREDICATES[key] ?? fc.constant(""),
+      agent: some(textPattern),
+      label: some(fc.constantFrom("x", "y")),
+    }, { requiredKeys: [key] })
+  ),
+  except: fc.oneof(
+    { weight: 3, arbitrary: fc.constant<Record<string, unknown>[]>([]) },
+    { weight: 1, arbitrary: fc.record({ after: some(mark) }).map((except) => [except]) },
+  ),
+  verdict: fc.constantFrom("deny", "allow", "allow", "ask", "log"),
+  mode: fc.constantFrom("enforce", "enforce", "enforce", "observe"),
+});
 
 /** A policy file as data. */
 export interface PolicyData {
@@ -185,14 +258,21 @@ export const policy: fc.Arbitrary<PolicyData> = fc.record({
   rules: fc.array(rule, { maxLength: 6 }),
 });
 
+/** A random policy file whose rules depend on what happened before. */
+export const pastPolicy: fc.Arbitrary<PolicyData> = fc.record({
+  mode: fc.constantFrom("enforce", "enforce", "enforce", "observe"),
+  defaults: fc.dictionary(fc.constantFrom("exec", "file.*", "net", "*"), fc.constantFrom("allow", "deny", "ask"), {
+    maxKeys: 2,
+  }),
+  rules: fc.array(fc.oneof(pastRule, pastRule, rule), { minLength: 1, maxLength: 6 }),
+});
+
 /** The rule in TOML. */
 export function ruleText(data: RuleData, name: string): string {
   const lines = ["[[rules]]", `name = ${toml(name)}`, `action = ${toml(data.action)}`];
   for (const [key, value] of Object.entries(data.predicates)) lines.push(`${key} = ${toml(value)}`);
-  const tables = data.except.map((except) =>
-    `{ ${Object.entries(except).map(([key, value]) => `${key} = ${toml(value)}`).join(", ")} }`
-  );
-  if (tables.length > 0) lines.push(`except = [${tables.join(", ")}]`);
+  if (data.except.length > 0) lines.push(`except = ${toml(data.except)}`);
+  // For a log rule `label` is what it sets.
   lines.push(`verdict = ${toml(data.verdict)}`, `mode = ${toml(data.mode)}`);
   return lines.join("\n");
 }
@@ -202,12 +282,40 @@ export function policyText(data: PolicyData, names?: readonly string[]): string 
   const head = ["version = 1", `mode = ${toml(data.mode)}`, "[default]"];
   for (const [key, value] of Object.entries(data.defaults)) head.push(`${toml(key)} = ${toml(value)}`);
   const rules = data.rules.map((entry, i) => ruleText(entry, names?.[i] ?? `r${i}`));
-  return [...head, ...rules].join("\n");
+  return [...head, ...MARKING, ...rules].join("\n");
 }
 
 const result = fc.constant("0");
 
+/** Command lines of programs that start others; the rules know programs named a, b and ab. */
+const commandLine: fc.Arbitrary<readonly string[]> = fc.oneof(
+  fc.array(
+    fc.constantFrom("a", "b a", "ab", "$X", "cd /a", "./b", "$(b)", "echo", "/a/b", "'a' b", 'eval "$Y"', "~/a"),
+    {
+      minLength: 1,
+      maxLength: 3,
+    },
+  ).map((parts) => ["sh", "-c", parts.join(" && ")]),
+  fc.constantFrom(
+    ["sudo", "a", "b"],
+    ["env", "X=1", "sh", "-c", "b; ab a"],
+    ["python3", "-c", "os.system('a b')"],
+    ["xargs", "b"],
+    ["sh"],
+  ),
+);
+
+const toolArgs: fc.Arbitrary<unknown> = fc.oneof(
+  text,
+  fc.record({
+    a: fc.oneof(text, fc.constant(1), fc.array(text, { maxLength: 2 })),
+    b: fc.array(fc.record({ c: text }, { requiredKeys: [] }), { maxLength: 2 }),
+    l: fc.array(text, { maxLength: 3 }),
+  }, { requiredKeys: [] }),
+);
+
 const action: fc.Arbitrary<Action> = fc.oneof(
+  commandLine.map((argv): Action => ({ type: "exec", path: `/bin/${argv[0] ?? ""}`, argv })),
   fc.record({
     type: fc.constant("exec" as const),
     path: pathName,
@@ -242,7 +350,13 @@ const action: fc.Arbitrary<Action> = fc.oneof(
     host,
   }, { requiredKeys: ["type", "protocol", "address", "port"] }),
   fc.record({ type: fc.constant("unix.connect" as const), path: pathName, result }),
-  fc.record({ type: fc.constant("tool.call" as const), tool: text, source: fc.constant("mcp"), server: text }, {
+  fc.record({
+    type: fc.constant("tool.call" as const),
+    tool: text,
+    source: fc.constant("mcp"),
+    server: text,
+    args: toolArgs,
+  }, {
     requiredKeys: ["type", "tool", "source"],
   }),
   fc.record(
@@ -260,11 +374,13 @@ const session: fc.Arbitrary<SessionInfo> = fc.record({
   principal: text,
   root: fc.constant({ pid: 1, start: "1" }),
   home: fc.constantFrom("/home/u", "/", "/a", "", "relative", "/a//b/", "/root"),
+  groups: fc.array(text, { maxLength: 2 }),
+  tags: fc.array(text, { maxLength: 2 }),
 }, { requiredKeys: ["session_id", "agent", "principal", "root"] });
 
 /** A random event. */
 export const event: fc.Arbitrary<Event> = fc.record({
-  time_us: fc.constant(0),
+  time_us: fc.integer({ min: 0, max: 2_000_000_000_000_000 }),
   action,
   session,
   process: fc.record({
@@ -274,4 +390,30 @@ export const event: fc.Arbitrary<Event> = fc.record({
     exe: pathName,
     cwd: fc.oneof(pathName, fc.constant("/")),
   }, { requiredKeys: ["pid", "start"] }),
+  ancestors: fc.array(pathName, { maxLength: 2 }),
+  declared: fc.boolean(),
+  risk: fc.constantFrom(0, 5, 9, 50),
+  llm: fc.record({
+    model: text,
+    input_tokens: fc.constantFrom(0, 5, 20),
+    output_tokens: fc.constantFrom(0, 5),
+    cached_tokens: fc.constantFrom(0, 9),
+  }, { requiredKeys: [] }),
+  base: pathName,
+  shown: fc.constant({ pid: 7, start: "7" }),
 }, { requiredKeys: ["time_us", "action"] });
+
+/** A story: events a few seconds apart, most of them of one session, so that marks and rates meet. */
+export const story: fc.Arbitrary<readonly Event[]> = fc.array(
+  fc.tuple(event, fc.constantFrom(0, 1, 3, 8, 30, -5), fc.constantFrom("", "a", "a", "a")),
+  { minLength: 10, maxLength: 30 },
+).map((steps) => {
+  let time_us = 1_700_000_000_000_000;
+  return steps.map(([each, seconds, id]) => {
+    time_us += seconds * 1_000_000;
+    if (id === "") return { ...each, time_us };
+    const session_id = id as SessionInfo["session_id"];
+    const session = { agent: "a", principal: "a", root: { pid: 1, start: "1" }, ...each.session, session_id };
+    return { ...each, time_us, session };
+  });
+});

@@ -2,7 +2,9 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { evaluateReference } from "../../../lib/decide/reference.ts";
-import { event, policy, policyText } from "./arbitraries.ts";
+import { StatefulDecider } from "../../../lib/decide/mod.ts";
+import { advanceReference, ReferenceState } from "../../../lib/decide/reference_state.ts";
+import { event, pastPolicy, policy, policyText, story } from "./arbitraries.ts";
 import { load } from "./load.ts";
 
 test("compiled equals reference, one to three layers", () => {
@@ -20,6 +22,26 @@ test("compiled equals reference, one to three layers", () => {
     { numRuns: 600 },
   );
 }, 60_000);
+
+test("compiled equals reference over stories: marks and rates", () => {
+  let stateful = 0;
+  fc.assert(
+    fc.property(fc.array(pastPolicy, { minLength: 1, maxLength: 2 }), story, (layers, events) => {
+      const snapshot = load(...layers.map((layer) => policyText(layer)));
+      if (snapshot.has_state) stateful++;
+      const decider = new StatefulDecider(snapshot);
+      let state = new ReferenceState();
+      for (const each of events) {
+        const expected = evaluateReference(snapshot.layers, each, { state, now_us: each.time_us });
+        expect(decider.evaluate(each)).toEqual(expected);
+        const decided = { event: each, ruling: expected, now_us: each.time_us };
+        state = advanceReference(snapshot.layers, state, decided);
+      }
+    }),
+    { numRuns: 400 },
+  );
+  expect(stateful).toBeGreaterThan(200);
+}, 120_000);
 
 test("the world of the generators is not trivial: every verdict and mode is reached through rules", () => {
   const seen = new Set<string>();

@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import type { Ruling, Verdict } from "../../../lib/core/mod.ts";
-import { event, policy, type PolicyData, policyText, rule } from "./arbitraries.ts";
+import { event, MARKING, policy, type PolicyData, policyText, rule } from "./arbitraries.ts";
 import { load } from "./load.ts";
 
 const STRICTNESS: Readonly<Record<Verdict, number>> = { allow: 0, log: 0, redact: 1, ask: 2, deny: 3 };
@@ -71,7 +71,7 @@ test("an exception only narrows its own rule", () => {
   fc.assert(
     fc.property(policy, rule, events, (data, extra, list) => {
       fc.pre(extra.except.length > 0);
-      const last = data.rules.length;
+      const last = MARKING.length + data.rules.length;
       const without = load(policyText({ ...data, rules: [...data.rules, { ...extra, except: [] }] }));
       const full = load(policyText({ ...data, rules: [...data.rules, extra] }));
       const absent = load(policyText(data));

@@ -60,6 +60,7 @@ describe("commands", () => {
     since: undefined,
     until: undefined,
     session_id: undefined,
+    principal: undefined,
     type: undefined,
     kind: undefined,
     verdict: undefined,
@@ -84,7 +85,16 @@ describe("commands", () => {
     [`sessions kill ${ID.toLowerCase()}`, { kind: "sessions.kill", session_id: ID, flags: {} }],
     [`sessions pause ${ID}`, { kind: "sessions.pause", session_id: ID, flags: {} }],
     [`sessions resume --runtime r ${ID}`, { kind: "sessions.resume", session_id: ID, flags: { runtime_dir: "r" } }],
-    ["audit verify --state s", { kind: "audit.verify", flags: { state_dir: "s" } }],
+    [
+      "audit verify --state s",
+      { kind: "audit.verify", from: undefined, key: undefined, flags: { state_dir: "s" } },
+    ],
+    ["audit verify --from c --key k", { kind: "audit.verify", from: "c", key: "k", flags: {} }],
+    [`audit prove ${ID.toLowerCase()}`, { kind: "audit.prove", entry_id: ID, flags: {} }],
+    ["audit check-proof p --key k", { kind: "audit.check-proof", file: "p", key: "k", flags: {} }],
+    ["audit consistency a b", { kind: "audit.consistency", older: "a", newer: "b", key: undefined, flags: {} }],
+    ["audit checkpoint --show-key", { kind: "audit.checkpoint", show_key: true, flags: {} }],
+    ["audit rotate-key --state s", { kind: "audit.rotate-key", flags: { state_dir: "s" } }],
     ["audit query", { kind: "audit.query", filter: none, flags: {} }],
     [
       `audit query --session ${ID} --type net.connect --kind decision --verdict deny --rule r1 --text x --pid 7 ` +
@@ -95,6 +105,7 @@ describe("commands", () => {
           since: { kind: "ago", age_us: 900_000_000 },
           until: { kind: "at", time_us: Date.UTC(2026, 0, 2, 3, 4, 5) * 1000 },
           session_id: ID,
+          principal: undefined,
           type: "net.connect",
           kind: "decision",
           verdict: "deny",
@@ -133,6 +144,8 @@ describe("commands", () => {
 describe("wrong usage: one line with the fix", () => {
   const cases: readonly (readonly [string, string])[] = [
     ["--", "give the command to run after --: agentguard -- CMD ARG..."],
+    ["audit prove x", "use an entry id of 26 characters (see agentguard audit query --json), not x"],
+    ["audit check-proof p", "give --key KEY: a proof means nothing without a public key that you trust"],
     ["run", "give the command to run after --: agentguard run -- CMD ARG..."],
     ["run --", "give the command to run after --: agentguard -- CMD ARG..."],
     ["run claude --print", "unknown option '--print'; see 'agentguard help run'"],

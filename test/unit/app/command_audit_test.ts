@@ -2,7 +2,7 @@
 import { Database } from "bun:sqlite";
 import { describe, expect, test } from "bun:test";
 import { parseCommandLine } from "../../../lib/app/cli.ts";
-import { commandAuditQuery, commandAuditVerify } from "../../../lib/app/command_audit.ts";
+import { commandAudit } from "../../../lib/app/command_audit.ts";
 import {
   type Clock,
   type Decision,
@@ -66,9 +66,19 @@ async function record(directory: string, drafts: readonly EntryDraft[] = DRAFTS)
 async function carryOut(line: string, io: MemoryIo): Promise<number> {
   const parsed = parseCommandLine(line.split(" "));
   if (!parsed.ok) throw new Error(parsed.error.message);
-  if (parsed.value.kind === "audit.query") return await commandAuditQuery(parsed.value, io);
-  if (parsed.value.kind === "audit.verify") return await commandAuditVerify(parsed.value, io);
-  throw new Error(`not an audit command: ${parsed.value.kind}`);
+  const command = parsed.value;
+  switch (command.kind) {
+    case "audit.query":
+    case "audit.verify":
+    case "audit.prove":
+    case "audit.check-proof":
+    case "audit.consistency":
+    case "audit.checkpoint":
+    case "audit.rotate-key":
+      return await commandAudit(command, io);
+    default:
+      throw new Error(`not an audit command: ${command.kind}`);
+  }
 }
 
 async function seqs(directory: string, options: string): Promise<readonly number[]> {
@@ -168,29 +178,25 @@ describe("audit verify", () => {
     await record(dir.path);
     const io = memoryIo();
     expect(await carryOut(`audit verify --state ${dir.path}`, io)).toBe(0);
-    expect(io.stdout.text).toMatch(/^ok: 4 entries of .*record\.db verify, head 4 [0-9a-f]{64}\n$/);
+    expect(io.stdout.text).toMatch(/^ok: 4 entries of .*record\.db verify, head 4 [0-9a-f]{64}\nsigned: .*\n$/);
     const json = memoryIo();
     expect(await carryOut(`audit verify --json --state ${dir.path}`, json)).toBe(0);
     expect(JSON.parse(json.stdout.text)).toMatchObject({ ok: true, entries: 4, head_seq: 4 });
   });
 
   const changes: readonly (readonly [string, string, number])[] = [
-    ["an edited entry", "UPDATE entries SET body = replace(body, '192.0.2.1', '192.0.2.9') WHERE seq = 3", 3],
-    ["a removed entry", "DELETE FROM entries WHERE seq = 2", 2],
-    ["a removed end", "DELETE FROM entries WHERE seq = 4", 4],
-    ["a changed column", "UPDATE entries SET verdict = 'allow' WHERE seq = 3", 3],
+    ["an edited entry", "UPDATE texts SET data = CAST(replace(data, '192.0.2.1', '192.0.2.9') AS BLOB)", 3],
+    ["a removed end", "DELETE FROM texts", 1],
+    ["a changed index", "UPDATE terms SET value = 'allow' WHERE value = 'deny'", 1],
+    ["a changed hash", "UPDATE tiles SET data = zeroblob(128) WHERE id = 0", 1],
+    ["another key", "UPDATE keys SET public = zeroblob(32)", 1],
+    ["a changed checkpoint", "UPDATE checkpoints SET root = zeroblob(32) WHERE size = 4", 4],
   ];
   test.each([...changes])("%s: exit 1 and the place", async (_name, sql, seq) => {
     using dir = new TempDir();
     await record(dir.path);
     {
       using database = new Database(`${dir.path}/record.db`);
-      for (
-        const { name } of database.query<{ name: string }, []>("SELECT name FROM sqlite_master WHERE type = 'trigger'")
-          .all()
-      ) {
-        database.run(`DROP TRIGGER "${name}"`);
-      }
       database.run(sql);
     }
     const io = memoryIo();
@@ -202,3 +208,106 @@ describe("audit verify", () => {
     expect(JSON.parse(json.stdout.text)).toMatchObject({ ok: false, seq });
   });
 });
+
+/** Prints what a command prints, which must succeed. */
+async function print(line: string): Promise<string> {
+  const io = memoryIo();
+  expect([await carryOut(line, io), io.stderr.text]).toEqual([0, ""]);
+  return io.stdout.text;
+}
+
+async function fails(line: string): Promise<string> {
+  const io = memoryIo();
+  expect(await carryOut(line, io)).toBe(1);
+  return io.stdout.text + io.stderr.text;
+}
+
+function idOf(line: string): string {
+  const entry: unknown = JSON.parse(line);
+  return typeof entry === "object" && entry !== null && "entry_id" in entry ? String(entry.entry_id) : "";
+}
+
+describe("proofs and checkpoints", () => {
+  test("a proof is checked with the key alone, and not with another one or changed", async () => {
+    using dir = new TempDir();
+    await record(dir.path);
+    const key = (await print(`audit checkpoint --show-key --state ${dir.path}`)).trimEnd().split("\n").at(-1) ?? "";
+    const lines = (await print(`audit query --json --state ${dir.path}`)).trimEnd().split("\n");
+    const proof = await print(`audit prove ${idOf(lines[2] ?? "")} --state ${dir.path}`);
+    const file = `${dir.path}/proof.json`;
+    await Bun.write(file, proof);
+    const said = await print(`audit check-proof ${file} --key ${key}`);
+    expect(said).toContain("ok: entry 3 of 4 in agentguard/");
+    expect(said).toContain("connect 192.0.2.1:443");
+    await Bun.write(`${dir.path}/key`, `# the key\n${key}\n`);
+    expect(await print(`audit check-proof ${file} --key ${dir.path}/key --json`)).toContain('"ok":true,"seq":3');
+    expect(await fails(`audit check-proof ${file} --key ${"00".repeat(32)}`)).toContain("FALSE");
+    await Bun.write(file, proof.replace("192.0.2.1", "192.0.2.9"));
+    expect(await fails(`audit check-proof ${file} --key ${key}`)).toContain("does not lead to the signed root");
+    expect(await fails(`audit prove 01JABCDEFGHJKMNPQRSTVWXYZ9 --state ${dir.path}`)).toContain("no such entry");
+  });
+
+  test("a checkpoint is a beginning to verify from, and finds a cut and another record", async () => {
+    using dir = new TempDir();
+    await record(dir.path);
+    const [first, second] = [`${dir.path}/first`, `${dir.path}/second`];
+    await Bun.write(first, await print(`audit checkpoint --show-key --state ${dir.path}`));
+    await record(dir.path);
+    await Bun.write(second, await print(`audit checkpoint --state ${dir.path}`));
+    expect(await print(`audit verify --from ${first} --state ${dir.path}`)).toContain("ok: 4 entries");
+    expect(await print(`audit consistency ${first} ${second} --state ${dir.path}`)).toContain("first 4 of 8 entries");
+    expect(await fails(`audit consistency ${second} ${first} --state ${dir.path}`)).toContain("INCONSISTENT");
+    {
+      using database = new Database(`${dir.path}/record.db`);
+      for (const sql of CUT_TO_FOUR) database.run(sql);
+    }
+    // Without a checkpoint from elsewhere nothing is wrong with it.
+    expect(await print(`audit verify --state ${dir.path}`)).toContain("ok: 4 entries");
+    expect(await fails(`audit verify --from ${second} --state ${dir.path}`)).toContain("entry 5 does not verify: cut");
+    expect(await fails(`audit consistency ${first} ${second} --state ${dir.path}`)).toContain("cut");
+    using other = new TempDir();
+    await record(other.path);
+    expect(await fails(`audit verify --from ${first} --state ${other.path}`)).toContain("not signed by key");
+  });
+
+  test("a rotated key: the old one and the new one both verify the record", async () => {
+    using dir = new TempDir();
+    await record(dir.path);
+    const key = async (): Promise<string> =>
+      (await print(`audit checkpoint --show-key --state ${dir.path}`)).trimEnd().split("\n").at(-1) ?? "";
+    const old_key = await key();
+    const said = await print(`audit rotate-key --state ${dir.path}`);
+    const new_key = await key();
+    expect(new_key).not.toBe(old_key);
+    expect(said).toEndWith(`${new_key}\n`);
+    await record(dir.path);
+    for (const trusted of [old_key, new_key]) {
+      expect(await print(`audit verify --key ${trusted} --state ${dir.path}`)).toContain("ok: 9 entries");
+    }
+    expect(await fails(`audit verify --key ${"11".repeat(32)} --state ${dir.path}`)).toContain("foreign_key");
+    expect(await print(`audit query --type guard.key.rotated --state ${dir.path}`)).toContain(
+      "guard.key.rotated: old ",
+    );
+  });
+
+  test("a key is not rotated while a writer holds the record, nor where there is none", async () => {
+    using dir = new TempDir();
+    expect(await fails(`audit rotate-key --state ${dir.path}`)).toContain("no such file");
+    await using writer = openRecordWriter(dir.path, {
+      boot_id: "boot",
+      clock: systemClock,
+      ids: new IdGenerator(systemClock),
+      log: silentLog,
+      timers: systemTimers,
+    });
+    await writer.flush();
+    expect(await fails(`audit rotate-key --state ${dir.path}`)).toContain("another guard writes it");
+  });
+});
+
+/** A cut as one who knows the tables makes it: back to the state after the first four entries. */
+const CUT_TO_FOUR: readonly string[] = [
+  "DELETE FROM checkpoints WHERE size > 4",
+  "DELETE FROM texts WHERE first_seq > 4",
+  "UPDATE tiles SET data = CAST(substr(data, 1, 128) AS BLOB) WHERE id = 0",
+];

@@ -28,7 +28,8 @@ describe("bash, run by bash", () => {
     const offered = await complete("");
     for (const word of ["run", "status", "audit", "--policy", "--help"]) expect(offered).toContain(word);
     expect(await complete("st")).toEqual(["status"]);
-    expect(await complete("audit", "")).toEqual(["query", "verify", "--help"]);
+    expect(await complete("audit", "ver")).toEqual(["verify"]);
+    expect(await complete("audit", "ch")).toEqual(["check-proof", "checkpoint"]);
     expect(await complete("help", "au")).toEqual(["audit"]);
     expect(await complete("completions", "z")).toEqual(["zsh"]);
   });
@@ -44,6 +45,7 @@ describe("bash, run by bash", () => {
     expect(await complete("audit", "query", "--verdict", "d")).toEqual(["deny"]);
     expect(await complete("audit", "query", "--limit", "")).toEqual([]);
     expect(await complete("--policy", "cli_")).toContain("cli_test.ts");
+    expect(await complete("audit", "consistency", "cli_")).toContain("cli_test.ts");
     expect(await complete("policy", "check", "cli_")).toContain("cli_test.ts");
   });
 

@@ -1,9 +1,8 @@
 import { expect, test } from "bun:test";
-import { join } from "node:path";
 import { AgentguardError, errorMessage, silentLog } from "../../../lib/core/mod.ts";
 import { openRecordReader, parseEntry, RecordWriter } from "../../../lib/record/mod.ts";
-import { RECORD_FILE, RECORD_LOCK_FILE, RECORD_SCHEMA } from "../../../lib/record/schema.ts";
-import { openStore, type Store, WriterLock } from "../../../lib/store/mod.ts";
+import { openForWriting } from "../../../lib/record/open.ts";
+import type { Store } from "../../../lib/store/mod.ts";
 import { systemTimers } from "../../../lib/task/mod.ts";
 import { TempDir } from "../../support/mod.ts";
 import { decision, TestClock, testIds } from "./support.ts";
@@ -15,8 +14,9 @@ const REASON = "write the record: the disk failed";
 
 /** A writer on a real store whose transactions go as `fates` says, and then work. */
 function openFaulty(directory: string, fates: Fate[]): RecordWriter {
-  const lock = new WriterLock(join(directory, RECORD_LOCK_FILE), directory);
-  const store = openStore(join(directory, RECORD_FILE), { mode: "write", schema: RECORD_SCHEMA });
+  const clock = new TestClock();
+  const opened = openForWriting(directory, { boot_id: "boot", clock });
+  const { store } = opened;
   const real = store.transaction.bind(store);
   const transaction: Store["transaction"] = (body) => {
     const fate = fates.shift() ?? "works";
@@ -26,9 +26,8 @@ function openFaulty(directory: string, fates: Fate[]): RecordWriter {
     return value;
   };
   Object.defineProperty(store, "transaction", { value: transaction });
-  const clock = new TestClock();
   const options = { boot_id: "boot", clock, ids: testIds(clock), log: silentLog, timers: systemTimers };
-  return new RecordWriter(store, lock, { ...options, commit_entries_max: 4 });
+  return new RecordWriter(opened, { ...options, commit_entries_max: 4 });
 }
 
 /** Every list of three fates. */

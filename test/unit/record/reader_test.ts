@@ -8,7 +8,10 @@ const ENTRIES = 1_500;
 let dir: TempDir;
 let reader: RecordReader;
 
-/** Every tenth entry is a decision, every fiftieth of those has another rule and another session; the clock once goes back. */
+/**
+ * Every tenth entry is a decision, every fiftieth of those has another rule and another session; the clock once goes
+ * back.
+ */
 function draft(n: number): EntryDraft {
   if (n % 100 === 50) return { ...decision(n, "other"), session_id: session("B") };
   if (n % 10 === 0) return decision(n);
@@ -132,7 +135,7 @@ test("a text that is no entry is told with its number", async () => {
   const writer = openWriter(broken.path);
   writer.append(observation(1));
   await writer.close();
-  tamper(broken.path, "UPDATE entries SET body = x'7b7d'");
+  tamper(broken.path, "UPDATE texts SET data = x'7b7d0a'");
   using opened = openRecordReader(broken.path);
   const [stored] = opened.query();
   expect(catchError(() => stored === undefined ? undefined : entryOf(stored))?.message).toContain("entry 1");

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { join } from "node:path";
-import { openRecordReader } from "../../../lib/record/mod.ts";
+import { openRecordReader, parseEntry } from "../../../lib/record/mod.ts";
 import { TempDir } from "../../support/mod.ts";
 import { openWriter } from "./support.ts";
 
@@ -13,7 +13,10 @@ beforeEach(async () => {
 });
 afterEach(() => dir[Symbol.asyncDispose]());
 
-/** Runs the child until it has acknowledged `lines` times, kills it a random moment later; gives the last acknowledged number. */
+/**
+ * Runs the child until it has acknowledged `lines` times, kills it a random moment later; gives the last acknowledged
+ * number.
+ */
 async function runUntilKilled(lines: number, spin: number): Promise<number> {
   const child = Bun.spawn([process.execPath, CHILD, dir.path], { stdout: "pipe", stderr: "inherit" });
   const reader = child.stdout.getReader();
@@ -49,7 +52,10 @@ test("after kill -9 at any moment the record opens, verifies, and holds everythi
     expect(report.entries).toBeGreaterThanOrEqual(acknowledged);
     expect(reader.count()).toBe(report.entries);
     const writer = openWriter(dir.path);
-    expect(writer.head().seq).toBe(report.entries);
+    // The next start says what happened.
+    expect(writer.head().seq).toBe(report.entries + 1);
+    const [last] = reader.query({ newest: true, limit: 1 });
+    expect(parseEntry(last?.line ?? "")?.action?.type).toBe("guard.recovered");
     await writer.close();
   }
 }, 120_000);

@@ -100,6 +100,35 @@ export function tamper(directory: string, sql: string, ...parameters: (string | 
   database.close(true);
 }
 
+/**
+ * Changes the stored text of one entry; `undefined` takes it out of its row. The record must not be open in this
+ * process.
+ */
+export function rewriteText(directory: string, seq: number, change: (stored: string) => string | undefined): void {
+  using database = new Database(recordFile(directory));
+  const rows = database.query<{ first_seq: number; data: Uint8Array }, []>("SELECT first_seq, data FROM texts").all();
+  const row = rows.findLast(({ first_seq }) => first_seq <= seq);
+  if (row === undefined) throw new Error(`no row holds entry ${seq}`);
+  const stored = Buffer.from(row.data).toString().split("\n").slice(0, -1);
+  const text = stored[seq - row.first_seq];
+  if (text === undefined) throw new Error(`no row holds entry ${seq}`);
+  const changed = change(text);
+  stored.splice(seq - row.first_seq, 1, ...(changed === undefined ? [] : [changed]));
+  const data = Buffer.from(stored.map((line) => `${line}\n`).join(""));
+  if (stored.length === 0) database.run("DELETE FROM texts WHERE first_seq = ?", [row.first_seq]);
+  else database.run("UPDATE texts SET data = ? WHERE first_seq = ?", [data, row.first_seq]);
+}
+
+/** The stored text of one entry. */
+export function storedTextOf(directory: string, seq: number): string {
+  let found = "";
+  rewriteText(directory, seq, (stored) => {
+    found = stored;
+    return stored;
+  });
+  return found;
+}
+
 /** A log that keeps what it is told. */
 export class KeptLog implements Log {
   readonly lines: string[] = [];

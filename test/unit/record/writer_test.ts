@@ -138,11 +138,12 @@ test("files are private from the start", async () => {
 });
 
 test.each([
-  ["an edited last entry", "UPDATE entries SET body = replace(body, '/w/2', '/w/9') WHERE seq = 3", "entry 3"],
-  ["a cut tail", "DELETE FROM entries WHERE seq = 3", "entry 3"],
-  ["an entry missing near the end", "DELETE FROM entries WHERE seq = 2", "entry 2"],
-  ["another head", "UPDATE head SET hash = zeroblob(32)", "entry 3"],
-  ["no head", "DELETE FROM head", "entry 3"],
+  ["an edited last entry", "UPDATE texts SET data = CAST(replace(data, '/w/2', '/w/9') AS BLOB)", "entry 3"],
+  ["no texts", "DELETE FROM texts", "entry 1"],
+  ["another root", "UPDATE checkpoints SET root = zeroblob(32) WHERE size = 3", "entry 3"],
+  ["an older checkpoint only", "DELETE FROM checkpoints WHERE size = 3", "entry 1"],
+  ["no checkpoint", "DELETE FROM checkpoints", "entry 1"],
+  ["no tree", "DELETE FROM tiles", "entry 1"],
 ])("a record with %s is not continued", async (_name, sql, place) => {
   const writer = openWriter(dir.path);
   for (let n = 0; n < 3; n++) writer.append(observation(n));

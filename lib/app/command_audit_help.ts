@@ -1,0 +1,109 @@
+/** The help of `agentguard audit`. */
+import type { HelpText } from "./cli_help.ts";
+
+/** Path of an audit command with help. */
+export type AuditHelpPath =
+  | "audit"
+  | "audit query"
+  | "audit verify"
+  | "audit prove"
+  | "audit check-proof"
+  | "audit consistency"
+  | "audit checkpoint"
+  | "audit rotate-key";
+
+/** By command path. */
+export const AUDIT_HELP: Readonly<Record<AuditHelpPath, HelpText>> = {
+  audit: {
+    purpose: `Reads and verifies the record. Needs no running guard.`,
+    after: `
+Examples:
+  agentguard audit query --verdict deny
+  agentguard audit verify
+  agentguard audit checkpoint --show-key`,
+  },
+  "audit query": {
+    purpose: `Prints entries of the record, one line each; all given filters must hold.`,
+    after: `
+Examples:
+  agentguard audit query --since 1h --type 'net.*'
+  agentguard audit query --newest --limit 20
+  agentguard audit query --state /var/lib/agentguard --json | head
+
+Exit codes:
+  0  done, also when nothing matches
+  1  there is no record, or it cannot be read
+  2  wrong usage`,
+  },
+  "audit verify": {
+    purpose: `Checks that no entry of the record was changed, removed or put in, and that its key signed it.
+
+Without --key the record is compared with the signing key beside it. With --from only what came after
+that checkpoint is verified, and that the record still begins with what it signed.`,
+    after: `
+Examples:
+  agentguard audit verify
+  agentguard audit verify --from checkpoint.txt --key public.key
+
+Exit codes:
+  0  all is well
+  1  the record was tampered with (the place is named), is missing, or cannot be read
+  2  wrong usage`,
+  },
+  "audit prove": {
+    purpose: `Prints a proof of one entry that can be checked elsewhere with the public key alone.`,
+    after: `
+Example:
+  agentguard audit prove 01JABCDEFGHJKMNPQRSTVWXYZ0 > proof.json
+
+Exit codes:
+  0  done
+  1  there is no such entry, or the record is not whole
+  2  wrong usage`,
+  },
+  "audit check-proof": {
+    purpose: `Checks a proof. Needs no record, only the public key.`,
+    after: `
+Example:
+  agentguard audit check-proof proof.json --key public.key
+
+Exit codes:
+  0  the entry was in the record when the checkpoint was signed
+  1  the proof does not hold
+  2  wrong usage`,
+  },
+  "audit consistency": {
+    purpose: `Proves from the record that a later checkpoint extends an earlier one: nothing before it was changed.`,
+    after: `
+Example:
+  agentguard audit consistency monday.txt friday.txt --key public.key
+
+Exit codes:
+  0  the later one extends the earlier one
+  1  it does not, or the record contradicts one of them
+  2  wrong usage`,
+  },
+  "audit checkpoint": {
+    purpose: `Prints the newest signed checkpoint: keep it elsewhere, and a cut or changed record is found against it.`,
+    after: `
+Examples:
+  agentguard audit checkpoint > checkpoint.txt
+  agentguard audit checkpoint --show-key | tail -1 > public.key
+
+Exit codes:
+  0  done
+  1  there is no record
+  2  wrong usage`,
+  },
+  "audit rotate-key": {
+    purpose: `Puts a new signing key in force and records it in an entry that both keys sign. No guard may be running.`,
+    after: `
+Example:
+  agentguard audit rotate-key
+
+Exit codes:
+  0  done
+  1  a guard writes the record, or it cannot be read
+  2  wrong usage`,
+  },
+};

@@ -1,0 +1,90 @@
+/** What `agentguard audit` can be asked for, as data. */
+import type { FlagValues } from "../config/mod.ts";
+import type { EntryKind, SessionId, Verdict, WallUs } from "../core/mod.ts";
+
+/** A moment on the command line: absolute, or an age that counts back from now. Microseconds. */
+export type TimePoint =
+  | { readonly kind: "at"; readonly time_us: WallUs }
+  | { readonly kind: "ago"; readonly age_us: number };
+
+/** Filters of `audit query`; all given ones must hold. */
+export interface AuditFilter {
+  readonly since: TimePoint | undefined;
+  readonly until: TimePoint | undefined;
+  readonly session_id: SessionId | undefined;
+  readonly principal: string | undefined;
+  /** Action type or a glob on it. */
+  readonly type: string | undefined;
+  readonly kind: EntryKind | undefined;
+  readonly verdict: Verdict | undefined;
+  readonly rule: string | undefined;
+  readonly text: string | undefined;
+  readonly pid: number | undefined;
+  readonly after_seq: number | undefined;
+  /** Most entries that are shown; absent shows all. */
+  readonly limit: number | undefined;
+  /** Newest first. */
+  readonly newest: boolean;
+}
+
+/** Flags that several commands share, unchecked; `lib/config` resolves them. */
+interface WithFlags {
+  readonly flags: FlagValues;
+}
+
+/** Reads the record. */
+export interface AuditQueryCommand extends WithFlags {
+  readonly kind: "audit.query";
+  readonly filter: AuditFilter;
+}
+
+/** Verifies the record. */
+export interface AuditVerifyCommand extends WithFlags {
+  readonly kind: "audit.verify";
+  /** File of a checkpoint that is known to be genuine. */
+  readonly from: string | undefined;
+  /** Public key, or a file with one. */
+  readonly key: string | undefined;
+}
+
+/** Proves one entry. */
+export interface AuditProveCommand extends WithFlags {
+  readonly kind: "audit.prove";
+  readonly entry_id: string;
+}
+
+/** Checks a proof, without a record. */
+export interface AuditCheckProofCommand extends WithFlags {
+  readonly kind: "audit.check-proof";
+  readonly file: string;
+  readonly key: string;
+}
+
+/** Proves that one checkpoint extends another. */
+export interface AuditConsistencyCommand extends WithFlags {
+  readonly kind: "audit.consistency";
+  readonly older: string;
+  readonly newer: string;
+  readonly key: string | undefined;
+}
+
+/** Prints the newest checkpoint. */
+export interface AuditCheckpointCommand extends WithFlags {
+  readonly kind: "audit.checkpoint";
+  readonly show_key: boolean;
+}
+
+/** Puts a new signing key in force. */
+export interface AuditRotateKeyCommand extends WithFlags {
+  readonly kind: "audit.rotate-key";
+}
+
+/** Everything that `audit` can be asked for. */
+export type AuditCommand =
+  | AuditQueryCommand
+  | AuditVerifyCommand
+  | AuditProveCommand
+  | AuditCheckProofCommand
+  | AuditConsistencyCommand
+  | AuditCheckpointCommand
+  | AuditRotateKeyCommand;

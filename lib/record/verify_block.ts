@@ -1,0 +1,180 @@
+/** The checks of one block: each text against its leaf hash, and on request its form and the index. */
+import { parseTime } from "../core/mod.ts";
+import type { Store } from "../store/mod.ts";
+import { canonicalJson } from "./canonical.ts";
+import { parseEntry } from "./entry.ts";
+import { BLOCK_ENTRIES, blockOf, firstOf } from "./layout.ts";
+import { newestCheckpoint } from "./log_state.ts";
+import { readSpan, type Span, storedTiles, widen } from "./log_tables.ts";
+import { HASH_BYTES, hashAt, type TileSource } from "./merkle.ts";
+import { lineAt, partsOf } from "./stored_text.ts";
+import { idKey, indexedOf, TERM_FIELDS, type TermField } from "./terms.ts";
+import { TextReader } from "./text_reader.ts";
+import { sameBytes } from "./tree_proof.ts";
+import type { Fault } from "./verify_report.ts";
+
+/** Begins the input of a leaf hash. Source: RFC 6962 section 2.1. */
+const LEAF_PREFIX = "\u0000";
+/** How far from its place a text is searched that does not belong there, entries. */
+const SEARCH_MAX = 16_384;
+
+/** Takes each verified leaf hash, in order; a fault ends the verification. */
+export type LeafTaker = (leaf: Uint8Array) => Fault | undefined;
+
+/** Verifies blocks in order. */
+export class BlockVerifier {
+  readonly #store: Store;
+  readonly #texts: TextReader;
+  readonly #tiles: TileSource;
+  readonly #deep: boolean;
+  readonly #hash: Uint8Array<ArrayBuffer> = new Uint8Array(HASH_BYTES);
+
+  /** `deep` also checks the form of each entry and the index. */
+  constructor(store: Store, options: { readonly deep: boolean }) {
+    this.#store = store;
+    this.#texts = new TextReader(store);
+    this.#tiles = storedTiles(store);
+    this.#deep = options.deep;
+  }
+
+  /** Verifies the entries `from_seq` to `to_seq`, of one block. `prev` is the hash of the entry before, hex. */
+  verify(from_seq: number, to_seq: number, prev: string, take: LeafTaker): Fault | undefined {
+    const block = blockOf(from_seq);
+    const runs = this.#texts.block(block);
+    const leaves = this.#tiles(0, block) ?? new Uint8Array();
+    const index = this.#deep ? new BlockIndex(this.#store, block) : undefined;
+    let before = prev;
+    let next = from_seq;
+    for (const { first_seq, entries } of runs) {
+      if (first_seq > next) return missing(next, `the next entry is ${first_seq}`);
+      for (let seq = next; seq <= to_seq && seq < first_seq + entries.length; seq++) {
+        const leaf = hashAt(leaves, (seq - 1) % BLOCK_ENTRIES);
+        const fault = this.#entry(entries[seq - first_seq], { seq, prev: before, leaf, index });
+        if (fault !== undefined) return fault;
+        before = leaf.toHex();
+        next = seq + 1;
+        const found = take(leaf);
+        if (found !== undefined) return found;
+      }
+    }
+    if (next <= to_seq) return missing(next, "the record ends before it, or its block is shorter than it was");
+    // The index of a block that is only verified in part knows more than was seen here.
+    return from_seq === firstOf(block) ? index?.compare(to_seq) : undefined;
+  }
+
+  #entry(
+    stored: string | undefined,
+    place: {
+      readonly seq: number;
+      readonly prev: string;
+      readonly leaf: Uint8Array;
+      readonly index?: BlockIndex | undefined;
+    },
+  ): Fault | undefined {
+    const { seq, leaf, index } = place;
+    if (stored === undefined) return edited(seq, "its text is not UTF-8");
+    if (leaf.length !== HASH_BYTES) return { seq, why: "tree", detail: "its leaf hash is missing" };
+    const line = lineAt(partsOf(stored), place);
+    Bun.SHA256.hash(LEAF_PREFIX + line, this.#hash);
+    if (!sameBytes(this.#hash, leaf)) return this.#misfit(stored, place);
+    if (index === undefined) return undefined;
+    const entry = parseEntry(line);
+    if (entry?.seq !== seq || entry.prev !== place.prev || canonicalJson(entry) !== line) {
+      return { seq, why: "not_canonical", detail: "its text is not as a recorder writes entries" };
+    }
+    index.add(entry.entry_id, parseTime(entry.time) ?? Number.NaN, indexedOf(entry));
+    return undefined;
+  }
+
+  /** Says what became of a text that does not fit: it is looked for at other places. */
+  #misfit(stored: string, { seq, leaf }: { readonly seq: number; readonly leaf: Uint8Array }): Fault {
+    const parts = partsOf(stored);
+    let leaves: Uint8Array = new Uint8Array();
+    let prev: string | undefined;
+    for (let at = Math.max(1, seq - SEARCH_MAX); at <= seq + SEARCH_MAX; at++) {
+      const offset = (at - 1) % BLOCK_ENTRIES;
+      if (offset === 0 || leaves.length === 0) leaves = this.#tiles(0, blockOf(at)) ?? new Uint8Array();
+      const own = hashAt(leaves, offset);
+      if (own.length !== HASH_BYTES) break;
+      if (at === 1) prev = "0".repeat(2 * HASH_BYTES);
+      if (prev !== undefined && at !== seq) {
+        Bun.SHA256.hash(LEAF_PREFIX + lineAt(parts, { seq: at, prev }), this.#hash);
+        if (sameBytes(this.#hash, own) || sameBytes(this.#hash, leaf)) {
+          const rest = this.#texts.block(blockOf(seq)).reduce((sum, run) => sum + run.entries.length, 0);
+          const gone = at === seq + 1 && rest < this.#entriesOf(blockOf(seq));
+          return gone
+            ? missing(seq, `the entry in its place is ${at}`)
+            : { seq, why: "reordered", detail: `the text in its place is that of entry ${at}` };
+        }
+      }
+      prev = own.toHex();
+    }
+    return edited(seq, "its text, or the hash of the entry before, does not give the stored hash");
+  }
+
+  #entriesOf(block: number): number {
+    return (this.#tiles(0, block)?.length ?? 0) / HASH_BYTES;
+  }
+}
+
+/** What the index must know of a block, gathered from its entries. */
+class BlockIndex {
+  readonly #store: Store;
+  readonly #block: number;
+  readonly #terms: Readonly<Record<TermField, Set<string>>>;
+  readonly #decisions: Set<number> = new Set();
+  #span: Span | undefined;
+
+  constructor(store: Store, block: number) {
+    this.#store = store;
+    this.#block = block;
+    this.#terms = { type: new Set(), session_id: new Set(), rule: new Set(), verdict: new Set(), kind: new Set() };
+  }
+
+  add(entry_id: string, time_us: number, { terms, decision_key }: ReturnType<typeof indexedOf>): void {
+    this.#span = widen(this.#span, { block: this.#block, time_us, id: idKey(entry_id) });
+    for (const [field, value] of terms) this.#terms[field].add(value);
+    if (decision_key !== undefined) this.#decisions.add(decision_key);
+  }
+
+  /** Compares with the stored index, given the last entry that was added. */
+  compare(last_seq: number): Fault | undefined {
+    const term = this.#store.prepare(
+      "SELECT 1 FROM terms JOIN postings ON term = id WHERE field = ? AND value = ? AND block = ?",
+    );
+    for (const field of FIELDS) {
+      for (const value of this.#terms[field]) {
+        if (term.get(TERM_FIELDS[field], value, this.#block) === undefined) return this.#fault(`${field} ${value}`);
+      }
+    }
+    const decision = this.#store.prepare("SELECT 1 FROM decisions WHERE key = ? AND block = ?");
+    for (const key of this.#decisions) {
+      if (decision.get(key, this.#block) === undefined) return this.#fault(`decision key ${key}`);
+    }
+    const span = readSpan(this.#store, this.#block);
+    if (span === undefined || this.#span === undefined) return this.#fault("its times");
+    const { time_min, time_max, id_min, id_max } = this.#span;
+    const wide = span.time_min <= time_min && span.time_max >= time_max && span.id_min <= id_min &&
+      span.id_max >= id_max;
+    const exact = wide && span.time_min === time_min && span.time_max === time_max && span.id_min === id_min &&
+      span.id_max === id_max;
+    // The span of a block that has grown meanwhile may be wider.
+    const grown = last_seq < firstOf(this.#block + 1) - 1 && (newestCheckpoint(this.#store)?.size ?? 0) > last_seq;
+    return exact || (wide && grown) ? undefined : this.#fault("its times and ids");
+  }
+
+  #fault(what: string): Fault {
+    const detail = `the index of entries ${firstOf(this.#block)} to ${firstOf(this.#block + 1) - 1} lacks ${what}`;
+    return { seq: firstOf(this.#block), why: "index", detail };
+  }
+}
+
+const FIELDS = ["type", "session_id", "rule", "verdict", "kind"] as const;
+
+function missing(seq: number, detail: string): Fault {
+  return { seq, why: "missing", detail };
+}
+
+function edited(seq: number, detail: string): Fault {
+  return { seq, why: "edited", detail };
+}
