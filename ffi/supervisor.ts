@@ -6,7 +6,9 @@ const SOCK_DGRAM_CLOEXEC = 0o2000002;
 /** `sun_path` of struct sockaddr_un (unix(7)). */
 const PATH_BYTES = 108;
 
-/** Sends `text`; does nothing without a socket. A service manager that does not listen is no reason to fail: false then. */
+/**
+ * Sends `text`; does nothing without a socket. A service manager that does not listen is no reason to fail: false then.
+ */
 export function notifySupervisor(socket: string | undefined, text: string): boolean {
   if (socket === undefined || socket === "") return false;
   const path = new TextEncoder().encode(socket);

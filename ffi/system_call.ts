@@ -42,7 +42,10 @@ const NUMBERS = {
   },
 } as const;
 
-/** Runs one system call; -errno on failure. Buffers passed by `ptr` must outlive the call, which they do: it is synchronous. */
+/**
+ * Runs one system call; -errno on failure. Buffers passed by `ptr` must outlive the call, which they do: it is
+ * synchronous.
+ */
 export class SystemCalls {
   readonly #shim: Shim;
   readonly #numbers: Readonly<Record<CallName, number>>;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The few things that bun:ffi cannot do by itself: system calls whose errno cannot be overwritten before it is read,
- * loads with acquire order, and the va_list of libbpf's message callback. Loaded into the guard; no state but the message buffer.
+ * loads with acquire order, and the va_list of libbpf's message callback. Loaded into the guard; no state but the
+ * message buffer.
  */
 #define _GNU_SOURCE
 #include <errno.h>

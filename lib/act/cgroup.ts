@@ -1,4 +1,6 @@
-/** Session cgroups: a leaf of the version 2 hierarchy, found where it is mounted, entered before exec, killed, frozen. */
+/**
+ * Session cgroups: a leaf of the version 2 hierarchy, found where it is mounted, entered before exec, killed, frozen.
+ */
 import {
   accessSync,
   closeSync,
@@ -18,7 +20,10 @@ import { sleep } from "../task/mod.ts";
 /** Our part of the hierarchy; sessions are directories in it. */
 const BRANCH = "agentguard";
 
-/** Where the cgroup v2 hierarchy is mounted, from /proc/self/mountinfo (proc(5)); hybrid set-ups have it beside version 1. */
+/**
+ * Where the cgroup v2 hierarchy is mounted, from /proc/self/mountinfo (proc(5)); hybrid set-ups have it beside
+ * version 1.
+ */
 export function findCgroup2(mountinfo: string = readFileSync("/proc/self/mountinfo", "utf8")): string | undefined {
   for (const line of mountinfo.split("\n")) {
     const [left, right] = line.split(" - ");
@@ -58,8 +63,8 @@ export class SessionCgroup implements Disposable {
   }
 
   /**
-   * Makes the leaf for `name` (a session id), below the guard's own cgroup where that is allowed, so that limits set on the
-   * guard hold for the session. The reason is given where there is no writable cgroup v2.
+   * Makes the leaf for `name` (a session id), below the guard's own cgroup where that is allowed, so that limits set on
+   * the guard hold for the session. The reason is given where there is no writable cgroup v2.
    */
   static create(name: string): Result<SessionCgroup, string> {
     const mount_point = findCgroup2();

@@ -11,7 +11,9 @@ export interface ExecEntry {
   readonly value: Uint8Array;
 }
 
-/** All entries of a slot; where several rules name one key, the strictest holds. Throws `overflow` for a path too long. */
+/**
+ * All entries of a slot; where several rules name one key, the strictest holds. Throws `overflow` for a path too long.
+ */
 export function execEntries(slot: number, rules: readonly LoweredExecRule[]): ExecEntry[] {
   const exact = new Map<string, ExecChoice>();
   const trees = new Map<string, ExecChoice>();

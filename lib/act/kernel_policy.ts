@@ -1,6 +1,6 @@
 /**
- * Writes the kernel's copy of a policy. Two slots: the inactive one is filled completely, then the active slot number is
- * flipped, so that no action ever sees half a policy.
+ * Writes the kernel's copy of a policy. Two slots: the inactive one is filled completely, then the active slot number
+ * is flipped, so that no action ever sees half a policy.
  */
 import {
   AgControl,
@@ -38,13 +38,16 @@ export class KernelPolicy {
     this.#maps = maps;
   }
 
-  /** Makes `policy` the one that the kernel decides by. Throws `overflow` where it does not fit; the old one then stays. */
+  /**
+   * Makes `policy` the one that the kernel decides by. Throws `overflow` where it does not fit; the old one then stays.
+   */
   install(policy: LoweredPolicy): void {
     const slot = 1 - this.#activeSlot();
     this.#clear(slot);
     this.#writeNet(slot, policy);
     this.#writeExec(slot, policy);
-    // The old slot stays filled until the next install: a program that read its number may still be looking things up in it.
+    // The old slot stays filled until the next install: a program that read its number may still be looking things up
+    // in it.
     this.#activate(slot);
   }
 

@@ -36,17 +36,17 @@ export class PidfdKiller implements ProcessKiller {
 }
 
 /**
- * Start of a process in the form of `ProcessRef`, as far as /proc tells: to the hundredth of a second. Only for processes
- * that the kernel has not reported yet; its reports are exact.
+ * Start of a process in the form of `ProcessRef`, as far as /proc tells: to the hundredth of a second. Only for
+ * processes that the kernel has not reported yet; its reports are exact.
  */
 export function processStart(pid: number): string {
   return ((readStat(pid)?.start_ticks ?? 0n) * NS_PER_TICK).toString();
 }
 
 /**
- * Of /proc/PID/stat (proc(5)): field 3 is the state, 20 the threads, 22 the start. The name in field 2 may hold spaces and
- * brackets, so counting begins behind the last one. A signal to a process that nobody has reaped yet succeeds and does
- * nothing: it has ended, unless other threads outlive the first one.
+ * Of /proc/PID/stat (proc(5)): field 3 is the state, 20 the threads, 22 the start. The name in field 2 may hold spaces
+ * and brackets, so counting begins behind the last one. A signal to a process that nobody has reaped yet succeeds and
+ * does nothing: it has ended, unless other threads outlive the first one.
  */
 function readStat(pid: number): { readonly start_ticks: bigint; readonly ended: boolean } | undefined {
   try {

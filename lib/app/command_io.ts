@@ -98,8 +98,8 @@ export function processIo(): CommandIo {
 }
 
 /**
- * The outside of a guarded run. The streams of the runtime are not touched: they make pipes non-blocking, for the guarded
- * command too, because it shares them. Only stderr is written, at once.
+ * The outside of a guarded run. The streams of the runtime are not touched: they make pipes non-blocking, for the
+ * guarded command too, because it shares them. Only stderr is written, at once.
  */
 export function guardIo(): CommandIo {
   const stderr = new DescriptorWriter(2);
@@ -115,7 +115,9 @@ export function guardIo(): CommandIo {
   };
 }
 
-/** Writes to a descriptor without a stream. A reader that is gone or does not read loses the text: nothing waits for it. */
+/**
+ * Writes to a descriptor without a stream. A reader that is gone or does not read loses the text: nothing waits for it.
+ */
 class DescriptorWriter implements Writer {
   readonly #fd: number;
 

@@ -1,5 +1,5 @@
 /** `agentguard policy explain` */
-import { AgentguardError, type Event } from "../core/mod.ts";
+import { AgentguardError } from "../core/mod.ts";
 import {
   type Candidate,
   type Change,
@@ -7,6 +7,9 @@ import {
   EventRebuilder,
   explain,
   type Explanation,
+  PastPolicy,
+  type PolicySnapshot,
+  type SaidAction,
 } from "../decide/mod.ts";
 import { entryOf, openRecordReader, type RecordReader } from "../record/mod.ts";
 import { EXIT } from "./command.ts";
@@ -15,7 +18,7 @@ import { type CommandIo, exitCodeOf, LineWriter } from "./command_io.ts";
 import { homeOption, loadForCommand } from "./command_policy_load.ts";
 import type { PolicyExplainCommand } from "./command_policy_types.ts";
 import { formatAction } from "./format_entry.ts";
-import { escapeMessage, escapeText, formatTable, formatWord, type Paint, painter } from "./format_text.ts";
+import { escapeMessage, escapeText, formatArgv, formatTable, formatWord, type Paint, painter } from "./format_text.ts";
 
 /** Longest command line shown, characters. */
 const ARGV_CHARS = 200;
@@ -28,7 +31,8 @@ export function commandPolicyExplain(command: PolicyExplainCommand, io: CommandI
     const config = configOf(io, command.flags);
     const snapshot = await loadForCommand(io, command.policies);
     if (snapshot === undefined) return EXIT.usage;
-    const explanation = explain(snapshot, eventOf(command, io, config.state_dir.value));
+    const { event, past } = saidAction(command, { snapshot, io, state_dir: config.state_dir.value });
+    const explanation = explain(snapshot, event, past);
     const out = new LineWriter(io.stdout);
     if (config.json.value) await out.line(JSON.stringify({ policy: snapshot.ref, ...explanation }));
     else for (const line of formatExplanation(explanation, painter(io))) await out.line(line);
@@ -37,10 +41,16 @@ export function commandPolicyExplain(command: PolicyExplainCommand, io: CommandI
   });
 }
 
-function eventOf({ of, home }: PolicyExplainCommand, io: CommandIo, state_dir: string): Event {
+interface Where {
+  readonly snapshot: PolicySnapshot;
+  readonly io: CommandIo;
+  readonly state_dir: string;
+}
+
+function saidAction({ of, home }: PolicyExplainCommand, { snapshot, io, state_dir }: Where): SaidAction {
   if (of.kind === "entry") {
     using reader = openRecordReader(state_dir);
-    return recordedEvent(reader, of.entry_id, homeOption(io, home));
+    return recordedAction(reader, of.entry_id, { snapshot, ...homeOption(io, home) });
   }
   const event = eventOfFields(of.fields, homeOption(io, home));
   if (event.ok) return event.value;
@@ -48,8 +58,15 @@ function eventOf({ of, home }: PolicyExplainCommand, io: CommandIo, state_dir: s
   throw new AgentguardError("usage", `${key === undefined ? "action" : `--${key.replaceAll("_", "-")}`}: ${message}`);
 }
 
-/** The event of an entry, with what the entries before it say of its process. An outcome leads to its decision. */
-function recordedEvent(reader: RecordReader, entry_id: string, options: { readonly home?: string }): Event {
+/**
+ * The event of an entry, with what the entries of its session before it say of its process, and with what the policy
+ * would have remembered of them. An outcome leads to its decision.
+ */
+function recordedAction(
+  reader: RecordReader,
+  entry_id: string,
+  { snapshot, ...options }: { readonly snapshot: PolicySnapshot; readonly home?: string },
+): SaidAction {
   const stored = reader.get(entry_id);
   if (stored === undefined) throw new AgentguardError("not_found", `find entry ${entry_id}: the record has none`);
   let wanted = entryOf(stored);
@@ -62,10 +79,13 @@ function recordedEvent(reader: RecordReader, entry_id: string, options: { readon
   }
   const { seq, session_id } = wanted;
   const rebuilder = new EventRebuilder(options);
+  const past = new PastPolicy(snapshot);
   for (const each of reader.query(session_id === undefined ? { after_seq: seq - 1, limit: 1 } : { session_id })) {
     if (each.seq > seq) break;
-    const found = rebuilder.next(entryOf(each));
-    if (each.seq === seq && found !== undefined) return found.event;
+    const event = rebuilder.next(entryOf(each))?.event;
+    if (event === undefined) continue;
+    if (each.seq === seq) return { event, past: { state: past.state, now_us: event.time_us } };
+    if (snapshot.has_state) past.decide(event);
   }
   throw new AgentguardError("not_found", `explain entry ${entry_id}: it is a ${wanted.kind}, not an action`);
 }
@@ -101,14 +121,15 @@ function deciderText({ decided_by }: Explanation): string {
     : `[default] of ${formatWord(decided_by.file)}`;
 }
 
-function whyNot({ outcome, predicate, wanted, got, except }: Candidate): string {
+function whyNot({ outcome, predicate, wanted, got, except, inside }: Candidate): string {
+  const where = inside === undefined ? "" : ` (inside: ${formatArgv(inside, 80)})`;
   switch (outcome) {
     case "decided":
       return "decided";
     case "holds":
-      return "covers it too, and is not stricter";
+      return `covers it too, and is not stricter${where}`;
     case "shadow":
-      return "covers it, and only observes";
+      return `covers it, and only observes${where}`;
     case "disabled":
       return "its file is disabled";
     case "excepted":

@@ -5,7 +5,7 @@ import { readText, readWord } from "./argv.ts";
 import type { Leaf, LeafWords } from "./cli_leaves.ts";
 import { type GivenOptions, UsageProblem } from "./cli_options.ts";
 import type { Command } from "./command.ts";
-import { FIELD_OPTIONS } from "./command_policy_options.ts";
+import { FIELD_OPTIONS, LIST_OPTIONS } from "./command_policy_options.ts";
 
 /** In the order of the help. */
 export const POLICY_LEAVES: readonly Leaf[] = [
@@ -13,7 +13,7 @@ export const POLICY_LEAVES: readonly Leaf[] = [
     group: "policy",
     name: "explain",
     path: "policy explain",
-    options: ["policy", "state", "json", ...FIELD_OPTIONS, "argv", "home"],
+    options: ["policy", "state", "json", ...FIELD_OPTIONS, ...LIST_OPTIONS, "home"],
     arguments: [["[entry_id]", "an entry of the record, instead of an action by its values"]],
     make: readExplain,
   },
@@ -72,8 +72,10 @@ function readExplain(given: GivenOptions, { words }: LeafWords): Command {
     const value = given.text(name);
     if (value !== undefined) fields[name] = value;
   }
-  const argv = given.texts("argv");
-  if (argv.length > 0) fields["argv"] = argv;
+  for (const name of LIST_OPTIONS) {
+    const values = given.texts(name);
+    if (values.length > 0) fields[name] = values;
+  }
   const [entry_id] = words;
   if (entry_id === undefined) {
     if (Object.keys(fields).length === 0) {

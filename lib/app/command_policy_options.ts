@@ -2,7 +2,7 @@
 import { Option } from "commander";
 import { LEARN_CLASSES } from "../decide/mod.ts";
 
-/** Values of an action that `policy explain` takes, each an option; `argv` may be repeated. */
+/** Values of an action that `policy explain` takes, each an option. */
 export const FIELD_OPTIONS = [
   "action",
   "exe",
@@ -24,12 +24,21 @@ export const FIELD_OPTIONS = [
   "user",
   "agent",
   "principal",
+  "model",
+  "tokens",
+  "declared",
+  "risk",
+  "at",
+  "earlier",
 ] as const;
+
+/** Those that may be repeated. */
+export const LIST_OPTIONS = ["argv", "ancestor", "group", "tag", "label", "after"] as const;
 
 /** Name of an option. */
 export type PolicyOptionName =
   | typeof FIELD_OPTIONS[number]
-  | "argv"
+  | typeof LIST_OPTIONS[number]
   | "home"
   | "recording"
   | "name"
@@ -66,6 +75,18 @@ export const POLICY_OPTIONS: Readonly<Record<PolicyOptionName, () => Option>> = 
   user: () => new Option("--user <uid>", "user id of the process"),
   agent: () => new Option("--agent <name>", "agent of the session"),
   principal: () => new Option("--principal <name>", "principal of the session"),
+  model: () => new Option("--model <name>", "model whose answer asked for the action"),
+  tokens: () => new Option("--tokens <count>", "input tokens of that call"),
+  declared: () => new Option("--declared <yes>", "whether a declared intent covers it").choices(["true", "false"]),
+  risk: () => new Option("--risk <number>", "how dangerous it is taken to be, 0 to 100"),
+  at: () => new Option("--at <time>", "when: 2026-01-31T12:00:00Z"),
+  earlier: () => new Option("--earlier <count>", "how many such actions there were in the period of a rate"),
+  ancestor: () =>
+    new Option("--ancestor <program>", "a program above the process, its parent's first").argParser(collect),
+  group: () => new Option("--group <name>", "a group of the principal").argParser(collect),
+  tag: () => new Option("--tag <name>", "a tag of the session").argParser(collect),
+  label: () => new Option("--label <name>", "a label that the session has").argParser(collect),
+  after: () => new Option("--after <rule>", "a rule that covered an action of this session before").argParser(collect),
   home: () => new Option("--home <dir>", "home directory that ~ stands for (HOME)"),
   recording: () => new Option("--recording <file>", "a state directory, or lines of audit query --json; - for stdin"),
   name: () => new Option("--name <name>", "name of the policy"),

@@ -11,6 +11,9 @@ const NEEDS: Readonly<Record<Exclude<EnforcementMechanism, "observe_only">, Prob
   kill_after: "syscall",
 };
 
+/** Rules that one message names. */
+const SHOWN_MAX = 5;
+
 /** What is known of the host when a session begins. */
 export interface HostSupport {
   readonly support: readonly ProbeSupport[];
@@ -20,8 +23,8 @@ export interface HostSupport {
 }
 
 /**
- * Throws `unsupported` where a rule in enforce mode cannot be kept on this host and does not say `enforce = "best"`. A promise
- * that is silently not kept is worse than no start.
+ * Throws `unsupported` where a rule in enforce mode cannot be kept on this host and does not say `enforce = "best"`. A
+ * promise that is silently not kept is worse than no start.
  */
 export function requireEnforceable(snapshot: PolicySnapshot, host: HostSupport): void {
   const lacking = new Set<EnforcementMechanism>();
@@ -31,7 +34,9 @@ export function requireEnforceable(snapshot: PolicySnapshot, host: HostSupport):
   }
   const refused = reportRules(snapshot, { home: host.home, lacking }).filter((rule) => rule.refused !== undefined);
   if (refused.length === 0) return;
-  const list = refused.map((rule) => `${rule.file}:${rule.line} ${rule.rule} (${rule.refused})`).join("; ");
+  const shown = refused.slice(0, SHOWN_MAX).map((rule) => `${rule.file}:${rule.line} ${rule.rule} (${rule.refused})`);
+  if (refused.length > shown.length) shown.push(`and ${refused.length - shown.length} more (agentguard policy check)`);
+  const list = shown.join("; ");
   throw new AgentguardError(
     "unsupported",
     `enforce the policy: ${list}; give these rules enforce = "best" or mode = "observe", or run with --mode observe`,

@@ -81,8 +81,8 @@ export class Guard implements StatusPort, ReloadPort {
   }
 
   /**
-   * Opens the record and loads the probes at the same time, then serves the control API. Whatever fails, nothing of it stays:
-   * `busy` (another guard has the record), `tamper`, `io`, `unsupported` (no BPF here).
+   * Opens the record and loads the probes at the same time, then serves the control API. Whatever fails, nothing of it
+   * stays: `busy` (another guard has the record), `tamper`, `io`, `unsupported` (no BPF here).
    */
   static async start(parts: GuardParts): Promise<Guard> {
     const directory = parts.config.state_dir.value;
@@ -128,7 +128,7 @@ export class Guard implements StatusPort, ReloadPort {
     const made = SessionCgroup.create(session_id);
     if (made.ok) return made.value;
     const detail =
-      `no session cgroup (${made.error}): the tree is followed by descent alone and the network is not refused`;
+      `no session cgroup (${made.error}): the tree is followed by descent alone, the network is not refused, and unconnected sends are not seen`;
     this.#parts.log.warn(detail);
     this.#record({ type: "guard.degraded", detail });
     return undefined;

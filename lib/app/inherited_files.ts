@@ -40,7 +40,9 @@ export function inheritedFiles(pid: number): InheritedFile[] {
   return found;
 }
 
-/** From the form of stat(2) (`new_encode_dev`) to the kernel's own, 12 bits of major and 20 of minor (linux/kdev_t.h). */
+/**
+ * From the form of stat(2) (`new_encode_dev`) to the kernel's own, 12 bits of major and 20 of minor (linux/kdev_t.h).
+ */
 export function kernelDevice(dev: number): number {
   const major = Math.floor(dev / 256) % 4096;
   const minor = (dev % 256) + (Math.floor(dev / 1_048_576) * 256);

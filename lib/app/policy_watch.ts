@@ -16,9 +16,9 @@ export interface PolicyWatchOptions {
 const DEBOUNCE_MS = 200;
 
 /**
- * Calls back after a policy file changed. It watches directories, not files: a file that is replaced by a rename (editors,
- * configuration management, mounted configuration maps with their links) is another inode. A watch that cannot be set is
- * logged, and reloading by SIGHUP goes on to work. Starts nothing before `start`; disposing ends it.
+ * Calls back after a policy file changed. It watches directories, not files: a file that is replaced by a rename
+ * (editors, configuration management, mounted configuration maps with their links) is another inode. A watch that
+ * cannot be set is logged, and reloading by SIGHUP goes on to work. Starts nothing before `start`; disposing ends it.
  */
 export class PolicyWatch implements Disposable {
   readonly #files: readonly string[];

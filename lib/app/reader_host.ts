@@ -1,4 +1,7 @@
-/** The kernel reader as an object: answers main's requests and runs the loop. Lives in its own thread, or in process for tests. */
+/**
+ * The kernel reader as an object: answers main's requests and runs the loop. Lives in its own thread, or in process for
+ * tests.
+ */
 import { readFileSync, readlinkSync } from "node:fs";
 import {
   AgentguardError,
@@ -217,7 +220,9 @@ export class ReaderHost {
     });
   }
 
-  /** Called while the exec record of an `[[agent]]` program is enriched: its session must exist before it is recorded. */
+  /**
+   * Called while the exec record of an `[[agent]]` program is enriched: its session must exist before it is recorded.
+   */
   #agent(scope: number, agent_index: number, process: ProcessInfo): void {
     const stages = this.#use();
     const pattern = stages.snapshot.matchAgent(process);
@@ -322,7 +327,10 @@ export class ReaderHost {
   }
 }
 
-/** The session with its root's start time as the kernel's records have it; /proc tells it to the hundredth of a second only. */
+/**
+ * The session with its root's start time as the kernel's records have it; /proc tells it to the hundredth of a second
+ * only.
+ */
 function withExactStart(session: SessionInfo, probes: KernelProbes): SessionInfo {
   const { pid } = session.root;
   const found = probes.has("iterator") ? probes.listProcesses().find((each) => each.pid === pid) : undefined;

@@ -1,4 +1,7 @@
-/** Recordings that commands read: the record of a state directory, or lines of `audit query --json` from a file or stdin. */
+/**
+ * Recordings that commands read: the record of a state directory, or lines of `audit query --json` from a file or
+ * stdin.
+ */
 import { closeSync, openSync, readSync, statSync } from "node:fs";
 import { basename, dirname } from "node:path";
 import { AgentguardError, type Entry, errorMessage } from "../core/mod.ts";

@@ -1,4 +1,7 @@
-/** errno numbers and their names (include/uapi/asm-generic/errno*.h; the same on every Linux architecture that Bun runs on). */
+/**
+ * errno numbers and their names (include/uapi/asm-generic/errno*.h; the same on every Linux architecture that
+ * Bun runs on).
+ */
 
 const NAMES: Readonly<Record<number, string | undefined>> = {
   1: "EPERM",

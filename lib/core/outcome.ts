@@ -1,7 +1,10 @@
 /** What really happened, with an honest label. */
 import type { ApprovalId, DecisionId } from "./ids.ts";
 
-/** `prevented`: no effect. `killed_before_effect`: the program ran no instruction. `unenforceable`: nothing here could stop it. */
+/**
+ * `prevented`: no effect. `killed_before_effect`: the program ran no instruction. `unenforceable`: nothing here could
+ * stop it.
+ */
 export type OutcomeLabel =
   | "prevented"
   | "held"

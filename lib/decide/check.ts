@@ -8,7 +8,7 @@ import { markName, markPatterns, marksAskedBy, marksSetBy } from "./marks.ts";
 import type { NumberedLayer, NumberedRule } from "./reference.ts";
 import { withoutPositions } from "./cover.ts";
 import { checkShadowed } from "./shadow.ts";
-import { MARKS_MAX } from "./state.ts";
+import { KEYS_MAX } from "./state.ts";
 import { didYouMean } from "./suggest.ts";
 
 /** Adds errors and warnings about rules that parsed but do not make sense. */
@@ -44,8 +44,13 @@ function checkMarks(layers: readonly NumberedLayer[], diagnostics: Diagnostics):
     }
   }
   const [first] = nodes;
-  if (asked.size > MARKS_MAX && first !== undefined) {
-    const message = `the rules ask about ${asked.size} labels and rules, a session keeps ${MARKS_MAX}`;
+  // Each mark has keys for what forbids, and in each file that sets it for what that file permits.
+  const in_files = layers.map(({ rules }) => new Set(rules.flatMap(({ node }) => marksSetBy(node))));
+  const keys = [...asked].reduce((sum, mark) => sum + 2 + 2 * in_files.filter((marks) => marks.has(mark)).length, 0);
+  if (keys > KEYS_MAX && first !== undefined) {
+    const message = `the rules ask about ${asked.size} labels and rules, which is more than a session keeps (about ${
+      KEYS_MAX / 4
+    })`;
     diagnostics.error(first.position, message);
   }
 }

@@ -1,6 +1,6 @@
 /** Two policies: which rules differ, and which actions of a recording they decide differently. */
 import type { RebuildOptions } from "./replay_events.ts";
-import { answerOfRuling, Comparison } from "./replay.ts";
+import { answerOfRuling, Comparison, PastPolicy } from "./replay.ts";
 import { type ShownRule, showPolicy } from "./show.ts";
 import type { PolicySnapshot } from "./snapshot.ts";
 
@@ -43,7 +43,8 @@ export function diffRules(before: PolicySnapshot, after: PolicySnapshot): Policy
 
 /** Compares what two policies say of each recorded action. */
 export function compareDiff(before: PolicySnapshot, after: PolicySnapshot, options: RebuildOptions = {}): Comparison {
-  return new Comparison(({ event }) => answerOfRuling(before.evaluate(event)), after, options);
+  const past = new PastPolicy(before);
+  return new Comparison(({ event }) => answerOfRuling(past.decide(event)), after, options);
 }
 
 function meaning({ verdict, mode, actions, predicates, except, enforce, reason }: ShownRule): string {

@@ -1,10 +1,12 @@
 /** Why a policy decides as it does: the decider with its place, why each other candidate did not decide, and what to change. */
-import type { Action, Event, Ruling, Verdict } from "../core/mod.ts";
+import { type Action, type Event, formatTime, type Ruling, type Verdict } from "../core/mod.ts";
 import type { DefaultVerdict, FileMode, PredicateName, Predicates, RuleNode } from "./ast.ts";
 import { type Change, nearestChange } from "./explain_change.ts";
-import { type NumberedRule, ruleHolds } from "./reference.ts";
+import { holdsIn, type Past, type View, viewsOf } from "./explain_views.ts";
+import type { NumberedLayer, NumberedRule } from "./reference.ts";
 import { namesOf, predicateTexts, type ShownPredicates, shownPredicates } from "./show.ts";
 import type { PolicySnapshot } from "./snapshot.ts";
+import { NO_PAST } from "./state.ts";
 
 /** A rule with its place. */
 export interface RulePlace {
@@ -40,6 +42,8 @@ export interface Candidate extends RulePlace {
   readonly got?: readonly string[];
   /** The exception that holds. */
   readonly except?: ShownPredicates;
+  /** The command inside the command line that the rule covers. */
+  readonly inside?: readonly string[];
 }
 
 /** The whole answer. */
@@ -57,21 +61,26 @@ export interface Explanation {
   readonly changes?: readonly Change[];
 }
 
-/** Explains one decision. Pure, and agrees with `snapshot.evaluate`. */
-export function explain(snapshot: PolicySnapshot, event: Event): Explanation {
-  const ruling = snapshot.evaluate(event);
+/** Explains one decision. Pure, and agrees with `snapshot.evaluate`. Without a past nothing has happened before. */
+export function explain(
+  snapshot: PolicySnapshot,
+  event: Event,
+  past: Past = { state: NO_PAST, now_us: event.time_us },
+): Explanation {
+  const ruling = snapshot.evaluate(event, past.state, past.now_us);
+  const views = viewsOf(event, past);
   const { type } = event.action;
   const candidates: Candidate[] = [];
   let other_rules = 0;
   for (const layer of snapshot.layers) {
     for (const rule of layer.rules) {
-      if (rule.node.actions.includes(type)) candidates.push(candidateOf({ snapshot, rule, event, ruling }));
+      if (rule.node.actions.includes(type)) candidates.push(candidateOf({ snapshot, layer, rule, views, ruling }));
       else other_rules++;
     }
   }
   const decider = candidates.findIndex((candidate) => candidate.outcome === "decided");
   const [first] = decider < 0 ? [] : candidates.splice(decider, 1);
-  const changes = nearestChange(snapshot.layers, event);
+  const changes = nearestChange(snapshot.layers, event, past);
   return {
     action: event.action,
     ruling,
@@ -99,35 +108,43 @@ function decidedBy(snapshot: PolicySnapshot, event: Event, ruling: Ruling): Deci
 }
 
 function candidateOf(
-  { snapshot, rule, event, ruling }: {
+  { snapshot, layer, rule, views, ruling }: {
     readonly snapshot: PolicySnapshot;
+    readonly layer: NumberedLayer;
     readonly rule: NumberedRule;
-    readonly event: Event;
+    readonly views: readonly View[];
     readonly ruling: Ruling;
   },
 ): Candidate {
   const { node, index, name } = rule;
   const mode = snapshot.rules[index]?.mode ?? node.mode;
   const { file, line } = node.position;
-  const place = { rule: name, rule_index: index, file, line, verdict: node.verdict, mode };
+  const held = views.find((view) => holdsIn(view, layer, rule));
+  const place = {
+    ...{ rule: name, rule_index: index, file, line, verdict: node.verdict, mode },
+    ...(held?.inside === undefined ? {} : { inside: held.inside }),
+  };
   if (ruling.rule_index === index) return { ...place, outcome: "decided" };
   if (mode === "disabled") return { ...place, outcome: "disabled" };
-  if (ruleHolds(node, event)) return { ...place, outcome: mode === "observe" ? "shadow" : "holds" };
-  const predicate = firstFailing(node, event);
+  if (held !== undefined) return { ...place, outcome: mode === "observe" ? "shadow" : "holds" };
+  const [view] = views;
+  if (view === undefined) return { ...place, outcome: "fails" };
+  const holds = (changed: RuleNode): boolean => holdsIn(view, layer, rule, changed);
+  const predicate = firstFailing(node, holds);
   if (predicate !== undefined) {
     const wanted = predicateTexts(node.predicates, predicate);
-    return { ...place, outcome: "fails", predicate, wanted, got: valuesOf(event, predicate) };
+    return { ...place, outcome: "fails", predicate, wanted, got: valuesOf(view.event, predicate) };
   }
-  const except = node.excepts.find((each) => !ruleHolds({ ...node, excepts: [each] }, event));
+  const except = node.excepts.find((each) => !holds({ ...node, excepts: [each] }));
   return { ...place, outcome: "excepted", ...(except === undefined ? {} : { except: shownPredicates(except) }) };
 }
 
 /** The first predicate without which the ones before it would hold. `undefined` if all hold. */
-function firstFailing(node: RuleNode, event: Event): PredicateName | undefined {
+function firstFailing(node: RuleNode, holds: (changed: RuleNode) => boolean): PredicateName | undefined {
   let predicates: Predicates = {};
   for (const name of namesOf(node.predicates)) {
     predicates = { ...predicates, [name]: node.predicates[name] };
-    if (!ruleHolds({ ...node, predicates, excepts: [] }, event)) return name;
+    if (!holds({ ...node, predicates, excepts: [] })) return name;
   }
   return undefined;
 }
@@ -167,6 +184,24 @@ export function valuesOf(event: Event, predicate: PredicateName): readonly strin
       return action.type === "tool.call" ? [action.tool] : [];
     case "server":
       return action.type === "tool.call" ? given(action.server) : [];
+    case "ancestor":
+      return event.ancestors ?? [];
+    case "group":
+      return session?.groups ?? [];
+    case "tag":
+      return session?.tags ?? [];
+    case "declared":
+      return given(event.declared === undefined ? undefined : String(event.declared));
+    case "risk":
+      return given(event.risk);
+    case "model":
+      return given(event.llm?.model);
+    case "tokens":
+      return given(event.llm?.input_tokens, event.llm?.output_tokens);
+    case "args":
+      return action.type === "tool.call" && action.args !== undefined ? [JSON.stringify(action.args)] : [];
+    case "time":
+      return [formatTime(event.time_us)];
     default:
       return netValues(action, predicate);
   }

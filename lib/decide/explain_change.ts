@@ -1,7 +1,8 @@
 /** The nearest change of a policy that lets an action through. Every proposal is tried before it is made. */
-import type { Event, Verdict } from "../core/mod.ts";
+import type { Event } from "../core/mod.ts";
 import type { PredicateName, Predicates, RuleNode } from "./ast.ts";
 import { exceptSnippet, parseSnippet, ruleSnippet, type SnippetLine, snippetLines } from "./explain_snippet.ts";
+import { holdsIn, lets, type Past, type View, viewsOf } from "./explain_views.ts";
 import { evaluateReference, type NumberedLayer, type NumberedRule, ruleHolds } from "./reference.ts";
 
 /** One edit. */
@@ -35,28 +36,27 @@ const CHANGES_MAX = 8;
  * The edits after which the action is let through, all of them needed; `undefined` where it already is. An empty list:
  * no edit of this size does it.
  */
-export function nearestChange(layers: readonly NumberedLayer[], event: Event): readonly Change[] | undefined {
-  if (passes(layers, event)) return undefined;
-  const lines = snippetLines(event);
+export function nearestChange(
+  layers: readonly NumberedLayer[],
+  event: Event,
+  past: Past,
+): readonly Change[] | undefined {
+  const passes = (changed: readonly NumberedLayer[]): boolean => {
+    const { verdict, would } = evaluateReference(changed, event, past);
+    return lets(verdict) && (would === undefined || lets(would));
+  };
+  if (passes(layers)) return undefined;
+  const views = viewsOf(event, past);
   const changes: Change[] = [];
   let changed = layers;
   for (let i = 0; i < CHANGES_MAX; i++) {
-    const step = nextChange(changed, event, lines);
+    const step = nextChange(changed, views);
     if (step === undefined) return [];
     changes.push(step.change);
     changed = step.layers;
-    if (passes(changed, event)) return changes;
+    if (passes(changed)) return changes;
   }
   return [];
-}
-
-function passes(layers: readonly NumberedLayer[], event: Event): boolean {
-  const { verdict, would } = evaluateReference(layers, event);
-  return lets(verdict) && (would === undefined || lets(would));
-}
-
-function lets(verdict: Verdict): boolean {
-  return verdict === "allow" || verdict === "log" || verdict === "redact";
 }
 
 interface Step {
@@ -65,67 +65,71 @@ interface Step {
 }
 
 /** Deals with one thing that stops the action: a rule that forbids, or the default of one layer. */
-function nextChange(
-  layers: readonly NumberedLayer[],
-  event: Event,
-  lines: readonly SnippetLine[],
-): Step | undefined {
-  for (const layer of layers.filter(({ file }) => file.mode !== "disabled")) {
-    const holding = layer.rules.filter((rule) => ruleHolds(rule.node, event));
-    const stopping = holding.find((rule) => !lets(rule.node.verdict));
-    if (stopping !== undefined) return addExcept(layers, stopping, { event, lines });
-    const fallback = layer.file.defaults.get(event.action.type);
-    const lifted = holding.some(({ node }) =>
-      node.mode === "enforce" && (node.verdict === "allow" || node.verdict === "redact")
-    );
-    if (fallback === undefined || lets(fallback) || lifted) continue;
-    return extendRule(layers, layer, { event, lines }) ?? addRule(layers, layer, { event, lines });
+function nextChange(layers: readonly NumberedLayer[], views: readonly View[]): Step | undefined {
+  for (const view of views) {
+    for (const layer of layers.filter(({ file }) => file.mode !== "disabled")) {
+      const holding = layer.rules.filter((rule) => holdsIn(view, layer, rule));
+      const stopping = holding.find((rule) => !lets(rule.node.verdict));
+      if (stopping !== undefined) return addExcept(layers, { layer, rule: stopping }, view);
+      const fallback = view.no_default ? undefined : layer.file.defaults.get(view.event.action.type);
+      if (fallback === undefined || lets(fallback) || liftsIn(view, layer)) continue;
+      return extendRule(layers, layer, view) ?? addRule(layers, layer, view);
+    }
   }
   return undefined;
 }
 
-interface Wanted {
-  readonly event: Event;
-  readonly lines: readonly SnippetLine[];
+/** A rule of the layer that lifts its default; inside a command line they count too, though they only keep it out. */
+function liftsIn(view: View, layer: NumberedLayer): boolean {
+  return layer.rules.some(({ name, node }) =>
+    node.mode === "enforce" && (node.verdict === "allow" || node.verdict === "redact") &&
+    !(view.only_arguments && node.predicates.argv === undefined) &&
+    ruleHolds(node, view.event, { ...view.past, rule: name, observes: false, opaque: view.opaque })
+  );
 }
 
-function addExcept(layers: readonly NumberedLayer[], rule: NumberedRule, { event, lines }: Wanted): Step | undefined {
-  const toml = exceptSnippet(event, lines);
-  const parsed = parseSnippet(`[[rules]]\naction = "${event.action.type}"\nverdict = "deny"\n${toml}`);
-  if (parsed === undefined) return undefined;
-  const node: RuleNode = { ...rule.node, excepts: [...rule.node.excepts, ...parsed.excepts] };
-  if (ruleHolds(node, event)) return undefined;
-  const { file, line } = node.position;
-  const listed = rule.node.excepts.length > 0;
-  return {
-    change: {
-      kind: "except",
-      rule: rule.name,
-      file,
-      line,
-      toml: listed ? toml.slice("except = ".length) : toml,
-      listed,
-    },
-    layers: replaceRule(layers, rule, node),
-  };
+/** The conditions with and without the arguments: what is not known for certain permits nothing. */
+function variants(view: View): readonly (readonly SnippetLine[])[] {
+  const lines = snippetLines(view.event);
+  const short = lines.filter(([key]) => key !== "argv");
+  return short.length === lines.length ? [lines] : [lines, short];
+}
+
+function addExcept(
+  layers: readonly NumberedLayer[],
+  { layer, rule }: { readonly layer: NumberedLayer; readonly rule: NumberedRule },
+  view: View,
+): Step | undefined {
+  for (const lines of variants(view)) {
+    const toml = exceptSnippet(view.event, lines);
+    const parsed = parseSnippet(`[[rules]]\naction = "${view.event.action.type}"\nverdict = "deny"\n${toml}`);
+    if (parsed === undefined) continue;
+    const node: RuleNode = { ...rule.node, excepts: [...rule.node.excepts, ...parsed.excepts] };
+    if (holdsIn(view, layer, rule, node)) continue;
+    const { file, line } = node.position;
+    const listed = rule.node.excepts.length > 0;
+    const text = listed ? toml.slice("except = ".length) : toml;
+    return {
+      change: { kind: "except", rule: rule.name, file, line, toml: text, listed },
+      layers: replaceRule(layers, rule, node),
+    };
+  }
+  return undefined;
 }
 
 /** An allow rule of the layer that fails in one predicate only. */
-function extendRule(
-  layers: readonly NumberedLayer[],
-  layer: NumberedLayer,
-  { event, lines }: Wanted,
-): Step | undefined {
-  const parsed = parseSnippet(ruleSnippet(event, lines));
+function extendRule(layers: readonly NumberedLayer[], layer: NumberedLayer, view: View): Step | undefined {
+  const lines = snippetLines(view.event);
+  const parsed = parseSnippet(ruleSnippet(view.event, lines));
   if (parsed === undefined) return undefined;
   for (const rule of layer.rules) {
     const { node } = rule;
-    if (node.verdict !== "allow" || node.mode !== "enforce" || !node.actions.includes(event.action.type)) continue;
+    if (node.verdict !== "allow" || node.mode !== "enforce" || !node.actions.includes(view.event.action.type)) continue;
     for (const [key, value] of lines) {
       const name = nameOf(key, node.predicates);
       if (name === undefined) continue;
       const predicates = withValues(node.predicates, parsed.predicates, name);
-      if (predicates === undefined || !ruleHolds({ ...node, predicates }, event)) continue;
+      if (predicates === undefined || !permits({ ...node, predicates }, view)) continue;
       const { file, line } = node.predicate_positions.get(name) ?? node.position;
       return {
         change: { kind: "extend", rule: rule.name, file, line, predicate: name, toml: value },
@@ -134,6 +138,10 @@ function extendRule(
     }
   }
   return undefined;
+}
+
+function permits(node: RuleNode, { event, past, opaque }: View): boolean {
+  return ruleHolds(node, event, { ...past, rule: "", observes: false, opaque });
 }
 
 function nameOf(key: string, predicates: Predicates): PredicateName | undefined {
@@ -149,15 +157,18 @@ function withValues(own: Predicates, other: Predicates, name: PredicateName): Pr
   return { ...own, [name]: [...mine, ...more] };
 }
 
-function addRule(layers: readonly NumberedLayer[], layer: NumberedLayer, { event, lines }: Wanted): Step | undefined {
-  const toml = ruleSnippet(event, lines);
-  const node = parseSnippet(toml);
-  if (node === undefined || !ruleHolds(node, event)) return undefined;
-  const added: NumberedRule = { index: Number.MAX_SAFE_INTEGER, name: "<new>", node };
-  return {
-    change: { kind: "rule", file: layer.file.file, toml },
-    layers: layers.map((each) => each === layer ? { ...each, rules: [...each.rules, added] } : each),
-  };
+function addRule(layers: readonly NumberedLayer[], layer: NumberedLayer, view: View): Step | undefined {
+  for (const lines of variants(view)) {
+    const toml = ruleSnippet(view.event, lines);
+    const node = parseSnippet(toml);
+    if (node === undefined || !permits(node, view)) continue;
+    const added: NumberedRule = { index: Number.MAX_SAFE_INTEGER, name: "<new>", node };
+    return {
+      change: { kind: "rule", file: layer.file.file, toml },
+      layers: layers.map((each) => each === layer ? { ...each, rules: [...each.rules, added] } : each),
+    };
+  }
+  return undefined;
 }
 
 function replaceRule(layers: readonly NumberedLayer[], rule: NumberedRule, node: RuleNode): readonly NumberedLayer[] {

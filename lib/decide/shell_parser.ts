@@ -92,6 +92,13 @@ class ShellParser {
     if (!parser.run()) this.#cursor.complete = false;
   }
 
+  /** The commands that a text of a here-document has in it. */
+  #substitutions(text: string): void {
+    const parser = new ShellParser(`"${text.replaceAll('"', '\\"')}"`, this.commands, this.#cursor.depth + 1);
+    parser.#words.word();
+    if (!parser.#cursor.complete) this.#cursor.complete = false;
+  }
+
   /** Reads up to the end of one simple command; true at the end of the list. */
   #command(end: End): boolean {
     const words: Word[] = [];
@@ -283,7 +290,7 @@ class ShellParser {
       if (!found) this.#cursor.complete = false;
       const text = lines.join("\n");
       of.here = { text, known: literal || !/[$`\\]/.test(text) };
-      if (!literal && /[$`]/.test(text)) this.#nested(`"${text.replaceAll('"', '\\"')}"`);
+      if (!literal && /[$`]/.test(text)) this.#substitutions(text);
     }
   }
 }

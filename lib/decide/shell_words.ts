@@ -202,6 +202,7 @@ export class WordReader {
   /** Everything up to `))`; substitutions within are followed. */
   arithmetic(): void {
     const cursor = this.#cursor;
+    cursor.enter();
     let open = 0;
     while (!cursor.done) {
       const code = cursor.char();
@@ -212,11 +213,13 @@ export class WordReader {
         else if (code === ")" && open > 0) open--;
         else if (code === ")" && cursor.char() === ")") {
           cursor.at++;
+          cursor.leave();
           return;
         }
       }
     }
     cursor.complete = false;
+    cursor.leave();
   }
 }
 

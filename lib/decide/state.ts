@@ -15,10 +15,8 @@ export interface StateView {
 /** Nothing has happened yet. */
 export const NO_PAST: StateView = { markTime: () => -1, rateCount: () => 0 };
 
-/** Marks that one policy may ask about. */
-export const MARKS_MAX = 1_024;
-/** Keys of marks on one session: each mark has two for what forbids, and two in each of a few files. */
-const KEYS_MAX = 8 * MARKS_MAX;
+/** Keys of marks on one session, see `markKey`; a policy that could need more is refused. */
+export const KEYS_MAX = 8_192;
 /** Sessions whose marks are kept: those that can run at once, and some that have just ended. */
 const SESSIONS_MAX = 4 * LIMITS.sessions_max;
 /** Counters of rates. Beyond it new keys of a rule share one, which counts more, never less. */

@@ -1,10 +1,10 @@
 /** Suites: files that say what a policy must decide, with the coverage of its rules. */
-import { err, errorMessage, type Event, type Mode, ok, type Result, type Verdict } from "../core/mod.ts";
+import { err, errorMessage, type Mode, ok, type Result, type Verdict } from "../core/mod.ts";
 import { type Diagnostic, Diagnostics, type Position } from "./diagnostic.ts";
+import { holdsIn, viewsOf } from "./explain_views.ts";
 import { PatternBudget, type ReadContext, TableReader } from "./reader.ts";
-import { ruleHolds } from "./reference.ts";
 import type { PolicySnapshot } from "./snapshot.ts";
-import { EVENT_FIELDS, eventOfFields } from "./suite_event.ts";
+import { EVENT_FIELDS, eventOfFields, type SaidAction } from "./suite_event.ts";
 import { type PolicySource, readDocument, type Table } from "./toml.ts";
 
 const SUITE_KEYS: readonly string[] = ["policy", "mode", "home", "case"];
@@ -18,7 +18,7 @@ export const NO_RULE = "[default]";
 /** One case: an action and what the policy must make of it. */
 export interface SuiteCase extends Position {
   readonly name: string;
-  readonly event: Event;
+  readonly said: SaidAction;
   /** What happens. */
   readonly expect: Verdict;
   /** What enforce mode would have done, where the policy only observes. */
@@ -103,7 +103,7 @@ function readCase(
   return {
     ...position,
     name,
-    event: event.value,
+    said: event.value,
     expect,
     ...(would === undefined ? {} : { would }),
     ...(rule === undefined ? {} : { rule }),
@@ -157,10 +157,14 @@ export function runSuite(snapshot: PolicySnapshot, suite: Suite): SuiteReport {
     counts.set(index, (counts.get(index) ?? 0) + 1);
   };
   const cases = suite.cases.map((each): CaseResult => {
-    const ruling = snapshot.evaluate(each.event);
+    const { event, past } = each.said;
+    const ruling = snapshot.evaluate(event, past.state, past.now_us);
+    const views = viewsOf(event, past);
     if (ruling.rule_index >= 0) count(decided, ruling.rule_index);
-    for (const { index, node } of snapshot.layers.flatMap((layer) => layer.rules)) {
-      if (ruleHolds(node, each.event)) count(matched, index);
+    for (const layer of snapshot.layers) {
+      for (const rule of layer.rules) {
+        if (views.some((view) => holdsIn(view, layer, rule))) count(matched, rule.index);
+      }
     }
     const got: CaseAnswer = {
       verdict: ruling.verdict,

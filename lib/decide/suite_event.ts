@@ -14,7 +14,10 @@ import {
   type SessionId,
 } from "../core/mod.ts";
 import { quote } from "./diagnostic.ts";
+import type { Past } from "./explain_views.ts";
+import { argsOf, FACT_KEYS, factsOf, pastOf } from "./inline_facts.ts";
 import { didYouMean } from "./suggest.ts";
+import { defined, type FieldProblem, FieldValues } from "./suite_values.ts";
 import type { Table } from "./toml.ts";
 
 /** Values that say who acts; they belong to every action. */
@@ -24,10 +27,20 @@ const FILE_FIELDS = ["path", "requested_path", "result"] as const;
 const MOVE_FIELDS = [...FILE_FIELDS, "new_path", "requested_new_path"] as const;
 const NET_FIELDS = ["address", "port", "protocol", "host"] as const;
 const TOOL_FIELDS = ["tool", "server", "args"] as const;
+/** Facts and the past, as in the inline tests of rules. `args` belongs to tool calls only. */
+const CONTEXT_FIELDS: readonly string[] = FACT_KEYS.filter((key) => key !== "args");
 
 /** Every name of a value, `action` first. */
 export const EVENT_FIELDS: readonly string[] = [
-  ...new Set(["action", ...EXEC_FIELDS, ...MOVE_FIELDS, ...NET_FIELDS, ...TOOL_FIELDS, ...ACTOR_FIELDS]),
+  ...new Set([
+    "action",
+    ...EXEC_FIELDS,
+    ...MOVE_FIELDS,
+    ...NET_FIELDS,
+    ...TOOL_FIELDS,
+    ...ACTOR_FIELDS,
+    ...CONTEXT_FIELDS,
+  ]),
 ];
 
 const PROTOCOLS: readonly Protocol[] = ["tcp", "udp", "icmp", "sctp", "raw", "other"];
@@ -38,10 +51,10 @@ export const DEFAULT_HOME = "/home/user";
 /** Session ids are made when a session begins, so nobody can name one. This one is always the same. */
 const SESSION: SessionId = new IdGenerator({ wallUs: () => 0, monotonicUs: () => 0 }, () => {}).session();
 
-/** Why the values make no event; `key` is the value to blame, where there is one. */
-export interface FieldProblem {
-  readonly key?: string;
-  readonly message: string;
+/** An action with what happened before it. */
+export interface SaidAction {
+  readonly event: Event;
+  readonly past: Past;
 }
 
 /** How the values are read. */
@@ -51,10 +64,10 @@ export interface EventFieldOptions {
 }
 
 /**
- * Makes an event. `action` is needed; a program may be a bare name (then it is taken for `/usr/bin/NAME`), `argv` is
- * without the program's name, as in rules. A value that the action cannot have is refused.
+ * Makes an event and its past. `action` is needed; a program may be a bare name (then it is taken for `/usr/bin/NAME`),
+ * `argv` is without the program's name, as in rules. A value that the action cannot have is refused.
  */
-export function eventOfFields(fields: Table, options: EventFieldOptions = {}): Result<Event, FieldProblem> {
+export function eventOfFields(fields: Table, options: EventFieldOptions = {}): Result<SaidAction, FieldProblem> {
   const home = options.home ?? DEFAULT_HOME;
   const unknown = Object.keys(fields).find((key) => !EVENT_FIELDS.includes(key));
   if (unknown !== undefined) {
@@ -67,15 +80,18 @@ export function eventOfFields(fields: Table, options: EventFieldOptions = {}): R
     if (name === undefined) return err(values.problem ?? { key: "action", message: "it needs an action" });
     return err({ key: "action", message: `unknown action ${quote(name)}${hint(name, ACTION_TYPES)}` });
   }
-  const own: readonly string[] = ["action", ...fieldsOf(type), ...ACTOR_FIELDS];
+  const own: readonly string[] = ["action", ...fieldsOf(type), ...ACTOR_FIELDS, ...CONTEXT_FIELDS];
   const foreign = Object.keys(fields).find((key) => !own.includes(key));
   if (foreign !== undefined) {
     return err({ key: foreign, message: `${type} has no ${foreign}; it has ${own.slice(1).join(", ")}` });
   }
+  const { time_us, session, ...facts } = factsOf(values);
   const event: Event = {
-    time_us: 0,
+    time_us,
+    ...facts,
     action: actionOf(type, values),
     session: {
+      ...session,
       session_id: SESSION,
       agent: values.text("agent") ?? "",
       principal: values.text("principal") ?? "",
@@ -84,7 +100,9 @@ export function eventOfFields(fields: Table, options: EventFieldOptions = {}): R
     },
     process: processOf(values),
   };
-  return values.problem === undefined ? ok(event) : err(values.problem);
+  const earlier = values.number("earlier");
+  const past = pastOf({ ...fields, ...(earlier === undefined ? {} : { earlier }) }, event);
+  return values.problem === undefined ? ok({ event, past }) : err(values.problem);
 }
 
 function hint(word: string, known: readonly string[]): string {
@@ -150,7 +168,7 @@ function actionOf(type: ActionType, values: FieldValues): Action {
         tool: values.text("tool") ?? values.need("tool"),
         source: "hook",
         ...defined({ server: values.text("server") }),
-        ...(values.has("args") ? { args: values.json("args") } : {}),
+        ...argsOf(values),
       };
     case "process.fork":
       return { type, child: { pid: 1, start: "0" } };
@@ -199,94 +217,4 @@ function netAction(type: NetAction["type"], values: FieldValues): Action {
 
 function requestedOf(values: FieldValues): { readonly requested_path?: string } {
   return defined({ requested_path: values.path("requested_path") });
-}
-
-/** Without the keys whose value is `undefined`. */
-function defined<T extends object>(fields: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  const kept: { [K in keyof T]?: Exclude<T[K], undefined> } = {};
-  for (const key in fields) {
-    const value = fields[key];
-    if (isDefined(value)) kept[key] = value;
-  }
-  return kept;
-}
-
-function isDefined<T>(value: T): value is Exclude<T, undefined> {
-  return value !== undefined;
-}
-
-/** Typed access to the values; the first problem is kept. */
-class FieldValues {
-  readonly #fields: Table;
-  readonly #home: string;
-  problem: FieldProblem | undefined;
-
-  constructor(fields: Table, home: string) {
-    this.#fields = fields;
-    this.#home = home;
-  }
-
-  has(key: string): boolean {
-    return this.#fields[key] !== undefined;
-  }
-
-  refuse(key: string, message: string): void {
-    this.problem ??= { key, message };
-  }
-
-  text(key: string): string | undefined {
-    const value = this.#fields[key];
-    if (value === undefined || typeof value === "string") return value;
-    this.refuse(key, `${key} is not a string`);
-    return undefined;
-  }
-
-  number(key: string, max: number): number | undefined {
-    const value = this.#fields[key];
-    if (value === undefined) return undefined;
-    const number = typeof value === "string" && /^\d{1,10}$/.test(value) ? Number(value) : value;
-    if (typeof number === "number" && Number.isInteger(number) && number >= 0 && number <= max) return number;
-    this.refuse(key, `${key} is not a whole number from 0 to ${max}`);
-    return undefined;
-  }
-
-  list(key: string): readonly string[] {
-    const value = this.#fields[key];
-    if (value === undefined) return [];
-    if (Array.isArray(value) && value.every((element) => typeof element === "string")) return value;
-    this.refuse(key, `${key} is not a list of strings`);
-    return [];
-  }
-
-  /** A path, with `~` as the home directory. */
-  path(key: string): string | undefined {
-    const text = this.text(key);
-    return text !== undefined && /^~(?:\/|$)/.test(text) ? this.#home + text.slice(1) : text;
-  }
-
-  /** A path, or the bare name of a program in /usr/bin. */
-  program(key: string): string | undefined {
-    const path = this.path(key);
-    return path === undefined || path.includes("/") ? path : `/usr/bin/${path}`;
-  }
-
-  /** A value of any form; a text is read as JSON where it is JSON. */
-  json(key: string): unknown {
-    const value = this.#fields[key];
-    if (typeof value !== "string") return value;
-    try {
-      return JSON.parse(value);
-    } catch {
-      return value;
-    }
-  }
-
-  needPath(key: string): string {
-    return this.path(key) ?? this.need(key);
-  }
-
-  need(key: string): string {
-    this.problem ??= { message: `it needs ${key}` };
-    return "";
-  }
 }

@@ -12,6 +12,7 @@ export {
   type RulePlace,
 } from "./explain.ts";
 export { type Change } from "./explain_change.ts";
+export { type Past } from "./explain_views.ts";
 export { LEARN_CLASSES, type LearnClass, type LeftOutReason } from "./learn_collect.ts";
 export { type Evidence } from "./learn_evidence.ts";
 export { type LearnOptions, type LearntPolicy, PolicyLearner, type ProposedRule } from "./learn.ts";
@@ -21,6 +22,7 @@ export {
   Comparison,
   type ComparisonSummary,
   type Difference,
+  PastPolicy,
   recordedAnswer,
   wordsOf,
 } from "./replay.ts";
@@ -36,4 +38,5 @@ export {
   type SuiteCase,
   type SuiteReport,
 } from "./suite.ts";
-export { EVENT_FIELDS, eventOfFields, type FieldProblem } from "./suite_event.ts";
+export { EVENT_FIELDS, eventOfFields, type SaidAction } from "./suite_event.ts";
+export { type FieldProblem } from "./suite_values.ts";

@@ -147,8 +147,8 @@ export class Enricher {
   }
 
   /**
-   * The acting process; one that is not known yet is remembered by its identity alone. Bytes may be told after the end of
-   * their process, and its end may be told twice: these must not bring it back.
+   * The acting process; one that is not known yet is remembered by its identity alone. Bytes may be told after the end
+   * of their process, and its end may be told twice: these must not bring it back.
    */
   #process(observed: Observed): KnownProcess {
     const { pid, start_low, start_high } = observed;

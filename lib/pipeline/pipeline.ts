@@ -182,7 +182,9 @@ export class Pipeline {
     };
   }
 
-  /** The kernel should have said the same. It sees a script by its interpreter and by the name that was asked for alone. */
+  /**
+   * The kernel should have said the same. It sees a script by its interpreter and by the name that was asked for alone.
+   */
   #inKernel(event: Event, ruling: Ruling): boolean {
     if (event.action.type === "exec" && event.action.interpreter !== undefined) return false;
     return this.#policy.in_kernel.has(ruling.rule_index);

@@ -9,8 +9,8 @@ const TYPE_CHARS_MAX = 64;
 export type EntryMatch = (entry: Entry) => boolean;
 
 /**
- * Compiles a filter. `type` is compared with the type of the entry's action; an entry without one does not pass it, as in
- * queries of the record.
+ * Compiles a filter. `type` is compared with the type of the entry's action; an entry without one does not pass it, as
+ * in queries of the record.
  */
 export function eventFilterMatches(filter: EventFilter): EntryMatch {
   const { session_id, type } = filter;

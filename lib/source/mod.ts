@@ -1,8 +1,10 @@
 /**
- * lib/source: the ways in. `kernel` loads the probes, keeps track of who is in scope and drains the rings in time order.
+ * lib/source: the ways in. `kernel` loads the probes, keeps track of who is in scope and drains the rings in
+ * time order.
  *
- * It never decides and never waits for a slow taker: what cannot be taken is a located gap. Errors are `AgentguardError`
- * (`io`, `unsupported`); loading is a `Result`. Probes, rings and the wait are disposable and belong to a scope.
+ * It never decides and never waits for a slow taker: what cannot be taken is a located gap. Errors are
+ * `AgentguardError` (`io`, `unsupported`); loading is a `Result`. Probes, rings and the wait are disposable and belong
+ * to a scope.
  */
 export type { FrameSink, ProbeGroup, ProbeSupport, RunningProcess } from "./kernel/port.ts";
 export { LossCounters } from "./kernel/counters.ts";

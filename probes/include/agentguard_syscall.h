@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* System calls by class, and their arguments, per architecture. Numbers: arch/x86/entry/syscalls/syscall_64.tbl, include/uapi/asm-generic/unistd.h. */
+/*
+ * System calls by class, and their arguments, per architecture. Numbers: arch/x86/entry/syscalls/syscall_64.tbl,
+ * include/uapi/asm-generic/unistd.h.
+ */
 #ifndef AGENTGUARD_SYSCALL_H
 #define AGENTGUARD_SYSCALL_H
 

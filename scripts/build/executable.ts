@@ -48,7 +48,8 @@ export function executableStep(): Step {
 }
 
 async function compile(): Promise<void> {
-  // A running executable cannot be overwritten, but it can be replaced. Its name is compiled in: only the folder differs.
+  // A running executable cannot be overwritten, but it can be replaced. Its name is compiled in: only the folder
+  // differs.
   const fresh = `dist/.new/${basename(EXECUTABLE)}`;
   await mustRun([toolPath("bun"), "build", ...FLAGS, ...ENTRIES, "--outfile", fresh]);
   const foreign = foreignLibraries(await sharedLibraries(fresh));

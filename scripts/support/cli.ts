@@ -14,8 +14,8 @@ export interface ScriptSpec {
 export type ScriptOptions = Readonly<Record<string, string | true>>;
 
 /**
- * Runs a script's main function and ends the process: 0 after success or `--help`, 2 after a wrong command line, 1 after
- * an error (its message on stderr), else the code that main returns.
+ * Runs a script's main function and ends the process: 0 after success or `--help`, 2 after a wrong command line, 1
+ * after an error (its message on stderr), else the code that main returns.
  */
 export async function runScript(spec: ScriptSpec, main: (options: ScriptOptions) => Promise<number>): Promise<void> {
   const parsed = parse(spec);

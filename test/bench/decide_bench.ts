@@ -1,6 +1,7 @@
 /**
  * Policy evaluation and compilation. Run with `bun test/bench/decide_bench.ts`.
- * Targets: p50 <= 0.5 us per evaluation at 1,000 rules, at most twice that at 10,000; compile of 10,000 rules <= 500 ms.
+ * Targets: p50 <= 0.5 us per evaluation at 1,000 rules, at most twice that at 10,000; compile of 10,000 rules
+ * <= 500 ms.
  */
 import { bench, do_not_optimize, group, run } from "mitata";
 import type { Event } from "../../lib/core/mod.ts";

@@ -1,7 +1,8 @@
 /**
  * One kernel record through decode, enrich, decide and the pipeline into a sink that counts, on one thread. Run with
  * `bun test/bench/pipeline_bench.ts [RECORDS]`; asserts nothing about time. Prints records per second for a mix like a
- * build's (90 % opens, some closes, execs, connects), each stage alone and all together, and the ratio to decoding alone.
+ * build's (90 % opens, some closes, execs, connects), each stage alone and all together, and the ratio to decoding
+ * alone.
  */
 import {
   type Enriched,

@@ -10,7 +10,9 @@ function coverageGaps(entries: readonly Entry[]): readonly string[] {
   return entries.flatMap((entry) => entry.kind === "gap" && entry.gap?.source === "coverage" ? [entry.gap.type] : []);
 }
 
-/** True where the processor and the kernel run 32-bit system calls at all: without a guard, the program does not die. */
+/**
+ * True where the processor and the kernel run 32-bit system calls at all: without a guard, the program does not die.
+ */
 async function runsI386(): Promise<boolean> {
   if (process.arch !== "x64") return false;
   await using compiler = await Compiler.create();

@@ -146,7 +146,10 @@ export function splitArguments(text: string): readonly string[] {
   return parts;
 }
 
-/** The bytes of a printed string, decoded as UTF-8 with replacement characters; undefined where strace printed a pointer. */
+/**
+ * The bytes of a printed string, decoded as UTF-8 with replacement characters; undefined where strace printed a
+ * pointer.
+ */
 export function printedString(text: string | undefined): string | undefined {
   const hex = /^"((?:\\x[0-9a-f]{2})*)"$/.exec(text ?? "")?.[1];
   return hex === undefined ? undefined : fromHex(hex);

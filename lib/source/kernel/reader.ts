@@ -1,7 +1,7 @@
 /**
  * Drains the two rings in time order and finds losses. The telemetry ring wakes nobody while there is traffic: it is
- * looked at every few milliseconds. When nothing comes the reader sleeps until the next record. The decision ring always
- * wakes the wait.
+ * looked at every few milliseconds. When nothing comes the reader sleeps until the next record. The decision ring
+ * always wakes the wait.
  */
 import { AgRecord, AgRing } from "../../../probes/abi.gen.ts";
 import type { Epoll, RingMemory } from "../../../ffi/mod.ts";
@@ -69,8 +69,8 @@ export class RingReader {
   /** Gives everything that is there to `sink`, oldest first; returns how many records it was. */
   drain(sink: FrameSink): number {
     const { decisions, telemetry } = this.#parts;
-    // A telemetry record before `telemetry_end` may need a decision record sent before it (its process's exec): those are
-    // before `decisions_end`. A decision record (an exit) must not pass telemetry sent before it: that is before
+    // A telemetry record before `telemetry_end` may need a decision record sent before it (its process's exec): those
+    // are before `decisions_end`. A decision record (an exit) must not pass telemetry sent before it: that is before
     // `telemetry_end` only if the record is before `decisions_first`.
     const decisions_first = decisions.produced();
     const telemetry_end = telemetry.produced();

@@ -1,4 +1,6 @@
-/** What a reader of a strace log must remember between lines: threads, working directories, images, files that exist. */
+/**
+ * What a reader of a strace log must remember between lines: threads, working directories, images, files that exist.
+ */
 import { existsSync, readFileSync } from "node:fs";
 import { type Call, printedFd, printedString } from "../../support/mod.ts";
 import { absolute, resolveDirectory } from "./paths.ts";

@@ -69,14 +69,82 @@ describe("one error, at its place", () => {
       'a.toml:4:1: error: "fiel.*" matches no action type (did you mean "file.*"?)',
     ],
     [
-      "a predicate that is not evaluated",
+      "a mark that no rule sets",
       ruleFile('action = "exec"', 'after = { rule = "x" }', 'verdict = "deny"'),
-      "a.toml:5:1: error: predicate after is not supported by this version",
+      'a.toml:5:1: error: no rule is named "x" (did you mean "r"?)',
     ],
     [
-      "the same in an exception",
-      ruleFile('action = "exec"', 'verdict = "deny"', "except = { tag = [1] }"),
-      "a.toml:6:12: error: predicate tag is not supported by this version",
+      "a label that no rule sets, in an exception",
+      ruleFile('action = "exec"', 'verdict = "deny"', 'except = { label = "x" }'),
+      'a.toml:6:12: error: no rule sets label "x" (set it with verdict = "log" and label = [...])',
+    ],
+    [
+      "a rate in an exception",
+      ruleFile('action = "exec"', 'verdict = "deny"', 'except = { user = 0, rate = { count = 1, per = "1s" } }'),
+      "a.toml:6:22: error: rate belongs to the rule, not to its except: a rule that forbids holds beyond the rate",
+    ],
+    [
+      "a rate without its period",
+      ruleFile('action = "exec"', "rate = { count = 1 }", 'verdict = "deny"'),
+      'a.toml:5:1: error: rate has no per (write rate = { count = 60, per = "1h", key = "session" })',
+    ],
+    [
+      "an unknown rate key",
+      ruleFile('action = "exec"', 'rate = { count = 1, per = "1m", key = "sesion" }', 'verdict = "deny"'),
+      'a.toml:5:33: error: unknown rate key "sesion", not one of session, principal, agent, user, process, exe, path, ' +
+      'host, address, tool, server, all (did you mean "session"?)',
+    ],
+    [
+      "a window that is none",
+      ruleFile('action = "exec"', 'time = { window = "8-18" }', 'verdict = "deny"'),
+      'a.toml:5:10: error: window "8-18" is not a time of day (write "08:00-18:00" or "22:00-06:00")',
+    ],
+    [
+      "an unknown time zone",
+      ruleFile('action = "exec"', 'time = { zone = "Europe/Olso" }', 'verdict = "deny"'),
+      'a.toml:5:10: error: unknown time zone "Europe/Olso" (write an IANA name such as "Europe/Oslo", or "UTC")',
+    ],
+    [
+      "unknown days",
+      ruleFile('action = "exec"', 'time = { days = ["mon", "someday"] }', 'verdict = "deny"'),
+      'a.toml:5:25: error: unknown days "someday" (write "mon", or "mon-fri")',
+    ],
+    [
+      "a duration without a unit",
+      ruleFile('action = "exec"', 'after = { rule = "r", within = "10" }', 'verdict = "deny"'),
+      'a.toml:5:23: error: within "10" is neither "session" nor a duration (write a number with ms, s, m, h or d, as in "5m")',
+    ],
+    [
+      "a range that ends before it begins",
+      ruleFile('action = "exec"', 'risk = "9-1"', 'verdict = "deny"'),
+      'a.toml:5:1: error: risk "9-1" is not a range of numbers (write a number, or a range such as "1000-2000", "1000-" ' +
+      'or "-1000")',
+    ],
+    [
+      "a flag that is none",
+      ruleFile('action = "exec"', 'opaque = "yes"', 'verdict = "deny"'),
+      "a.toml:5:1: error: opaque is a string, not true or false",
+    ],
+    [
+      "opaque where no command line is",
+      ruleFile('action = "file.read"', "opaque = true", 'verdict = "deny"'),
+      "a.toml:5:1: error: predicate opaque never holds for the actions of this rule (opaque belongs to exec)",
+    ],
+    [
+      "a place in the arguments that is none",
+      ruleFile('action = "tool.call"', 'args = { "a[b" = "x" }', 'verdict = "deny"'),
+      'a.toml:5:10: error: "a[b" is not a place in the arguments (at most 16 steps) (write names with dots, [0] or [*], ' +
+      'as in "$.files[*].path")',
+    ],
+    [
+      "an unknown action of the SDK runtime",
+      '[[rules]]\nname = "r"\nblocked_actions = ["PROCES_EXEC"]',
+      'a.toml:3:20: error: unknown action "PROCES_EXEC" in blocked_actions (did you mean "PROCESS_EXEC"?)',
+    ],
+    [
+      "a rule of the SDK runtime with a predicate",
+      '[[rules]]\nname = "r"\nblocked_actions = ["PROCESS_EXEC"]\npath = "/x"',
+      'a.toml:4:1: error: unknown key "path"',
     ],
     [
       "an empty exception",

@@ -2,16 +2,28 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import type { Event } from "../../../lib/core/mod.ts";
-import { type Change, eventOfFields, explain, type Explanation, type PolicySnapshot } from "../../../lib/decide/mod.ts";
-import { ruleHolds } from "../../../lib/decide/reference.ts";
+import {
+  type Change,
+  eventOfFields,
+  explain,
+  type Explanation,
+  type PolicySnapshot,
+  type SaidAction,
+} from "../../../lib/decide/mod.ts";
+import { holdsIn, viewsOf } from "../../../lib/decide/explain_views.ts";
+import { NO_PAST } from "../../../lib/decide/state.ts";
 import { event as anyEvent, policy as anyPolicy, policyText } from "../../property/decide/arbitraries.ts";
 import { load } from "../../property/decide/load.ts";
 import { policyOf } from "./support.ts";
 
+function saidOf(fields: Readonly<Record<string, unknown>>): SaidAction {
+  const said = eventOfFields(fields);
+  if (!said.ok) throw new Error(said.error.message);
+  return said.value;
+}
+
 function eventOf(fields: Readonly<Record<string, unknown>>): Event {
-  const event = eventOfFields(fields);
-  if (!event.ok) throw new Error(event.error.message);
-  return event.value;
+  return saidOf(fields).event;
 }
 
 const POLICY = `version = 1
@@ -50,7 +62,8 @@ verdict = "deny"
 `;
 
 function explained(fields: Readonly<Record<string, unknown>>, text: string = POLICY): Explanation {
-  return explain(policyOf(text), eventOf(fields));
+  const { event, past } = saidOf(fields);
+  return explain(policyOf(text), event, past);
 }
 
 describe("the decider and the others", () => {
@@ -160,19 +173,21 @@ test("property: an explanation agrees with the decision and with the rules", () 
       fc.array(anyEvent, { minLength: 5, maxLength: 15 }),
       (layers, events) => {
         const snapshot = load(...layers.map((layer) => policyText(layer)));
-        const nodes = snapshot.layers.flatMap((layer) => layer.rules);
+        const nodes = snapshot.layers.flatMap((layer) => layer.rules.map((rule) => ({ layer, rule })));
         for (const event of events) {
           const found = explain(snapshot, event);
           const ruling = snapshot.evaluate(event);
+          const views = viewsOf(event, { state: NO_PAST, now_us: event.time_us });
           expect(found.ruling).toEqual(ruling);
           const decider = found.candidates.find(({ outcome }) => outcome === "decided");
           expect(decider?.rule_index ?? -1).toBe(ruling.rule_index);
           expect(found.decided_by.kind).toBe(ruling.rule === undefined ? "default" : "rule");
           expect(found.candidates.length + found.other_rules).toBe(nodes.length);
           for (const { rule_index, outcome, predicate } of found.candidates) {
-            const node = nodes[rule_index]?.node;
+            const node = nodes[rule_index];
             if (node === undefined || outcome === "disabled") continue;
-            expect(ruleHolds(node, event)).toBe(outcome === "decided" || outcome === "holds" || outcome === "shadow");
+            const holds = views.some((view) => holdsIn(view, node.layer, node.rule));
+            expect(holds).toBe(outcome === "decided" || outcome === "holds" || outcome === "shadow");
             expect(predicate !== undefined).toBe(outcome === "fails");
           }
           const stops = [ruling.verdict, ruling.would].some((verdict) => verdict === "deny" || verdict === "ask");
@@ -183,6 +198,33 @@ test("property: an explanation agrees with the decision and with the rules", () 
     { numRuns: 300 },
   );
 }, 60_000);
+
+describe("command lines and the past", () => {
+  test("a command inside a command line decides, and the change is about it", () => {
+    const found = explained({ action: "exec", exe: "sh", argv: ["-c", "cd /w && git push --force"] });
+    expect(found).toMatchObject({
+      says: "ask",
+      candidates: [{ rule: "push", outcome: "decided", inside: ["git", "push", "--force"] }, {}],
+      changes: [{ kind: "except", rule: "push", toml: 'except = { exe = "git", argv = ["push", "--force"] }' }],
+    });
+  });
+
+  test("what happened before can be said", () => {
+    const text = `${POLICY}
+[[rules]]
+name = "quiet"
+action = "net.connect"
+after = { rule = "secrets", within = "session" }
+verdict = "deny"
+`;
+    const fields = { action: "net.connect", address: "192.0.2.1", port: 443 };
+    expect(explained(fields, text)).toMatchObject({ says: "allow", decided_by: { rule: "api" } });
+    expect(explained({ ...fields, after: "secrets" }, text)).toMatchObject({
+      says: "deny",
+      decided_by: { rule: "quiet" },
+    });
+  });
+});
 
 test("every kind of action can be said", () => {
   const said: readonly (readonly [Readonly<Record<string, unknown>>, Readonly<Record<string, unknown>>])[] = [
