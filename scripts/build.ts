@@ -19,8 +19,8 @@ usage: scripts/build.sh [--only STEP] [--list]
   --only STEP   run one step: probes, native, libraries, abi, licenses or executable
   --list        print the steps
 
-Makes build/probes/*.bpf.o, the other architectures' objects (only to know that they compile), build/native/*, build/lib/*,
-build/licenses.txt and dist/agentguard. Progress goes to stderr; silence means that nothing had to be done.
+Makes build/probes/*.bpf.o, the other architectures' objects (only to know that they compile), build/native/*,
+build/lib/*, build/licenses.txt and dist/agentguard. Progress goes to stderr; silence means that nothing had to be done.
 `;
 
 /** The steps by name, in order. Each is made when its turn comes, because it may look at what earlier ones made. */

@@ -31,6 +31,8 @@
 
 /* A signal that the launcher got with the group is matched with the guard's FORWARD of it within this time. */
 #define MATCH_MS 2000
+/* Signals of one kind that come closer than this may be merged, as the kernel merges those that are still pending. */
+#define MERGE_MS 100
 #define KILL_ROUND_MS 5
 
 static struct ag_launch_config config;
@@ -200,8 +202,9 @@ static void forward(int signo)
 		reap();
 		if (command_ended || now_ms() - continued_ms <= MATCH_MS)
 			return;
-	} else if (received[signo] > 0 && now_ms() - received_ms[signo] <= MATCH_MS) {
-		received[signo]--;
+	} else if (now_ms() - received_ms[signo] <= (received[signo] > 0 ? MATCH_MS : MERGE_MS)) {
+		if (received[signo] > 0) /* else the kernel merged for the launcher what the guard got one by one */
+			received[signo]--;
 		if (getpgid(command_pid) == getpgrp()) /* a command in a group of its own got nothing */
 			return;
 	}

@@ -7,9 +7,9 @@ import {
   EventRebuilder,
   explain,
   type Explanation,
-  PastPolicy,
   type PolicySnapshot,
   type SaidAction,
+  StatefulDecider,
 } from "../decide/mod.ts";
 import { entryOf, openRecordReader, type RecordReader } from "../record/mod.ts";
 import { EXIT } from "./command.ts";
@@ -79,13 +79,13 @@ function recordedAction(
   }
   const { seq, session_id } = wanted;
   const rebuilder = new EventRebuilder(options);
-  const past = new PastPolicy(snapshot);
+  const decider = new StatefulDecider(snapshot);
   for (const each of reader.query(session_id === undefined ? { after_seq: seq - 1, limit: 1 } : { session_id })) {
     if (each.seq > seq) break;
     const event = rebuilder.next(entryOf(each))?.event;
     if (event === undefined) continue;
-    if (each.seq === seq) return { event, past: { state: past.state, now_us: event.time_us } };
-    if (snapshot.has_state) past.decide(event);
+    if (each.seq === seq) return { event, past: { state: decider.state, now_us: event.time_us } };
+    decider.evaluate(event);
   }
   throw new AgentguardError("not_found", `explain entry ${entry_id}: it is a ${wanted.kind}, not an action`);
 }

@@ -127,8 +127,8 @@ export class Guard implements StatusPort, ReloadPort {
   makeCgroup(session_id: string): SessionCgroup | undefined {
     const made = SessionCgroup.create(session_id);
     if (made.ok) return made.value;
-    const detail =
-      `no session cgroup (${made.error}): the tree is followed by descent alone, the network is not refused, and unconnected sends are not seen`;
+    const detail = `no session cgroup (${made.error}): the tree is followed by descent alone, ` +
+      "the network is not refused, and unconnected sends are not seen";
     this.#parts.log.warn(detail);
     this.#record({ type: "guard.degraded", detail });
     return undefined;
@@ -247,8 +247,8 @@ export class Guard implements StatusPort, ReloadPort {
       kind: "policy",
       action: {
         type: "guard.policy.loaded",
-        detail:
-          `${ref.name}, generation ${ref.generation}, sha256 ${ref.digest}, ${mode}, ${rules.length} rules, from ${files}`,
+        detail: `${ref.name}, generation ${ref.generation}, sha256 ${ref.digest}, ${mode}, ` +
+          `${rules.length} rules, from ${files}`,
       },
     });
   }

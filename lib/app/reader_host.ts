@@ -2,7 +2,6 @@
  * The kernel reader as an object: answers main's requests and runs the loop. Lives in its own thread, or in process for
  * tests.
  */
-import { readFileSync, readlinkSync } from "node:fs";
 import {
   AgentguardError,
   assertNever,
@@ -13,10 +12,10 @@ import {
   type SessionAction,
   type SessionInfo,
 } from "../core/mod.ts";
-import type { KernelProbes } from "../source/mod.ts";
 import { SessionCgroupAttachments } from "./cgroup_attachments.ts";
-import { inheritedFiles } from "./inherited_files.ts";
 import { KernelStages } from "./kernel_stages.ts";
+import { readProcess, withExactStart } from "./process_details.ts";
+import { inheritedEvents, sessionEntry, snapshotEvent } from "./reader_entries.ts";
 import {
   type BeginSession,
   type ReaderEvent,
@@ -119,24 +118,11 @@ export class ReaderHost {
     const cgroup_id = BigInt(begin.cgroup?.id ?? "0");
     if (begin.stopped_pid !== undefined) {
       stages.probes.adoptStopped(begin.stopped_pid, begin.scope, cgroup_id);
-      this.#recordInherited(session, begin.stopped_pid);
+      for (const event of inheritedEvents(this.#parts.clock, session, begin.stopped_pid)) {
+        stages.pipeline.handle({ kind: "event", event });
+      }
     } else this.#adoptMembers(begin.scope, cgroup_id);
     this.#startLoop();
-  }
-
-  /** What the command holds open already, so that bytes through it have a decision to belong to. */
-  #recordInherited(session: SessionInfo, pid: number): void {
-    for (const { action, file } of inheritedFiles(pid)) {
-      const event = {
-        time_us: this.#parts.clock.wallUs(),
-        session,
-        process: session.root,
-        shown: session.root,
-        action,
-        file,
-      };
-      this.#use().pipeline.handle({ kind: "event", event });
-    }
   }
 
   /** An agent that runs already now has a cgroup: its members must be told which one is theirs. */
@@ -165,14 +151,7 @@ export class ReaderHost {
   }
 
   #recordSession(session: SessionInfo, action: SessionAction): void {
-    this.#parts.sink.append({
-      time_us: this.#parts.clock.wallUs(),
-      kind: "session",
-      session_id: session.session_id,
-      principal: session.principal,
-      process: session.root,
-      action,
-    });
+    this.#parts.sink.append(sessionEntry(this.#parts.clock.wallUs(), session, action));
   }
 
   /** Attach first, then list, so that no agent starts unseen between the two. */
@@ -192,32 +171,13 @@ export class ReaderHost {
       stages.probes.listProcesses(agent.members.map(({ pid }) => ({ pid, scope, cgroup_id: 0n })));
       for (const member of agent.members) {
         stages.enricher.adopt(scope, member);
-        this.#recordSnapshot(session, member);
+        const event = snapshotEvent(this.#parts.clock.wallUs(), session, member);
+        stages.pipeline.handle({ kind: "event", event });
       }
       const pids = agent.members.map(({ pid }) => pid);
       this.#parts.emit({ event: "agent", scope, session, process: agent.root, running: true, pids });
     }
     this.#startLoop();
-  }
-
-  /** A process that was found running: an exec that nobody saw. */
-  #recordSnapshot(session: SessionInfo, process: ProcessInfo): void {
-    this.#use().pipeline.handle({
-      kind: "event",
-      event: {
-        time_us: this.#parts.clock.wallUs(),
-        session,
-        process,
-        shown: process,
-        action: {
-          type: "exec",
-          path: process.exe ?? "",
-          argv: process.argv ?? [],
-          ...(process.cwd === undefined ? undefined : { cwd: process.cwd }),
-          flags: ["snapshot"],
-        },
-      },
-    });
   }
 
   /**
@@ -324,27 +284,5 @@ export class ReaderHost {
   #use(): KernelStages {
     if (this.#stages === undefined) throw new AgentguardError("closed", "use the kernel reader: it is not open");
     return this.#stages;
-  }
-}
-
-/**
- * The session with its root's start time as the kernel's records have it; /proc tells it to the hundredth of a second
- * only.
- */
-function withExactStart(session: SessionInfo, probes: KernelProbes): SessionInfo {
-  const { pid } = session.root;
-  const found = probes.has("iterator") ? probes.listProcesses().find((each) => each.pid === pid) : undefined;
-  return found === undefined ? session : { ...session, root: { pid, start: found.start } };
-}
-
-/** What /proc tells of a process; `undefined` where it has ended. */
-function readProcess(pid: number): { exe: string; argv: string[]; cwd: string; cgroup: string } | undefined {
-  try {
-    const argv = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
-    argv.pop();
-    const cgroup = /^0::(.*)$/m.exec(readFileSync(`/proc/${pid}/cgroup`, "utf8"))?.[1] ?? "/";
-    return { exe: readlinkSync(`/proc/${pid}/exe`), argv, cwd: readlinkSync(`/proc/${pid}/cwd`), cgroup };
-  } catch {
-    return undefined;
   }
 }

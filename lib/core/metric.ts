@@ -1,4 +1,5 @@
 /** Counters that a stage owns and a publisher reads. Plain numbers: one thread each, summed by the publisher. */
+import { invariant } from "./errors.ts";
 
 /** A named set of counters, for example `{ frames: 0, decode_errors: 0 }`. */
 export type Counters<Name extends string> = Record<Name, number>;
@@ -7,7 +8,15 @@ export type Counters<Name extends string> = Record<Name, number>;
 export function counters<Name extends string>(names: readonly Name[]): Counters<Name> {
   const made: Partial<Counters<Name>> = {};
   for (const name of names) made[name] = 0;
-  return made as Counters<Name>;
+  invariant(isComplete(made, names), "make counters: a name has no value");
+  return made;
+}
+
+function isComplete<Name extends string>(
+  made: Partial<Counters<Name>>,
+  names: readonly Name[],
+): made is Counters<Name> {
+  return names.every((name) => made[name] !== undefined);
 }
 
 /** Adds the values of `more` to `sum`, key by key; keys that `sum` lacks are added. */

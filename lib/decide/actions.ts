@@ -101,20 +101,23 @@ export function typesOfPredicate(name: PredicateName): readonly ActionType[] | u
   return PREDICATE_TYPES[name];
 }
 
-/** The predicates that a set has, in a fixed order. */
+/** The predicates that a set has, in the order in which they are parsed. */
 export function predicateNames(predicates: Predicates): readonly PredicateName[] {
   const names: PredicateName[] = [];
   let name: PredicateName;
-  for (name in PREDICATE_TYPES) if (predicates[name] !== undefined) names.push(name);
+  for (name in predicates) if (predicates[name] !== undefined) names.push(name);
   return names;
 }
 
 /** The types in which every predicate of a rule can hold. */
 export function reachableTypes({ node }: { readonly node: RuleNode }): readonly ActionType[] {
   let types = node.actions;
-  for (const name of predicateNames(node.predicates)) {
-    const possible = PREDICATE_TYPES[name];
-    if (possible !== undefined) types = types.filter((type) => possible.includes(type));
+  let name: PredicateName;
+  for (name in node.predicates) {
+    const possible = node.predicates[name] === undefined ? undefined : PREDICATE_TYPES[name];
+    // Most rules lose nothing here: then no list is made.
+    if (possible === undefined || types.every((type) => possible.includes(type))) continue;
+    types = types.filter((type) => possible.includes(type));
   }
   return types;
 }

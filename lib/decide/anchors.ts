@@ -29,8 +29,10 @@ interface Option {
 export function planAnchors(rules: readonly NumberedRule[]): ReadonlyMap<NumberedRule, Anchors> {
   const counts = new Map<string, number>();
   const options = rules.map((rule) => optionsOf(rule.node.predicates));
-  for (const key of options.flatMap((list) => list.flatMap(({ slots }) => slots.flat()))) {
-    counts.set(key, (counts.get(key) ?? 0) + 1);
+  for (const list of options) {
+    for (const { slots } of list) {
+      for (const keys of slots) for (const key of keys) counts.set(key, (counts.get(key) ?? 0) + 1);
+    }
   }
   const plan = new Map<NumberedRule, Anchors>();
   rules.forEach((rule, i) => plan.set(rule, cheapest(options[i] ?? [], counts)));

@@ -24,16 +24,22 @@ export function checkLayers(layers: readonly NumberedLayer[], diagnostics: Diagn
   checkShadowed(layers, diagnostics);
 }
 
+/** Searches for the nearest name: each looks at all. */
+const HINTS_MAX = 20;
+
 /** A mark that nobody sets is never there; and a session keeps only so many. */
 function checkMarks(layers: readonly NumberedLayer[], diagnostics: Diagnostics): void {
   const nodes = layers.flatMap((layer) => layer.file.mode === "disabled" ? [] : layer.rules.map((rule) => rule.node));
   const asked = marksAskedBy(nodes);
   if (asked.size === 0) return;
   const set = new Set(nodes.flatMap((node) => marksSetBy(node)));
+  let searches = HINTS_MAX;
   for (const node of nodes) {
     for (const { kind, name, position } of [node.predicates, ...node.excepts].flatMap((each) => markPatterns(each))) {
       if (set.has(markName({ kind, name }))) continue;
-      const known = [...set].flatMap((mark) => mark.startsWith(`${kind} `) ? mark.slice(kind.length + 1) : []);
+      const known = searches-- <= 0
+        ? []
+        : [...set].flatMap((mark) => mark.startsWith(`${kind} `) ? mark.slice(kind.length + 1) : []);
       const hint = didYouMean(name, known) ??
         (kind === "rule" ? "name a rule of this policy" : 'set it with verdict = "log" and label = [...]');
       diagnostics.error(

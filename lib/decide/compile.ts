@@ -39,7 +39,8 @@ export type RuleTable = Omit<TypeTable, "fallback">;
 
 /** Compiles one layer; `asked` are the marks that some rule of any layer asks about. */
 export function compileLayer(layer: NumberedLayer, asked: ReadonlySet<string>): CompiledLayer {
-  const { groups, types } = groupTypes(layer);
+  const reached_by = new Map(layer.rules.map((rule) => [rule, reachableTypes(rule)]));
+  const { groups, types } = groupTypes(reached_by);
   const builders = groups.map(() => new TableBuilder());
   const leaving = groups.map(() => new TableBuilder());
   let has_effects = false;
@@ -47,7 +48,7 @@ export function compileLayer(layer: NumberedLayer, asked: ReadonlySet<string>): 
     const compiled = compileRule(rule, anchors, { layer });
     const effects = compileEffects(rule, anchors, { layer, asked });
     has_effects ||= effects.length > 0;
-    const reached = reachableTypes(rule);
+    const reached = reached_by.get(rule) ?? [];
     groups.forEach(([first], group) => {
       if (first === undefined || !reached.includes(first)) return;
       builders[group]?.add(compiled, anchors);
@@ -80,13 +81,10 @@ function typeTables(
 
 /** Groups of types that exactly the same rules reach; types that no rule reaches are in none. */
 function groupTypes(
-  layer: NumberedLayer,
+  reached_by: ReadonlyMap<NumberedRule, readonly ActionType[]>,
 ): { readonly groups: readonly (readonly ActionType[])[]; readonly types: ReadonlyMap<ActionType, number> } {
   const reaches = new Map<string, readonly ActionType[]>();
-  for (const rule of layer.rules) {
-    const reached = reachableTypes(rule);
-    reaches.set(reached.join(" "), reached);
-  }
+  for (const reached of reached_by.values()) reaches.set(reached.join(" "), reached);
   const groups = new Map<string, ActionType[]>();
   for (const type of ACTION_TYPES) {
     const members = [...reaches.values()].map((reached) => reached.includes(type) ? "1" : "0").join("");
@@ -143,6 +141,8 @@ function placeOf({ name, node }: NumberedRule, { file }: NumberedLayer): RulePla
   return { rule: name, observes: file.mode !== "enforce" || node.mode === "observe", file: file.file };
 }
 
+const NO_EFFECTS: readonly CompiledRule[] = [];
+
 /** What the rule leaves behind: the marks that are asked for, and its rates. Each holds where the rule does. */
 function compileEffects(
   rule: NumberedRule,
@@ -150,6 +150,7 @@ function compileEffects(
   { layer, asked }: { readonly layer: NumberedLayer; readonly asked: ReadonlySet<string> },
 ): readonly CompiledRule[] {
   const { node } = rule;
+  if (asked.size === 0 && node.predicates.rate === undefined) return NO_EFFECTS;
   const place = placeOf(rule, layer);
   const effects: CompiledRule[] = [];
   // Marks and counts are about attempts, so the rule is seen as one that forbids. Then one more deny leaves no fewer.

@@ -30,8 +30,8 @@ function widePatternKeys(pattern: PathPattern | ProgramPattern): readonly string
   return keys;
 }
 
-/** See `wideKeys`. */
-export function narrowKeys(narrow: Predicates): readonly string[] {
+/** See `wideKeys`. `prefixes` are the lengths of networks among the sets that may cover. */
+export function narrowKeys(narrow: Predicates, prefixes: readonly number[]): readonly string[] {
   const keys = new Set<string>(["has nothing"]);
   for (const name of predicateNames(narrow)) keys.add(`has ${name}`);
   for (const pattern of [narrow.path?.[0], narrow.exe?.[0]]) {
@@ -41,8 +41,8 @@ export function narrowKeys(narrow: Predicates): readonly string[] {
     if (path !== undefined) addPathKeys(path, keys);
   }
   const network = narrow.address?.[0];
-  for (let bits = 0; network !== undefined && bits <= network.prefix_bits; bits++) {
-    keys.add(networkKey(network.bytes, bits));
+  if (network !== undefined) {
+    for (const bits of prefixes) if (bits <= network.prefix_bits) keys.add(networkKey(network.bytes, bits));
   }
   return [...keys];
 }

@@ -1,8 +1,9 @@
 /** Two policies: which rules differ, and which actions of a recording they decide differently. */
 import type { RebuildOptions } from "./replay_events.ts";
-import { answerOfRuling, Comparison, PastPolicy } from "./replay.ts";
+import { answerOfRuling, Comparison } from "./replay.ts";
 import { type ShownRule, showPolicy } from "./show.ts";
 import type { PolicySnapshot } from "./snapshot.ts";
+import { StatefulDecider } from "./stateful.ts";
 
 /** A rule that both have, but not in the same words. */
 export interface ChangedRule {
@@ -25,7 +26,7 @@ export interface PolicyDiff {
   readonly defaults: readonly ChangedDefault[];
 }
 
-/** Compares rules by name, and the defaults of all layers. Order and places do not matter, as they do not to rulings. */
+/** Compares rules by name, and the defaults of all layers. Order and places do not matter: rulings ignore them. */
 export function diffRules(before: PolicySnapshot, after: PolicySnapshot): PolicyDiff {
   const old_rules = new Map(showPolicy(before).rules.map((rule) => [rule.rule, rule]));
   const new_rules = showPolicy(after).rules;
@@ -43,20 +44,14 @@ export function diffRules(before: PolicySnapshot, after: PolicySnapshot): Policy
 
 /** Compares what two policies say of each recorded action. */
 export function compareDiff(before: PolicySnapshot, after: PolicySnapshot, options: RebuildOptions = {}): Comparison {
-  const past = new PastPolicy(before);
-  return new Comparison(({ event }) => answerOfRuling(past.decide(event)), after, options);
+  const decider = new StatefulDecider(before);
+  return new Comparison(({ event }) => answerOfRuling(decider.evaluate(event)), after, options);
 }
 
-function meaning({ verdict, mode, actions, predicates, except, enforce, reason }: ShownRule): string {
-  return JSON.stringify([
-    verdict,
-    mode,
-    [...actions].sort(),
-    Object.entries(predicates).sort(),
-    except,
-    enforce,
-    reason,
-  ]);
+function meaning({ verdict, mode, actions, predicates, ...rest }: ShownRule): string {
+  const { except, labels, enforce, reason } = rest;
+  const sorted = [[...actions].sort(), Object.entries(predicates).sort()];
+  return JSON.stringify([verdict, mode, ...sorted, except, labels, enforce, reason]);
 }
 
 function diffDefaults(before: PolicySnapshot, after: PolicySnapshot): readonly ChangedDefault[] {

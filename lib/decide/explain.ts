@@ -1,4 +1,4 @@
-/** Why a policy decides as it does: the decider with its place, why each other candidate did not decide, and what to change. */
+/** Why a policy decides as it does: the decider and its place, why no other rule decided, and what to change. */
 import { type Action, type Event, formatTime, type Ruling, type Verdict } from "../core/mod.ts";
 import type { DefaultVerdict, FileMode, PredicateName, Predicates, RuleNode } from "./ast.ts";
 import { type Change, nearestChange } from "./explain_change.ts";

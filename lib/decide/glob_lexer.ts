@@ -28,44 +28,57 @@ export function expandGlob(text: string): Result<readonly (readonly Lexeme[])[],
   if (text === "") return err({ message: "an empty pattern never matches" });
   const lexemes = lex(text);
   if (!lexemes.ok) return lexemes;
+  if (!text.includes("{")) return ok([lexemes.value]);
   return new BraceExpander(lexemes.value).run();
 }
 
+const STAR = 42;
+const COMMA = 44;
+const QUESTION = 63;
+const BRACKET = 91;
+const BACKSLASH = 92;
+const OPEN = 123;
+const CLOSE = 125;
+
 function lex(text: string): Result<readonly Lexeme[], GlobError> {
-  const codes = Array.from(text, (character) => character.codePointAt(0) ?? 0);
+  const codes: number[] = [];
+  for (let i = 0; i < text.length; i++) {
+    const code = text.codePointAt(i) ?? 0;
+    if (code > 0xffff) i++;
+    codes.push(code);
+  }
   const lexemes: Lexeme[] = [];
   let depth = 0;
   for (let i = 0; i < codes.length; i++) {
     const code = codes[i] ?? 0;
-    const character = String.fromCodePoint(code);
-    if (character === "\\") {
+    if (code === BACKSLASH) {
       const next = codes[++i];
       if (next === undefined) {
         return err({ message: "a backslash at the end escapes nothing", suggestion: "double it" });
       }
       lexemes.push({ kind: "char", code: next, plain: false });
-    } else if (character === "*") {
+    } else if (code === STAR) {
       let count = 1;
       while (codes[i + 1] === code) {
         count++;
         i++;
       }
       lexemes.push({ kind: "stars", count });
-    } else if (character === "?") lexemes.push({ kind: "one" });
-    else if (character === "[") {
+    } else if (code === QUESTION) lexemes.push({ kind: "one" });
+    else if (code === BRACKET) {
       const parsed = lexClass(codes, i);
       if (parsed === undefined) {
         return err({ message: "a [ without its ]", suggestion: "write \\\\[ for the character" });
       }
       lexemes.push(parsed.lexeme);
       i = parsed.end;
-    } else if (character === "{") {
+    } else if (code === OPEN) {
       depth++;
       lexemes.push({ kind: "open" });
-    } else if (character === "}" && depth > 0) {
+    } else if (code === CLOSE && depth > 0) {
       depth--;
       lexemes.push({ kind: "close" });
-    } else if (character === "," && depth > 0) lexemes.push({ kind: "comma" });
+    } else if (code === COMMA && depth > 0) lexemes.push({ kind: "comma" });
     else lexemes.push({ kind: "char", code, plain: true });
   }
   if (depth > 0) return err({ message: "a { without its }", suggestion: "write \\\\{ for the character" });

@@ -7,26 +7,34 @@ import type { NumberedLayer } from "./reference.ts";
  * number.
  */
 export function numberLayers(files: readonly PolicyFile[]): readonly NumberedLayer[] {
-  const forms: readonly ((file: PolicyFile, rule: RuleNode) => string)[] = [
-    (_, rule) => rule.name,
-    (file, rule) => `${file.name}/${rule.name}`,
-    (file, rule) => `${file.file}/${rule.name}`,
-  ];
-  const counts = forms.map((form) => {
-    const count = new Map<string, number>();
+  const counts = FORMS.map(() => new Map<string, number>());
+  const count = (form: number): void => {
     for (const file of files) {
-      for (const rule of file.rules) count.set(form(file, rule), (count.get(form(file, rule)) ?? 0) + 1);
+      for (const rule of file.rules) {
+        const name = FORMS[form]?.(file, rule) ?? "";
+        counts[form]?.set(name, (counts[form]?.get(name) ?? 0) + 1);
+      }
     }
-    return count;
-  });
+  };
+  count(0);
+  let rules = 0;
+  for (const file of files) rules += file.rules.length;
+  // The longer forms are needed only where a name clashes.
+  if (counts[0]?.size !== rules) { for (let form = 1; form < FORMS.length; form++) count(form); }
   let index = 0;
   return files.map((file) => ({
     file,
     rules: file.rules.map((node) => {
-      const names = forms.map((form) => form(file, node));
-      const unique = names.find((name, i) => counts[i]?.get(name) === 1);
-      const name = unique ?? `${names.at(-1)}#${index}`;
+      const form = counts.findIndex((count, i) => count.get(FORMS[i]?.(file, node) ?? "") === 1);
+      const name = FORMS[form]?.(file, node) ?? `${FORMS.at(-1)?.(file, node)}#${index}`;
       return { index: index++, name, node };
     }),
   }));
 }
+
+/** Forms of a rule's name, the shortest first. */
+const FORMS: readonly ((file: PolicyFile, rule: RuleNode) => string)[] = [
+  (_, rule) => rule.name,
+  (file, rule) => `${file.name}/${rule.name}`,
+  (file, rule) => `${file.file}/${rule.name}`,
+];

@@ -107,10 +107,10 @@ export class PolicyLearner {
 
   #write(rules: readonly LearntRule[]): string {
     const { name = "learnt", fallback = "ask", mode = "enforce" } = this.#options;
-    const { actions, learnt } = this.#lessons.counts;
+    const { counts: { actions, learnt }, sessions } = this.#lessons;
     const lines = [
-      "# Proposed by agentguard policy learn. Read it before you use it: it allows what the recording did and little else.",
-      `# ${learnt} of ${actions} actions, ${this.#lessons.sessions.size} sessions. Behind each value: what it rests on.`,
+      "# Proposed by agentguard policy learn: it allows what the recording did and little else. Read it before use.",
+      `# ${learnt} of ${actions} actions, ${sessions.size} sessions. Behind each value: what it rests on.`,
       ...[...this.#lessons.left_out].map(([reason, evidence]) =>
         `# Not learnt from: ${REASONS[reason]}: ${evidenceText(evidence)}`
       ),

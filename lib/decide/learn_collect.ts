@@ -17,7 +17,8 @@ export type LearnClass = typeof LEARN_CLASSES[number];
 
 /**
  * Why an action taught nothing. `denied`: the policy of the recording refused it, or would have. `refused`: the kernel
- * did. `secret`: a path of `SECRET_PATHS`. `unknown`: a name that nobody can make absolute, or that a policy cannot hold.
+ * did. `secret`: a path of `SECRET_PATHS`. `unknown`: a name that nobody can make absolute, or that no policy can
+ * hold.
  */
 export type LeftOutReason = "denied" | "refused" | "secret" | "unknown";
 

@@ -1,4 +1,4 @@
-/** From paths to few patterns: a directory of which much was used stands for its content, everything else for itself. */
+/** From paths to few patterns: a much used directory stands for its content, other names stand for themselves. */
 import { type Evidence, joinEvidence } from "./learn_evidence.ts";
 import type { NameMasks } from "./learn_names.ts";
 
@@ -21,8 +21,11 @@ const SIBLINGS_MIN = 3;
 const DEEP_MIN = 3;
 
 /** Directories that never stand for their content: too much else is there. */
-const NEVER =
-  /^(?:\/(?:etc|home|root|var|tmp|dev|run|usr|opt|srv|mnt|media|boot|lib|lib64|bin|sbin|var\/tmp|dev\/shm)?|\/(?:proc|sys)(?:\/.*)?|\/home\/[^/]+)$/;
+const NEVER: readonly RegExp[] = [
+  /^\/(?:etc|home|root|var|tmp|dev|run|usr|opt|srv|mnt|media|boot|lib|lib64|bin|sbin)?$/,
+  /^\/(?:var\/tmp|dev\/shm|home\/[^/]+)$/,
+  /^\/(?:proc|sys)(?:\/|$)/,
+];
 /** Below these nothing is widened that changes files. */
 const SYSTEM = /^\/(?:usr|etc|bin|sbin|lib|lib64|boot|dev|opt|var\/lib)(?:\/|$)/;
 
@@ -169,7 +172,7 @@ function depthOf({ raw }: Node): number {
 }
 
 function mayWiden({ raw }: Node, { widen, home }: PathLearning): boolean {
-  if (widen === "never" || !raw.startsWith("/") || NEVER.test(raw) || raw === home) return false;
+  if (widen === "never" || !raw.startsWith("/") || NEVER.some((each) => each.test(raw)) || raw === home) return false;
   return widen === "reads" || !SYSTEM.test(raw);
 }
 

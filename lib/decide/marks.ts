@@ -37,8 +37,11 @@ export function marksSetBy(node: RuleNode): readonly string[] {
   ];
 }
 
+const NO_PATTERNS: readonly LabelPattern[] = [];
+
 /** Where a set of predicates asks about marks. */
 export function markPatterns({ after, since, label }: Predicates): readonly LabelPattern[] {
+  if (after === undefined && since === undefined && label === undefined) return NO_PATTERNS;
   return [...(after ?? []), ...(since ?? []), ...(label ?? [])];
 }
 
@@ -46,7 +49,8 @@ export function markPatterns({ after, since, label }: Predicates): readonly Labe
 export function marksAskedBy(nodes: readonly RuleNode[]): ReadonlySet<string> {
   const asked = new Set<string>();
   for (const { predicates, excepts } of nodes) {
-    for (const set of [predicates, ...excepts]) for (const pattern of markPatterns(set)) asked.add(markName(pattern));
+    for (const pattern of markPatterns(predicates)) asked.add(markName(pattern));
+    for (const except of excepts) for (const pattern of markPatterns(except)) asked.add(markName(pattern));
   }
   return asked;
 }

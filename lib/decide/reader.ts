@@ -128,11 +128,15 @@ export class TableReader {
 
   /** A string or a list of strings, each with its place. An empty list is an error: it would never match. */
   strings(key: string): readonly Located<string>[] | undefined {
-    return this.elements(key)?.flatMap(({ value, position }) => {
-      if (typeof value === "string") return [{ value, position }];
-      this.context.diagnostics.error(position, `${key} has ${typeName(value)} where a string belongs`);
-      return [];
-    });
+    const single = this.table[key];
+    if (typeof single === "string") return [{ value: single, position: this.at(key) }];
+    const found: Located<string>[] = [];
+    const elements = this.elements(key);
+    for (const { value, position } of elements ?? []) {
+      if (typeof value === "string") found.push({ value, position });
+      else this.context.diagnostics.error(position, `${key} has ${typeName(value)} where a string belongs`);
+    }
+    return elements === undefined ? undefined : found;
   }
 
   /** The elements of a list, or the value itself as the only one. An empty list is an error. */

@@ -1,8 +1,8 @@
 /** Running a recording against another policy: what would have been decided differently. */
-import type { Action, Decision, Entry, Event, ProcessInfo, Ruling, Verdict } from "../core/mod.ts";
+import type { Action, Decision, Entry, ProcessInfo, Ruling, Verdict } from "../core/mod.ts";
 import { EventRebuilder, type RebuildOptions, type RecordedAction } from "./replay_events.ts";
 import type { PolicySnapshot } from "./snapshot.ts";
-import { PolicyState } from "./state.ts";
+import { StatefulDecider } from "./stateful.ts";
 
 /** What was or would be decided. */
 export interface Answer {
@@ -46,34 +46,11 @@ export interface ComparisonSummary {
 /** How the decision of an ask is recorded that nobody could answer; see `lib/pipeline`. */
 const UNANSWERED = "nobody can approve yet, so denied: ";
 
-/** A policy with what its rules remember, at the times of the recording. */
-export class PastPolicy {
-  readonly #policy: PolicySnapshot;
-  readonly #state: PolicyState = new PolicyState();
-
-  constructor(policy: PolicySnapshot) {
-    this.#policy = policy;
-  }
-
-  /** What the rules remember so far. */
-  get state(): PolicyState {
-    return this.#state;
-  }
-
-  /** Decides the next event and remembers it. */
-  decide(event: Event): Ruling {
-    const now_us = event.time_us;
-    const ruling = this.#policy.evaluate(event, this.#state, now_us);
-    if (this.#policy.has_state) this.#policy.advance(this.#state, event, { ruling, now_us });
-    return ruling;
-  }
-}
-
 /** Compares two answers for each action of a recording. Feed it every entry in order, then ask for the summary. */
 export class Comparison {
   readonly #rebuilder: EventRebuilder;
   readonly #before: (recorded: RecordedAction) => Answer;
-  readonly #after: PastPolicy;
+  readonly #after: StatefulDecider;
   readonly #changes: Map<string, number> = new Map();
   readonly #answers: Map<string, number> = new Map();
   #entries = 0;
@@ -90,7 +67,7 @@ export class Comparison {
   ) {
     this.#rebuilder = new EventRebuilder(options);
     this.#before = before;
-    this.#after = new PastPolicy(after);
+    this.#after = new StatefulDecider(after);
   }
 
   /** The difference that an entry makes, if it does. */
@@ -102,7 +79,7 @@ export class Comparison {
     const { action } = recorded.event;
     if ("count" in action && action.count !== undefined) this.#merged++;
     const before = this.#before(recorded);
-    const after = answerOfRuling(this.#after.decide(recorded.event));
+    const after = answerOfRuling(this.#after.evaluate(recorded.event));
     count(this.#answers, after.would === undefined ? after.verdict : `would ${after.would}`);
     if (wordsOf(before) === wordsOf(after)) {
       if (before.rule !== after.rule) this.#other_rule++;

@@ -22,7 +22,10 @@ export interface RecordedAction {
 
 /** How entries are read. */
 export interface RebuildOptions {
-  /** Home directory of the sessions' user: a record does not hold it. Absent: `~` is any home for what forbids, none for what permits. */
+  /**
+   * Home directory of the sessions' user: a record does not hold it. Absent: `~` is any home for what forbids, none for
+   * what permits.
+   */
   readonly home?: string;
 }
 

@@ -29,17 +29,25 @@ export function checkShadowed(layers: readonly NumberedLayer[], diagnostics: Dia
     }))
   );
   const index = new Map<string, Entry[]>();
+  const lengths = new Set<number>();
   for (const entry of entries) {
+    for (const { prefix_bits } of entry.rule.node.predicates.address ?? []) lengths.add(prefix_bits);
     for (const key of wideKeys(entry.rule.node.predicates)) {
       const known = index.get(key);
       if (known === undefined) index.set(key, [entry]);
       else known.push(entry);
     }
   }
+  const prefixes = [...lengths];
   let left = COMPARISONS_MAX;
   for (const narrow of entries) {
-    const candidates = narrowKeys(narrow.rule.node.predicates).flatMap((key) => index.get(key) ?? []);
-    left -= candidates.length;
+    const candidates: Entry[] = [];
+    for (const key of narrowKeys(narrow.rule.node.predicates, prefixes)) {
+      const found = index.get(key);
+      left -= found?.length ?? 0;
+      if (left < 0) break;
+      if (found !== undefined) candidates.push(...found);
+    }
     if (left < 0) {
       const message = "the search for shadowed rules ends here: there are too many rules that may cover each other";
       diagnostics.warning(narrow.rule.node.position, message);

@@ -145,8 +145,11 @@ class ShellParser {
     if (MOVING.has(words[0]?.text ?? "")) this.#moved = true;
   }
 
-  /** `;`, `&`, `|` and their doubles, line ends, `)`. True at the end of the list, false at the end of the command. */
-  #operator(end: End, { words, input }: { readonly words: Word[]; readonly input: { here?: Word } }): boolean {
+  /** `;`, `&`, `|` and their doubles, line ends, `)`. True at the end of the list, false of the command. */
+  #operator(
+    end: End,
+    { words, input }: { readonly words: Word[]; readonly input: { here?: Word } },
+  ): boolean | undefined {
     const code = this.#cursor.char();
     this.#cursor.at++;
     if (code === ")") {
@@ -161,7 +164,7 @@ class ShellParser {
     const next = this.#cursor.char();
     if (code === "&" && next === ">") {
       this.#redirection(input, words);
-      return false;
+      return undefined;
     }
     if (next === code || (code === "|" && next === "&") || (code === ";" && next === "&")) this.#cursor.at++;
     const is_case_end = code === ";" && (next === ";" || next === "&");

@@ -21,6 +21,8 @@ export interface ShownRule extends Position {
   readonly actions: readonly ActionType[];
   readonly predicates: ShownPredicates;
   readonly except: readonly ShownPredicates[];
+  /** Labels that the rule sets on the session. */
+  readonly labels?: readonly string[];
   readonly reason?: string;
   readonly enforce?: "best";
 }
@@ -83,6 +85,7 @@ export function showPolicy(snapshot: PolicySnapshot): ShownPolicy {
           actions,
           predicates: shownPredicates(node.predicates),
           except: node.excepts.map((except) => shownPredicates(except)),
+          ...(node.labels === undefined ? {} : { labels: node.labels }),
           ...(reason === undefined ? {} : { reason }),
           ...(enforce === undefined ? {} : { enforce }),
         }];

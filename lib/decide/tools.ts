@@ -22,7 +22,6 @@ export {
   Comparison,
   type ComparisonSummary,
   type Difference,
-  PastPolicy,
   recordedAnswer,
   wordsOf,
 } from "./replay.ts";

@@ -66,11 +66,16 @@ export function blockCondition(store: Store, filter: EntryFilter): BlockConditio
   return { sql: conditions.join(""), parameters };
 }
 
-/**
- * The test of one canonical text, or `undefined` where every entry passes. Texts are looked through before they are
- * parsed: most do not hold what is asked for at all.
- */
-export function entryTest(filter: EntryFilter): ((line: string) => boolean) | undefined {
+/** The tests of one entry: the first is cheap, and passes all that the second passes. */
+export interface EntryTests {
+  /** On the stored text: most entries do not hold what is asked for at all. */
+  readonly stored: (text: string) => boolean;
+  /** On the canonical text. */
+  readonly line: (line: string) => boolean;
+}
+
+/** The tests for a filter, or `undefined` where every entry passes. */
+export function entryTests(filter: EntryFilter): EntryTests | undefined {
   const needles: string[] = [];
   const checks: ((entry: NonNullable<ReturnType<typeof parseEntry>>) => boolean)[] = [];
   const member = (name: string, value: string | number): void => {
@@ -113,12 +118,14 @@ export function entryTest(filter: EntryFilter): ((line: string) => boolean) | un
   const { text } = filter;
   const escaped = text === undefined ? undefined : JSON.stringify(text).slice(1, -1);
   if (needles.length === 0 && checks.length === 0 && text === undefined) return undefined;
-  return (line) => {
-    for (const needle of needles) if (!line.includes(needle)) return false;
-    if (text !== undefined && escaped !== undefined && !line.includes(text) && !line.includes(escaped)) return false;
-    if (checks.length === 0) return true;
-    const entry = parseEntry(line);
-    return entry !== undefined && checks.every((check) => check(entry));
+  return {
+    stored: (text) => needles.every((needle) => text.includes(needle)),
+    line: (line) => {
+      if (text !== undefined && escaped !== undefined && !line.includes(text) && !line.includes(escaped)) return false;
+      if (checks.length === 0) return true;
+      const entry = parseEntry(line);
+      return entry !== undefined && checks.every((check) => check(entry));
+    },
   };
 }
 

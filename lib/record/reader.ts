@@ -7,7 +7,7 @@ import { BLOCK_ENTRIES, blockOf, RECORD_FILE } from "./layout.ts";
 import { leafHex, type LogState, readHead, readLogState, type RecordHead } from "./log_state.ts";
 import { storedTiles } from "./log_tables.ts";
 import { hashAt, type TileSource, TileTree } from "./merkle.ts";
-import { blockCondition, type EntryFilter, entryTest } from "./query.ts";
+import { blockCondition, type EntryFilter, entryTests } from "./query.ts";
 import { RECORD_SCHEMA } from "./schema.ts";
 import { lineAt, partsOf } from "./stored_text.ts";
 import { idKey } from "./terms.ts";
@@ -80,16 +80,16 @@ export class RecordReader implements Disposable {
    */
   *query(query: EntryQuery = {}): Generator<StoredEntry, void, void> {
     let rest = query.limit ?? Number.MAX_SAFE_INTEGER;
-    const test = entryTest(query);
+    const tests = entryTests(query);
     const newest = query.newest === true;
     const after_seq = query.after_seq ?? 0;
     for (const block of this.#blocks(query)) {
       if (rest <= 0) return;
       if (query.signal?.aborted === true) throw new AgentguardError("cancelled", "query the record: cancelled");
-      const entries = this.#entries(block);
+      const entries = this.#entries(block, tests?.stored);
       if (newest) entries.reverse();
       for (const entry of entries) {
-        if (entry.seq <= after_seq || (test !== undefined && !test(entry.line))) continue;
+        if (entry.seq <= after_seq || tests?.line(entry.line) === false) continue;
         yield entry;
         if (--rest <= 0) return;
       }
@@ -103,8 +103,8 @@ export class RecordReader implements Disposable {
       .all(key, key);
     const needle = `"entry_id":${JSON.stringify(entry_id)}`;
     for (const row of blocks) {
-      for (const entry of this.#entries(integerOf(row, "block"))) {
-        if (entry.line.includes(needle) && parseEntry(entry.line)?.entry_id === entry_id) return entry;
+      for (const entry of this.#entries(integerOf(row, "block"), (text) => text.includes(needle))) {
+        if (parseEntry(entry.line)?.entry_id === entry_id) return entry;
       }
     }
     return undefined;
@@ -173,8 +173,8 @@ export class RecordReader implements Disposable {
     }
   }
 
-  /** The entries of a block with their canonical texts. */
-  #entries(block: number): StoredEntry[] {
+  /** The entries of a block whose stored text passes, with their canonical texts. */
+  #entries(block: number, passes: ((stored: string) => boolean) | undefined): StoredEntry[] {
     const entries: StoredEntry[] = [];
     const runs = this.#texts.block(block);
     // After the texts: they were committed together, and tiles only grow.
@@ -183,6 +183,7 @@ export class RecordReader implements Disposable {
       for (const [index, stored] of texts.entries()) {
         const seq = first_seq + index;
         if (stored === undefined) throw unreadable(seq);
+        if (passes?.(stored) === false) continue;
         const at = (seq - 1) % BLOCK_ENTRIES;
         const prev = at === 0 ? this.#leafHex(seq - 1) : hashAt(leaves, at - 1).toHex();
         entries.push({ seq, line: lineAt(partsOf(stored), { seq, prev }) });

@@ -21,6 +21,8 @@ export interface StoreOptions {
 export type CheckDepth = "quick" | "full";
 
 const BUSY_TIMEOUT_MS = 2_000;
+/** Pages kept in memory, KiB: a commit of the greatest usual size, and the inner pages of a large file. */
+const CACHE_KIB = 8_192;
 /** A write-ahead log that grew under a long reader is cut back to this, bytes. */
 const WAL_BYTES_KEPT = 67_108_864;
 /** Findings of one check that are kept; one damaged page can yield thousands. */
@@ -39,6 +41,7 @@ export function openStore(path: string, options: StoreOptions): Store {
   const store = new Store(path, options.mode);
   try {
     store.exec(`PRAGMA busy_timeout = ${options.busy_timeout_ms ?? BUSY_TIMEOUT_MS}`);
+    store.exec(`PRAGMA cache_size = -${CACHE_KIB}`);
     // A changed schema must not be able to run anything, and a damaged page must not pass as rows.
     store.exec("PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON");
     if (options.mode === "read") {

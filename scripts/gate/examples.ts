@@ -9,12 +9,14 @@ import { inRoot, ROOT } from "../support/paths.ts";
 import { checked, NOTHING, type Outcome, sum } from "./outcome.ts";
 
 const DEMO = "examples/demo.sh";
+/** What suites of a policy are called; every other TOML file is a policy. */
+const SUITE = ".suite.toml";
 
-/** Every policy must pass the policy check; the demo must run to its end under the guard, which needs root. */
+/** Every policy must pass the policy check, every suite its cases; the demo must run to its end under the guard, which needs root. */
 export async function runExamples(): Promise<Outcome> {
   const outcomes: Outcome[] = [];
-  for (const policy of [...new Bun.Glob("examples/**/*.toml").scanSync({ cwd: ROOT })].sort()) {
-    outcomes.push(await expectSuccess([EXECUTABLE, "policy", "check", policy]));
+  for (const file of [...new Bun.Glob("examples/**/*.toml").scanSync({ cwd: ROOT })].sort()) {
+    outcomes.push(await expectSuccess([EXECUTABLE, "policy", file.endsWith(SUITE) ? "test" : "check", file]));
   }
   if (existsSync(inRoot(DEMO))) outcomes.push(await runDemo());
   return sum(outcomes);

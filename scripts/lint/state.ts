@@ -3,8 +3,10 @@
 import { repositoryPath, zoneOf } from "./place.ts";
 
 /** Constructors whose instances are mutable by nature. */
-const MUTABLE =
-  /^(Map|Set|WeakMap|WeakSet|Array|ArrayBuffer|SharedArrayBuffer|DataView|Big(Int|Uint)64Array|Float(32|64)Array|U?[iI]nt(8|16|32)Array|Uint8ClampedArray|AbortController|EventTarget)$/;
+const MUTABLE = new RegExp(
+  "^((Weak)?(Map|Set)|Array|(Shared)?ArrayBuffer|DataView|Big(Int|Uint)64Array|Float(32|64)Array|" +
+    "U?[iI]nt(8|16|32)Array|Uint8ClampedArray|AbortController|EventTarget)$",
+);
 
 /** Annotations under which a collection is a constant table. */
 const READONLY = /:\s*(readonly\b|Readonly(Map|Set|Array)?<)/;

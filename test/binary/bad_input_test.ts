@@ -93,7 +93,7 @@ describe.skipIf(!IS_ROOT)("the state directory", () => {
     ]);
     expect(daemon.exit_code).not.toBe(0);
     expect(daemon.stderr).toContain(setup.state);
-    first.process.stdin.write("still here\n");
+    void first.process.stdin.write("still here\n"); // `end` waits for it
     await first.process.stdin.end();
     expect(await first.ended()).toBe(0);
     expect(first.stdout).toBe("ready\nstill here\n");

@@ -43,7 +43,7 @@ async function startAgent(setup: GuardSetup): Promise<RunningGuard> {
 }
 
 async function order(agent: RunningGuard, line: string): Promise<void> {
-  agent.process.stdin.write(`${line}\n`);
+  void agent.process.stdin.write(`${line}\n`); // `flush` waits for it
   await agent.process.stdin.flush();
 }
 
@@ -140,8 +140,15 @@ describe.skipIf(!IS_ROOT)("the daemon", () => {
     await ready(setup, daemon);
     await using agent = await startAgent(setup);
     await guarded(setup, agent, daemon);
-    const connect =
-      "import socket\ntry:\n    socket.socket(socket.AF_INET, socket.SOCK_DGRAM).connect(('127.66.0.1', 9))\n    print('open')\nexcept OSError as e:\n    print('errno', e.errno)\n";
+    const connect = [
+      "import socket",
+      "try:",
+      "    socket.socket(socket.AF_INET, socket.SOCK_DGRAM).connect(('127.66.0.1', 9))",
+      "    print('open')",
+      "except OSError as e:",
+      "    print('errno', e.errno)",
+      "",
+    ].join("\n");
     await writeFile(setup.dir.join("connect.py"), connect);
     const [interpreter = ""] = python("");
     const attempt = async (wanted: string): Promise<void> => {

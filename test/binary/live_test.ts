@@ -20,7 +20,7 @@ async function startShell(setup: GuardSetup): Promise<RunningGuard> {
 }
 
 async function order(guard: RunningGuard, line: string): Promise<void> {
-  guard.process.stdin.write(`${line}\n`);
+  void guard.process.stdin.write(`${line}\n`); // `flush` waits for it
   await guard.process.stdin.flush();
 }
 

@@ -34,7 +34,11 @@ class CrashWriter {
   #reading: Promise<void>;
 
   constructor(directory: string) {
-    this.#child = Bun.spawn([process.execPath, CHILD, directory], { stdin: "ignore", stdout: "pipe", stderr: "inherit" });
+    this.#child = Bun.spawn([process.execPath, CHILD, directory], {
+      stdin: "ignore",
+      stdout: "pipe",
+      stderr: "inherit",
+    });
     this.#reading = this.#read();
   }
 
@@ -99,7 +103,10 @@ function sizeOf(directory: string): number {
 }
 
 /** Tears the end of the log off, as far as nothing acknowledged is in it; true if something was torn. */
-function tear(copy: string, { from, acknowledged, share }: { from: string; acknowledged: number; share: number }): boolean {
+function tear(
+  copy: string,
+  { from, acknowledged, share }: { from: string; acknowledged: number; share: number },
+): boolean {
   const wal = join(copy, `${RECORD_FILE}-wal`);
   // The last transaction was not acknowledged: then none of its bytes need to be on the disk.
   if (!existsSync(wal) || sizeOf(copy) <= acknowledged) return false;
@@ -156,22 +163,26 @@ function check(copy: string, acknowledged: number): void {
   expect(reader.verify()).toMatchObject({ ok: true, entries: before + 1 });
 }
 
-test(`${CUTS} power cuts: nothing acknowledged is lost, and the next start says what happened (CRASH_SEED=${SEED})`, async () => {
-  const rand = random(SEED);
-  let torn = 0;
-  for (let done = 0; done < CUTS; done += CUTS_PER_RECORD) {
-    const [from, copy] = [dir.join(`record-${done}`), dir.join("copy")];
-    await Bun.write(join(copy, "empty"), "");
-    const writer = new CrashWriter(from);
-    try {
-      await writer.until(1);
-      for (let n = 0; n < CUTS_PER_RECORD; n++) if (await cut(writer, from, copy, rand)) torn++;
-    } finally {
-      await writer.end();
+test(
+  `${CUTS} power cuts: nothing acknowledged is lost, and the next start says what happened (CRASH_SEED=${SEED})`,
+  async () => {
+    const rand = random(SEED);
+    let torn = 0;
+    for (let done = 0; done < CUTS; done += CUTS_PER_RECORD) {
+      const [from, copy] = [dir.join(`record-${done}`), dir.join("copy")];
+      await Bun.write(join(copy, "empty"), "");
+      const writer = new CrashWriter(from);
+      try {
+        await writer.until(1);
+        for (let n = 0; n < CUTS_PER_RECORD; n++) if (await cut(writer, from, copy, rand)) torn++;
+      } finally {
+        await writer.end();
+      }
+      check(from, writer.acknowledged);
+      rmSync(from, { recursive: true });
     }
-    check(from, writer.acknowledged);
-    rmSync(from, { recursive: true });
-  }
-  // Else the moments were not random at all.
-  expect(torn).toBeGreaterThan(10);
-}, 600_000);
+    // Else the moments were not random at all.
+    expect(torn).toBeGreaterThan(10);
+  },
+  600_000,
+);

@@ -121,7 +121,7 @@ describe("arguments and streams", () => {
     // Both ends held open, so that no open of the fifo waits.
     const holder = Bun.spawn(["sh", "-c", 'exec 9<>"$1"; read line', "sh", fifo], { stdin: "pipe" });
     const result = await run(["bash", "-c", script, "bash", guard, fifo]);
-    holder.stdin.end();
+    await holder.stdin.end();
     await holder.exited;
     expect(result.stdout.toString()).toBe("closed\n5\n");
   }, 60_000);

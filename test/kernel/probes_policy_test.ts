@@ -215,7 +215,8 @@ int main(void) {
 		to[i].sin_family = AF_INET;
 		to[i].sin_port = htons(10 + i);
 		to[i].sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-		m[i].msg_hdr = (struct msghdr){.msg_name = &to[i], .msg_namelen = sizeof(to[i]), .msg_iov = &part, .msg_iovlen = 1};
+		m[i].msg_hdr = (struct msghdr){
+			.msg_name = &to[i], .msg_namelen = sizeof(to[i]), .msg_iov = &part, .msg_iovlen = 1};
 	}
 	printf("%d\\n", sendmmsg(socket(AF_INET, SOCK_DGRAM, 0), m, 4, 0));
 	return 0;
@@ -443,8 +444,8 @@ describe.skipIf(!IS_ROOT)("scope", () => {
     const stranger = Bun.spawn([...python(WAIT)], { stdin: "pipe", stdout: "ignore" });
     try {
       guarded.enter(stranger.pid, below_);
-      stranger.stdin.write(`open("${d}/seen", "w").close()\n`);
-      stranger.stdin.end();
+      void stranger.stdin.write(`open("${d}/seen", "w").close()\n`); // `end` waits for it
+      await stranger.stdin.end();
       await stranger.exited;
       await waitUntil("its end is recorded", () => {
         probed.drain();
@@ -512,8 +513,8 @@ int main(int argc, char **argv) {
       expect(self).toMatchObject({ ppid: process.pid, uid: 0, scope });
       expect(listed.some(({ pid }) => pid === process.pid)).toBe(false);
       expect(listed.filter(({ scope: each }) => each === scope)).toHaveLength(1);
-      late.stdin.write("x");
-      late.stdin.end();
+      void late.stdin.write("x"); // `end` waits for it
+      await late.stdin.end();
       await late.exited;
       await waitUntil("its end is recorded", () => {
         probed.drain();

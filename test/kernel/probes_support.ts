@@ -44,19 +44,19 @@ export class Stopped implements AsyncDisposable {
 
   /** Lets it start its program. */
   go(): void {
-    this.#child.stdin.write("\n");
-    this.#child.stdin.flush();
+    void this.#child.stdin.write("\n");
+    void this.#child.stdin.flush();
   }
 
   /** Writes to the program. */
   say(text: string): void {
-    this.#child.stdin.write(text);
-    this.#child.stdin.flush();
+    void this.#child.stdin.write(text);
+    void this.#child.stdin.flush();
   }
 
   /** Its end, with what it said and what was recorded; the records are read while it runs. */
   async ended(): Promise<Ran> {
-    this.#child.stdin.end();
+    void this.#child.stdin.end(); // not awaited: the records must be read meanwhile
     const said = Promise.all([this.#child.stdout.text(), this.#child.stderr.text(), this.#child.exited]);
     const ended = said.then(() => true);
     while (!(await Promise.race([ended, Bun.sleep(2).then(() => false)]))) this.#probed.drain();

@@ -79,7 +79,8 @@ os.close(os.open(d + "/b", os.O_WRONLY | os.O_CREAT | os.O_TRUNC))
 os.close(os.open(d + "/b", os.O_WRONLY | os.O_APPEND))
 os.close(os.open(d, os.O_RDWR | os.O_TMPFILE, 0o600))
 os.close(os.open(d, os.O_RDONLY | os.O_DIRECTORY))
-refused = (("/none", os.O_RDONLY), ("/a", os.O_WRONLY | os.O_CREAT | os.O_EXCL), ("/a/x", os.O_RDONLY), ("", os.O_WRONLY))
+refused = (
+    ("/none", os.O_RDONLY), ("/a", os.O_WRONLY | os.O_CREAT | os.O_EXCL), ("/a/x", os.O_RDONLY), ("", os.O_WRONLY))
 for path, flags in refused:
     try: os.open(d + path, flags)
     except OSError: pass

@@ -25,12 +25,15 @@ export interface ReaderParts {
   readonly nextSequence: (ring: number) => readonly number[];
 }
 
-/** Wait between two looks while records come, milliseconds. */
+/** Wait between two looks while many records come, milliseconds; and while few do, to keep the processor free. */
 const WAIT_BUSY_MS = 2;
+const WAIT_LIGHT_MS = 8;
+/** Records in one drain that are many. */
+const BUSY_RECORDS = 64;
 /** Wait after which the reader asks to be woken instead of looking: nothing came for twice as long. */
 const WAIT_LOOK_MAX_MS = 32;
 /** Longest sleep: a bound for what a lost wake-up could cost, milliseconds. */
-const WAIT_ASLEEP_MS = 1_000;
+const WAIT_ASLEEP_MS = 5_000;
 /** Records after which space is given back within one drain. */
 const RELEASE_EVERY = 1024;
 /** Records of one drain, so that messages of other threads are not kept waiting. */
@@ -97,8 +100,13 @@ export class RingReader {
     this.#decisions.endBatch(gap);
     this.#telemetry.endBatch(gap);
     this.#records += count;
-    this.#wait_ms = count > 0 ? WAIT_BUSY_MS : Math.min(WAIT_LOOK_MAX_MS * 2, this.#wait_ms * 2);
+    this.#wait_ms = this.#nextWait(count);
     return count;
+  }
+
+  #nextWait(count: number): number {
+    if (count >= BUSY_RECORDS) return WAIT_BUSY_MS;
+    return count > 0 ? WAIT_LIGHT_MS : Math.min(WAIT_LOOK_MAX_MS * 2, this.#wait_ms * 2);
   }
 
   /** After the programs are detached: drains to the end and reports what is missing there. */

@@ -165,7 +165,8 @@ function argvDifference(one: Expected, action: Action, options: CompareOptions):
   if (one.flags?.includes("args_truncated") === true) {
     // What is kept of too many arguments is their beginning, and nearly all that fits.
     if (wanted.startsWith(got) && got.length > 60_000) return undefined;
-    return `argv: expected the beginning of ${wanted.length} characters, recorded ${got.length} of other ones or too few`;
+    return `argv: expected the beginning of ${wanted.length} characters, ` +
+      `recorded ${got.length} of other ones or too few`;
   }
   return wanted === got && one.argv.length === action.argv.length
     ? undefined

@@ -33,8 +33,8 @@ describe("by pid and start time", () => {
         const start = (BigInt(processStart(own.pid)) + difference).toString();
         expect(killer.kill({ pid: own.pid, start })).toBe("gone");
         // A signal would have been taken before the pipe is read and answered.
-        own.stdin.write("x");
-        own.stdin.end();
+        void own.stdin.write("x"); // `end` waits for it
+        await own.stdin.end();
         expect(await new Response(own.stdout).text()).toBe("x");
         expect(await own.exited).toBe(0);
       } finally {
@@ -64,7 +64,7 @@ sys.stdin.read()
       expect(readFileSync(`/proc/${zombie}/stat`, "utf8")).toContain(") Z ");
       expect(killer.kill({ pid: zombie, start: processStart(zombie) })).toBe("gone");
     } finally {
-      own.stdin.end();
+      void own.stdin.end(); // its exit, awaited next, is what matters, however the write went
       await own.exited;
     }
     expect(killer.kill({ pid: own.pid, start: "0" })).toBe("gone");

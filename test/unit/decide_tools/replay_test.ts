@@ -166,3 +166,20 @@ verdict = "ask"
     },
   ]);
 });
+
+test("what rules remember is replayed in the order of the recording", () => {
+  const policy = policyOf(`version = 1
+[[rules]]
+name = "secret"
+action = "file.read"
+path = "/w/secret"
+verdict = "log"
+[[rules]]
+name = "no-egress"
+action = "net.connect"
+after = { rule = "secret", within = "session" }
+verdict = "deny"
+`);
+  const entries = recording(connect("192.0.2.1", 1), read("/w/secret"), connect("192.0.2.1", 2));
+  expect(differences(compareReplay(policy), entries)).toEqual(["2 allow log", "3 allow deny"]);
+});

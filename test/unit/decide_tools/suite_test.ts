@@ -108,7 +108,7 @@ describe("bad suites are refused, with the place", () => {
     ],
     [
       "two cases of one name",
-      'policy = "p.toml"\n[[case]]\nname = "a"\naction = "exec"\nexe = "nc"\nexpect = "deny"\n[[case]]\nname = "a"\naction = "exec"\nexe = "nc"\nexpect = "deny"\n',
+      `policy = "p.toml"\n${'[[case]]\nname = "a"\naction = "exec"\nexe = "nc"\nexpect = "deny"\n'.repeat(2)}`,
       'two cases are called "a"',
     ],
     ["no TOML", "policy = ", "s.toml:1:"],

@@ -44,13 +44,13 @@ for line in sys.stdin:
   }
 
   async call(count: number): Promise<void> {
-    this.#child.stdin.write(`${count}\n`);
-    this.#child.stdin.flush();
+    void this.#child.stdin.write(`${count}\n`); // `flush` waits for it
+    await this.#child.stdin.flush();
     await this.#reader.read();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#child.stdin.end();
+    void this.#child.stdin.end(); // its exit, awaited next, is what matters
     await this.#child.exited;
   }
 }

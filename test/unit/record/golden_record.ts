@@ -69,5 +69,13 @@ const ODD_CALL = {
   type: "tool.call",
   tool: "t",
   source: "mcp",
-  args: { "": 1, "10": 1e21, "9": 1e-7, "\u00e9": "\u0007\u001e\n\"\\/\u2028", prev: "x", seq: -0, z: [null, true, 0.1] },
+  args: {
+    "": 1,
+    "10": 1e21,
+    "9": 1e-7,
+    "\u00e9": '\u0007\u001e\n"\\/\u2028',
+    prev: "x",
+    seq: -0,
+    z: [null, true, 0.1],
+  },
 } as const;

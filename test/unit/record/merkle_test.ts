@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { emptyRoot, HASH_BYTES, hashAt, type TileWrite, TileTree, TreeBuilder } from "../../../lib/record/merkle.ts";
+import { emptyRoot, HASH_BYTES, hashAt, TileTree, type TileWrite, TreeBuilder } from "../../../lib/record/merkle.ts";
 import { verifyConsistency, verifyInclusion } from "../../../lib/record/tree_proof.ts";
 
 /** Leaf inputs and the roots of their trees, from the reference tests of Certificate Transparency (RFC 6962). */
@@ -71,7 +71,9 @@ test("tiles have 256 hashes, higher levels those of full tiles, and a partial ti
   for (let n = 0; n < 700; n++) {
     builder.append(numbered(n));
     if (n !== 99 && n !== 699) continue;
-    shape.push(...builder.takeChanged().map(({ level, index, data }) => `${level}/${index}:${data.length / HASH_BYTES}`));
+    shape.push(
+      ...builder.takeChanged().map(({ level, index, data }) => `${level}/${index}:${data.length / HASH_BYTES}`),
+    );
   }
   expect(shape).toEqual(["0/0:100", "0/0:256", "0/1:256", "0/2:188", "1/0:2"]);
   expect(builder.takeChanged()).toEqual([]);

@@ -40,18 +40,24 @@ function writeOld(count: number): string[] {
   return lines;
 }
 
-test.each([0, 1, 255, 256, 257, 3_000])("a record of %p entries keeps every byte, and goes on signed", async (count) => {
-  const lines = writeOld(count);
-  expect(() => openRecordReader(dir.path)).toThrow("start the guard on it once to bring it up to date");
-  const writer = openWriter(dir.path);
-  expect(writer.head()).toEqual({ seq: count, hash: count === 0 ? FIRST_PREV : leafHash(lines.at(-1) ?? "").toHex() });
-  writer.append(observation(count + 1));
-  await writer.close();
-  using reader = openRecordReader(dir.path);
-  expect([...reader.query({ limit: count })].map((stored) => stored.line)).toEqual(lines);
-  expect(reader.verify({ structure: true })).toMatchObject({ ok: true, entries: count + 1 });
-  expect(reader.count({ rule: "no-egress" })).toBe(Math.floor(count / 3));
-});
+test.each([0, 1, 255, 256, 257, 3_000])(
+  "a record of %p entries keeps every byte, and goes on signed",
+  async (count) => {
+    const lines = writeOld(count);
+    expect(() => openRecordReader(dir.path)).toThrow("start the guard on it once to bring it up to date");
+    const writer = openWriter(dir.path);
+    expect(writer.head()).toEqual({
+      seq: count,
+      hash: count === 0 ? FIRST_PREV : leafHash(lines.at(-1) ?? "").toHex(),
+    });
+    writer.append(observation(count + 1));
+    await writer.close();
+    using reader = openRecordReader(dir.path);
+    expect([...reader.query({ limit: count })].map((stored) => stored.line)).toEqual(lines);
+    expect(reader.verify({ structure: true })).toMatchObject({ ok: true, entries: count + 1 });
+    expect(reader.count({ rule: "no-egress" })).toBe(Math.floor(count / 3));
+  },
+);
 
 test.each<[string, string, number]>([
   ["edited", "UPDATE entries SET body = CAST(replace(body, '/w/2', '/w/9') AS BLOB) WHERE seq = 2", 2],

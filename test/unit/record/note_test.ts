@@ -13,7 +13,8 @@ import { SigningKey } from "../../../lib/record/signing_key.ts";
 /** RFC 8032 section 7.1, test 1. */
 const SEED = "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60";
 const PUBLIC = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a";
-const SIGNATURE = "e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e065224901555fb8821590a33bacc61e39701cf9b46bd25bf5f0595bbe2" +
+const SIGNATURE =
+  "e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e065224901555fb8821590a33bacc61e39701cf9b46bd25bf5f0595bbe2" +
   "4655141438e7a100b";
 
 const key = new SigningKey(Uint8Array.fromHex(SEED));
@@ -78,12 +79,17 @@ test("what is no checkpoint is refused", () => {
   ];
   for (const text of others) expect(parseCheckpoint(text)).toMatchObject({ ok: false });
   const eight = note.replace("\n7\n", "\n8\n");
-  expect(openCheckpoint(eight, key.public_key)).toMatchObject({ ok: false, error: expect.stringContaining("signature") });
+  expect(openCheckpoint(eight, key.public_key)).toMatchObject({
+    ok: false,
+    error: expect.stringContaining("signature"),
+  });
 });
 
 test("a public key is read in each of its forms, and nothing else is", () => {
   const { public_key } = key;
-  for (const text of [PUBLIC, PUBLIC.toUpperCase(), public_key.text, ` ${public_key.text}\n`, public_key.verifierKey("n")]) {
+  for (
+    const text of [PUBLIC, PUBLIC.toUpperCase(), public_key.text, ` ${public_key.text}\n`, public_key.verifierKey("n")]
+  ) {
     const parsed = parsePublicKey(text);
     expect(parsed.ok && parsed.value.equals(public_key)).toBe(true);
   }
@@ -95,6 +101,10 @@ test("a public key is read in each of its forms, and nothing else is", () => {
 });
 
 test("an origin is a name that a note can carry", () => {
-  for (const origin of ["a", "agentguard/host/01234567", "example.com/log"]) expect(originProblem(origin)).toBeUndefined();
-  for (const origin of ["", "a b", "a+b", "a\nb", "\u0000", "x".repeat(256)]) expect(originProblem(origin)).toBeString();
+  for (const origin of ["a", "agentguard/host/01234567", "example.com/log"]) {
+    expect(originProblem(origin)).toBeUndefined();
+  }
+  for (const origin of ["", "a b", "a+b", "a\nb", "\u0000", "x".repeat(256)]) {
+    expect(originProblem(origin)).toBeString();
+  }
 });

@@ -82,11 +82,14 @@ test.each<[string, () => void, RegExp]>([
   expect(thrown?.message).toContain(keyFile());
 });
 
-test.skipIf(process.getuid?.() !== 0)("a key file of another user is refused (needs root to change the owner)", async () => {
-  await write(1);
-  Bun.spawnSync(["chown", "12345", keyFile()]);
-  expect(catchError(() => openWriter(dir.path))?.message).toContain("its owner is uid 12345, not 0; chown 0 ");
-});
+test.skipIf(process.getuid?.() !== 0)(
+  "a key file of another user is refused (needs root to change the owner)",
+  async () => {
+    await write(1);
+    Bun.spawnSync(["chown", "12345", keyFile()]);
+    expect(catchError(() => openWriter(dir.path))?.message).toContain("its owner is uid 12345, not 0; chown 0 ");
+  },
+);
 
 test("a key that is missing, or another one, does not continue the record", async () => {
   await write(2);

@@ -53,7 +53,8 @@ export const AgPoint = {
     const source =
       `${TYPES}struct ag_value { u32 tag; union { u32 word; u8 bytes[4]; }; struct { u32 a; u32 b; } pair; } keep;`;
     expect(await generate(source)).toContain(
-      "SIZE: 16,\n  tag: 0,\n  word: 4,\n  bytes: 4,\n  pair: 8,\n  pair_a: 8,\n  pair_b: 12,\n  LENGTH: {\n    bytes: 4,\n  },",
+      "SIZE: 16,\n  tag: 0,\n  word: 4,\n  bytes: 4,\n  pair: 8,\n  pair_a: 8,\n  pair_b: 12,\n" +
+        "  LENGTH: {\n    bytes: 4,\n  },",
     );
   });
 

@@ -129,20 +129,24 @@ describe("losses", () => {
   });
 });
 
-test("the wait doubles while nothing comes, then the reader asks to be woken, and is short again after a record", () => {
+test("the wait doubles while nothing comes, the reader then asks to be woken, and it is short after a record", () => {
   const setup = new Setup();
   const { telemetry, reader, sink, waits } = setup;
   for (let i = 0; i < 7; i++) {
     reader.drain(sink);
     reader.wait();
   }
-  expect(waits).toEqual([4, 8, 16, 32, 1_000, 1_000, 1_000]);
+  expect(waits).toEqual([4, 8, 16, 32, 5_000, 5_000, 5_000]);
   expect(setup.sleeps).toBe(3);
   telemetry.put({ seq: 0, time_ns: 1n });
   reader.drain(sink);
   reader.wait();
-  expect(waits.at(-1)).toBe(2);
+  expect(waits.at(-1)).toBe(8);
   expect(setup.sleeps).toBe(3);
+  telemetry.put(...Array.from({ length: 64 }, (_, i) => ({ seq: i + 1, time_ns: BigInt(i + 2) })));
+  reader.drain(sink);
+  reader.wait();
+  expect(waits.at(-1)).toBe(2);
 });
 
 test("a record that comes just before the request to be woken is not slept over", () => {

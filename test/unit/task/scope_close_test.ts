@@ -44,7 +44,9 @@ describe("Scope close", () => {
   test("may be called by a listener of the abort that it causes", async () => {
     const scope = new Scope("app");
     let again: Promise<void> | undefined;
-    scope.signal.addEventListener("abort", () => again = scope.close());
+    scope.signal.addEventListener("abort", () => {
+      again = scope.close();
+    });
     await scope.close();
     await again;
     expect(again).toBeDefined();
