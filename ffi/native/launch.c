@@ -117,7 +117,9 @@ static int reap(void)
 		} else if (WIFCONTINUED(status)) {
 			stop_signal = 0;
 			continued_ms = now_ms();
-			/* A guard that stopped with its command must run again to hear of it; a dead one is seen below. */
+			/*
+			 * A guard that stopped with its command must run again to hear of it; a dead one is seen below.
+			 */
 			if (!guard_lost && getppid() == guard_pid)
 				(void)kill(guard_pid, SIGCONT);
 			tell_simple(AG_LAUNCH_CONTINUED, 0, 0);
@@ -196,8 +198,8 @@ static void forward(int signo)
 		return;
 	if (signo == SIGCONT) {
 		/*
-		 * Not counted: a stop signal removes a pending SIGCONT, and the launcher sends one to the guard too. What
-		 * counts is whether the command has been continued; a late second SIGCONT would undo a new stop.
+		 * Not counted: a stop signal removes a pending SIGCONT, and the launcher sends one to the guard too.
+		 * What counts is whether the command has been continued; a late second SIGCONT would undo a new stop.
 		 */
 		reap();
 		if (command_ended || now_ms() - continued_ms <= MATCH_MS)
@@ -261,7 +263,10 @@ static void handle_message(void)
 		forward(message.value);
 		break;
 	case AG_LAUNCH_STOP:
-		/* Stops and continuations of the command are seen in order here, so that the guard never stops too late. */
+		/*
+		 * Stops and continuations of the command are seen in order here, so that the guard never stops too
+		 * late.
+		 */
 		reap();
 		if (stop_signal != 0 && !command_ended && getppid() == guard_pid)
 			(void)kill(guard_pid, stop_signal);
@@ -300,7 +305,9 @@ static void start_command(char **argv)
 	}
 	go_fd = go[1];
 	status_fd = status[0];
-	/* Standard streams and inherited descriptors belong to the command: a pipe must end when the command ends it. */
+	/*
+	 * Standard streams and inherited descriptors belong to the command: a pipe must end when the command ends it.
+	 */
 	int keep[] = { socket_fd, signal_fd, go_fd, status_fd, cgroup_fd };
 	if (close_others(0, keep, sizeof keep / sizeof keep[0]) != 0)
 		setup_failed(AG_STAGE_FDS, errno);
@@ -340,7 +347,10 @@ int main(int argc, char **argv)
 			return EXIT_GUARD_FAILED;
 		if (socket_fd >= 0 && polled[0].revents)
 			handle_message();
-		/* Last, because a message may have drained a SIGCHLD too: every one is followed by a look at the children. */
+		/*
+		 * Last, because a message may have drained a SIGCHLD too: every one is followed by a look at the
+		 * children.
+		 */
 		drain_signals();
 		report_exec();
 		reap();

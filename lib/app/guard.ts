@@ -1,6 +1,6 @@
 /** One running guard: record, kernel reader, sessions, control API. Both `run` and the daemon are made of it. */
 import { mkdirSync } from "node:fs";
-import { SessionCgroup } from "../act/mod.ts";
+import { findCgroup2, SessionCgroup } from "../act/mod.ts";
 import type { Config } from "../config/mod.ts";
 import {
   AgentguardError,
@@ -24,6 +24,7 @@ import {
   type ReloadPort,
   type StatusPort,
 } from "../publish/mod.ts";
+import { requireEnforceable } from "./enforceable.ts";
 import { EventHub } from "./event_hub.ts";
 import { type LoadedPolicy, loadPolicySources } from "./policy_files.ts";
 import type { PolicyLoad, ReaderEvent } from "./reader_protocol.ts";
@@ -166,6 +167,8 @@ export class Guard implements StatusPort, ReloadPort {
     // A watch and a signal may both tell of one change.
     if (loaded.value.snapshot.ref.digest === this.snapshot.ref.digest) return ok(this.#policyStatus());
     try {
+      const cgroup = findCgroup2() !== undefined;
+      requireEnforceable(loaded.value.snapshot, { support: this.reader.support, cgroup, home: this.#parts.home });
       await this.reader.setPolicy(policyLoad(loaded.value, this.#parts));
     } catch (error) {
       return err(error instanceof AgentguardError ? error : new AgentguardError("policy", errorMessage(error)));

@@ -16,8 +16,8 @@ export interface MarkView {
 
 /**
  * The key under which a mark is kept for those who see it alike. What forbids counts attempts. What permits counts only
- * what surely was meant and passed, and only in the same file, so that a later layer cannot widen an earlier one. What is
- * enforced never sees what only observing rules have set, so that observing changes no outcome.
+ * what surely was meant and passed, and only in the same file, so that a later layer cannot widen an earlier one. What
+ * is enforced never sees what only observing rules have set, so that observing changes no outcome.
  */
 export function markKey(mark: string, { observes, permits_in }: MarkView): string {
   const side = permits_in === undefined ? "tried" : `passed ${permits_in}`;

@@ -27,8 +27,8 @@ export function isSdkRule({ table }: Pick<TableReader, "table">): boolean {
 }
 
 /**
- * One entry as up to two rules: a deny for what is blocked, and an ask for what needs an approval. Where an action is in
- * both lists the block decides; the SDK runtime would ask.
+ * One entry as up to two rules: a deny for what is blocked, and an ask for what needs an approval. Where an action is
+ * in both lists the block decides; the SDK runtime would ask.
  */
 export function parseSdkRule(reader: TableReader, number: number): readonly RuleNode[] {
   reader.refuseUnknown(SDK_KEYS);

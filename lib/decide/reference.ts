@@ -1,6 +1,7 @@
 /**
  * The slow, obviously right interpreter. It walks the syntax tree for every event and shares nothing with the compiler
- * but that tree, the wording of reasons and the parsers of addresses and command lines. Tests hold the compiled snapshot against it.
+ * but that tree, the wording of reasons and the parsers of addresses and command lines. Tests hold the compiled
+ * snapshot against it.
  */
 import type { Action, ActionType, Event, ExecAction, Ruling, Verdict } from "../core/mod.ts";
 import type { ArgvToken, PathPattern, PolicyFile, Predicates, ProgramPattern, RuleNode, TextPattern } from "./ast.ts";

@@ -1,12 +1,17 @@
 /** Commands that a piece of Python starts, where they are written out in it. The piece itself stays opaque. */
 
-const CALL =
-  /\b(?:os\s*\.\s*(?:system|popen)|subprocess\s*\.\s*(?:run|call|check_call|check_output|Popen|getoutput|getstatusoutput))\s*\(\s*/g;
+const CALL = new RegExp(
+  String.raw`\b(?:os\s*\.\s*(?:system|popen)|` +
+    String.raw`subprocess\s*\.\s*(?:run|call|check_call|check_output|Popen|getoutput|getstatusoutput))\s*\(\s*`,
+  "g",
+);
 /** Calls looked at in one piece of code, and elements of one list. */
 const CALLS_MAX = 64;
 const ELEMENTS_MAX = 256;
 
-/** Shell scripts (as texts) and argument lists that the code hands to `os` and `subprocess`, as far as they are literal. */
+/**
+ * Shell scripts (as texts) and argument lists that the code hands to `os` and `subprocess`, as far as they are literal.
+ */
 export function pythonCommands(code: string): readonly (string | readonly string[])[] {
   const found: (string | readonly string[])[] = [];
   const calls = new RegExp(CALL);

@@ -97,6 +97,12 @@ export class Pipeline {
     }
   }
 
+  /** Records something that is a fact before anything can be decided, such as a file that was open from the start. */
+  note(event: Event, reason: string): void {
+    this.#counters.actions++;
+    this.#observe(event, { verdict: "allow", rule_index: -1, reason, mode: "enforce" });
+  }
+
   /** Records a loss. */
   gap(gap: Gap, time_us: number, of: Pick<Event, "session" | "shown"> = {}): void {
     this.#counters.lost += gap.count;

@@ -63,9 +63,9 @@ const MEANINGS: readonly Meaning[] = [
 ];
 
 /**
- * Turns anything that SQLite threw into an `AgentguardError` that names the file: `io`, `busy` or `tamper` with the fix,
- * `invariant` for a statement that this program should not have run. Other errors come back unchanged where they are
- * `AgentguardError`s already. `doing` begins the message: `write`, `open`.
+ * Turns anything that SQLite threw into an `AgentguardError` that names the file: `io`, `busy` or `tamper` with the
+ * fix, `invariant` for a statement that this program should not have run. Other errors come back unchanged where they
+ * are `AgentguardError`s already. `doing` begins the message: `write`, `open`.
  */
 export function storeError(thrown: unknown, doing: string, path: string): AgentguardError {
   if (thrown instanceof AgentguardError) return thrown;

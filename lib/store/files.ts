@@ -8,8 +8,8 @@ const DIRECTORY_MODE = 0o700;
 
 /**
  * Makes `path` as an empty file of mode 0600, and its missing directories with mode 0700; what exists is left as it is.
- * An existing file is not even opened: closing any descriptor of a file drops this process's POSIX locks on it, and with
- * them those of a database that is open elsewhere in the process. Throws `io` naming the path.
+ * An existing file is not even opened: closing any descriptor of a file drops this process's POSIX locks on it, and
+ * with them those of a database that is open elsewhere in the process. Throws `io` naming the path.
  */
 export function createPrivateFile(path: string): void {
   const directory = dirname(path);

@@ -3,8 +3,8 @@ import { AgentguardError } from "../core/mod.ts";
 import type { Store } from "./store.ts";
 
 /**
- * What leads from version n to n + 1, where n is the step's index in the list: statements, and functions for what statements
- * cannot say, in order and in one transaction. Never edited once shipped.
+ * What leads from version n to n + 1, where n is the step's index in the list: statements, and functions for what
+ * statements cannot say, in order and in one transaction. Never edited once shipped.
  */
 export type Migration = readonly (string | ((store: Store) => void))[];
 
@@ -64,8 +64,8 @@ function checkedVersion(target: Store, schema: Schema): number {
   if (version > schema.migrations.length) {
     throw new AgentguardError(
       "unsupported",
-      `open ${target.path}: schema ${version} is newer than ${schema.migrations.length}, the newest that this version ` +
-        `knows; use the version of agentguard that wrote it`,
+      `open ${target.path}: schema ${version} is newer than ${schema.migrations.length}, the newest that this ` +
+        `version knows; use the version of agentguard that wrote it`,
     );
   }
   return version;

@@ -10,7 +10,9 @@ import { type Row, type SqlValue, Statement } from "./statement.ts";
 
 /** How to open. */
 export interface StoreOptions {
-  /** `write` creates what is missing and migrates; `read` changes nothing and refuses a missing file with `not_found`. */
+  /**
+   * `write` creates what is missing and migrates; `read` changes nothing and refuses a missing file with `not_found`.
+   */
   readonly mode: "read" | "write";
   readonly schema: Schema;
   /** How long a statement waits for another process, milliseconds; 2,000 by default. */
@@ -29,8 +31,9 @@ const WAL_BYTES_KEPT = 67_108_864;
 const FINDINGS_MAX = 20;
 
 /**
- * Opens the database at `path`. Write mode: file mode 0600, missing directories 0700, write-ahead log, every commit synced
- * to the disk before it returns. Throws `io`, `busy`, `tamper`, `unsupported`, `not_found`, each naming the file and the fix.
+ * Opens the database at `path`. Write mode: file mode 0600, missing directories 0700, write-ahead log, every commit
+ * synced to the disk before it returns. Throws `io`, `busy`, `tamper`, `unsupported`, `not_found`, each naming the file
+ * and the fix.
  */
 export function openStore(path: string, options: StoreOptions): Store {
   if (options.mode === "write") {

@@ -9,10 +9,15 @@ import { inRoot, ROOT } from "../support/paths.ts";
 import { checked, NOTHING, type Outcome, sum } from "./outcome.ts";
 
 const DEMO = "examples/demo.sh";
+/** The demo ends with this code, to show that it comes through. */
+const DEMO_CODE = 7;
 /** What suites of a policy are called; every other TOML file is a policy. */
 const SUITE = ".suite.toml";
 
-/** Every policy must pass the policy check, every suite its cases; the demo must run to its end under the guard, which needs root. */
+/**
+ * Every policy must pass the policy check, every suite its cases; the demo must run to its end under the guard, which
+ * needs root.
+ */
 export async function runExamples(): Promise<Outcome> {
   const outcomes: Outcome[] = [];
   for (const file of [...new Bun.Glob("examples/**/*.toml").scanSync({ cwd: ROOT })].sort()) {
@@ -24,15 +29,19 @@ export async function runExamples(): Promise<Outcome> {
 
 async function runDemo(): Promise<Outcome> {
   if (process.getuid?.() !== 0) return { ...NOTHING, skips: [{ name: DEMO, reason: "guarding needs root" }] };
-  return await expectSuccess(["scripts/run.sh"]);
+  return await expectCode(["scripts/run.sh"], DEMO_CODE);
 }
 
-async function expectSuccess(argv: readonly string[]): Promise<Outcome> {
+function expectSuccess(argv: readonly string[]): Promise<Outcome> {
+  return expectCode(argv, 0);
+}
+
+async function expectCode(argv: readonly string[], expected: number): Promise<Outcome> {
   const directory = mkdtempSync(join(tmpdir(), "agentguard-example-"));
   const environment = { AGENTGUARD_STATE: join(directory, "state"), AGENTGUARD_RUNTIME: join(directory, "run") };
   try {
     const { code, stdout, stderr } = await runCommand(argv, { environment, timeout_ms: 120_000 });
-    return checked(code === 0, `${argv.join(" ")}\nexit code ${code}\n${stdout}${stderr}`);
+    return checked(code === expected, `${argv.join(" ")}\nexit code ${code}\n${stdout}${stderr}`);
   } finally {
     rmSync(directory, { recursive: true });
   }

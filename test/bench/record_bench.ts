@@ -1,6 +1,6 @@
 /**
- * How fast the record takes, gives, verifies and proves entries. Prints figures and a ratio to bare SQLite in the same run;
- * asserts nothing about time. `bun test/bench/record_bench.ts [ENTRIES]`, 200,000 entries by default.
+ * How fast the record takes, gives, verifies and proves entries. Prints figures and a ratio to bare SQLite in the same
+ * run; asserts nothing about time. `bun test/bench/record_bench.ts [ENTRIES]`, 200,000 entries by default.
  */
 import { Database } from "bun:sqlite";
 import { mkdtempSync, rmSync, statSync } from "node:fs";

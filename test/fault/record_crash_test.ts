@@ -1,7 +1,7 @@
 /**
- * Power cuts at random moments: a writer is stopped between two of its instructions, its files are copied as they are, and the
- * last writes that nobody acknowledged are torn off in half of the copies, as a disk that lost its power may do. Every copy
- * must open, verify, hold everything acknowledged, and say what happened.
+ * Power cuts at random moments: a writer is stopped between two of its instructions, its files are copied as they are,
+ * and the last writes that nobody acknowledged are torn off in half of the copies, as a disk that lost its power may
+ * do. Every copy must open, verify, hold everything acknowledged, and say what happened.
  */
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { copyFileSync, existsSync, readFileSync, rmSync, statSync, truncateSync } from "node:fs";

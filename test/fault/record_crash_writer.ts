@@ -1,4 +1,6 @@
-/** Appends in groups until it is killed, and prints the head after each flush: everything up to that is acknowledged. */
+/**
+ * Appends in groups until it is killed, and prints the head after each flush: everything up to that is acknowledged.
+ */
 import { IdGenerator, silentLog, systemClock } from "../../lib/core/mod.ts";
 import { openRecordWriter } from "../../lib/record/mod.ts";
 import { systemTimers } from "../../lib/task/mod.ts";

@@ -98,7 +98,8 @@ describe("rules that never decide", () => {
 
 test("a predicate that holds for some of the actions only", () => {
   expect(warnings(enforcing(rule("r", 'action = ["exec", "file.read"]\nexe = "nc"\nverdict = "deny"')))).toEqual([
-    "a.toml:5:1: warning: predicate exe never holds for file.read: the rule does not cover it (write a rule of its own)",
+    "a.toml:5:1: warning: predicate exe never holds for file.read: the rule does not cover it " +
+    "(write a rule of its own)",
   ]);
   expect(warnings(enforcing(rule("r", 'action = "*"\nexe = "nc"\nverdict = "deny"')))).toEqual([]);
 });
@@ -123,7 +124,8 @@ describe("inline tests", () => {
     [
       "a match that fails",
       'match = [{ action = "file.read", path = "/x" },\n  { action = "file.write", path = "/y" }]',
-      'a.toml:7:3: error: inline test failed: rule "r" does not cover an action that it must cover: {"action":"file.write"',
+      'a.toml:7:3: error: inline test failed: rule "r" does not cover an action that it must cover: ' +
+      '{"action":"file.write"',
     ],
     [
       "a not_match that fails",

@@ -147,7 +147,8 @@ describe("defaults and what lifts them", () => {
     expect(policy.net_default).toEqual({ "net.connect": "allow", "net.send": "deny", "net.bind": "deny" });
     expect(policy.net).toEqual([]);
     expect(report[1]?.note).toBe(
-      "predicate host is decided in user space; so the kernel lets net.connect through by default and user space decides",
+      "predicate host is decided in user space; " +
+        "so the kernel lets net.connect through by default and user space decides",
     );
   });
 

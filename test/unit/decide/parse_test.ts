@@ -91,8 +91,8 @@ describe("one error, at its place", () => {
     [
       "an unknown rate key",
       ruleFile('action = "exec"', 'rate = { count = 1, per = "1m", key = "sesion" }', 'verdict = "deny"'),
-      'a.toml:5:33: error: unknown rate key "sesion", not one of session, principal, agent, user, process, exe, path, ' +
-      'host, address, tool, server, all (did you mean "session"?)',
+      'a.toml:5:33: error: unknown rate key "sesion", not one of session, principal, agent, user, process, exe, ' +
+      'path, host, address, tool, server, all (did you mean "session"?)',
     ],
     [
       "a window that is none",
@@ -112,13 +112,14 @@ describe("one error, at its place", () => {
     [
       "a duration without a unit",
       ruleFile('action = "exec"', 'after = { rule = "r", within = "10" }', 'verdict = "deny"'),
-      'a.toml:5:23: error: within "10" is neither "session" nor a duration (write a number with ms, s, m, h or d, as in "5m")',
+      'a.toml:5:23: error: within "10" is neither "session" nor a duration ' +
+      '(write a number with ms, s, m, h or d, as in "5m")',
     ],
     [
       "a range that ends before it begins",
       ruleFile('action = "exec"', 'risk = "9-1"', 'verdict = "deny"'),
-      'a.toml:5:1: error: risk "9-1" is not a range of numbers (write a number, or a range such as "1000-2000", "1000-" ' +
-      'or "-1000")',
+      'a.toml:5:1: error: risk "9-1" is not a range of numbers (write a number, or a range such as "1000-2000", ' +
+      '"1000-" or "-1000")',
     ],
     [
       "a flag that is none",
@@ -133,8 +134,8 @@ describe("one error, at its place", () => {
     [
       "a place in the arguments that is none",
       ruleFile('action = "tool.call"', 'args = { "a[b" = "x" }', 'verdict = "deny"'),
-      'a.toml:5:10: error: "a[b" is not a place in the arguments (at most 16 steps) (write names with dots, [0] or [*], ' +
-      'as in "$.files[*].path")',
+      'a.toml:5:10: error: "a[b" is not a place in the arguments (at most 16 steps) (write names with dots, [0] ' +
+      'or [*], as in "$.files[*].path")',
     ],
     [
       "an unknown action of the SDK runtime",

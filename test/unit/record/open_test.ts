@@ -140,8 +140,8 @@ test("a writer that did not close is told by the next one, once", async () => {
   await openWriter(dir.path, { log }).close();
   await write(1);
   expect(notices()).toEqual([
-    `guard.recovered: the last writer (pid ${child.pid}, boot boot) did not close the record; it wrote from entry 1 on, ` +
-    "and entries up to 1 are whole and signed",
+    `guard.recovered: the last writer (pid ${child.pid}, boot boot) did not close the record; it wrote from entry 1 ` +
+    "on, and entries up to 1 are whole and signed",
   ]);
   expect(log.lines).toHaveLength(1);
 });
