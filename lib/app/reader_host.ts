@@ -119,7 +119,7 @@ export class ReaderHost {
     if (begin.stopped_pid !== undefined) {
       stages.probes.adoptStopped(begin.stopped_pid, begin.scope, cgroup_id);
       for (const event of inheritedEvents(this.#parts.clock, session, begin.stopped_pid)) {
-        stages.pipeline.handle({ kind: "event", event });
+        stages.pipeline.note(event, "open before the session began");
       }
     } else this.#adoptMembers(begin.scope, cgroup_id);
     this.#startLoop();

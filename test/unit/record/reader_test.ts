@@ -16,6 +16,7 @@ function draft(n: number): EntryDraft {
   if (n % 100 === 50) return { ...decision(n, "other"), session_id: session("B") };
   if (n % 10 === 0) return decision(n);
   if (n === 777) return observation(5);
+  if (n === 778) return observation(n, { principal: "alice" });
   if (n === 333) {
     const action = { type: "exec", path: "/bin/[odd]", argv: ['say "h\u00e9"', "100%_x"] } as const;
     return observation(n, { action });
@@ -62,6 +63,8 @@ test.each<[string, EntryFilter, (n: number) => boolean]>([
   ["a pattern of single characters", { type: "ex?c" }, (n) => n === 333],
   ["brackets are no pattern", { type: "[en]*" }, () => false],
   ["a kind", { kind: "decision" }, tenth],
+  ["a principal", { principal: "alice" }, (n) => n === 778],
+  ["a part of a principal", { principal: "alic" }, () => false],
   ["a verdict", { verdict: "deny" }, tenth],
   ["a pid", { pid: 103 }, (n) => n % 10 === 3],
   ["a pid, a rule and a time", { pid: 100, rule: "other", since_us: START_US + 900 }, (n) => other(n) && n >= 900],

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
+import { Database } from "bun:sqlite";
 import { statSync } from "node:fs";
 import { AgentguardError, type EntryDraft } from "../../../lib/core/mod.ts";
 import {
@@ -10,7 +11,7 @@ import {
   RECORD_LOCK_FILE,
 } from "../../../lib/record/mod.ts";
 import { TempDir, waitUntil } from "../../support/mod.ts";
-import { KeptLog, observation, openWriter, recordFile, tamper } from "./support.ts";
+import { KeptLog, observation, openWriter, recordFile, tamper, TestClock } from "./support.ts";
 
 let dir: TempDir;
 beforeEach(async () => {
@@ -168,6 +169,40 @@ test("a draft that cannot be read becomes a gap and takes nothing with it", asyn
   for (const draft of [observation(1), broken, observation(3)]) writer.append(draft);
   await writer.flush();
   expect(lines(dir.path).map((line) => parseEntry(line)?.gap?.type)).toEqual([undefined, "record", undefined]);
+});
+
+test("a draft is redacted before it becomes an entry; one that cannot be is not recorded as it was", async () => {
+  const redact = (draft: EntryDraft): EntryDraft => {
+    if (draft.process?.pid === 102) throw new Error("redaction failed");
+    return { ...draft, action: { type: "file.read", path: "[redacted]", result: "0" } };
+  };
+  await using writer = openWriter(dir.path, { redact });
+  for (const n of [1, 2, 3]) writer.append(observation(n));
+  await writer.flush();
+  const entries = lines(dir.path).map((line) => parseEntry(line));
+  expect(entries.map((entry) => entry?.gap?.type)).toEqual([undefined, "record", undefined]);
+  expect(entries[0]?.action).toEqual({ type: "file.read", path: "[redacted]", result: "0" });
+  expect(lines(dir.path).join()).not.toContain("/w/");
+});
+
+test("commits within a second share the checkpoint that is kept, and each has one until the next", async () => {
+  const clock = new TestClock();
+  const sizes = (): readonly number[] => {
+    using database = new Database(recordFile(dir.path), { readonly: true });
+    return database.query<{ size: number }, []>("SELECT size FROM checkpoints ORDER BY size").all().map((row) =>
+      row.size
+    );
+  };
+  await using writer = openWriter(dir.path, { clock });
+  const seen: (readonly number[])[] = [];
+  for (const step_us of [0, 400_000, 400_000, 400_000, 0]) {
+    clock.now_us += step_us;
+    writer.append(observation(1));
+    await writer.flush();
+    seen.push(sizes());
+  }
+  // The first of a record is kept, then the last before each full second.
+  expect(seen).toEqual([[0, 1], [0, 1, 2], [0, 1, 3], [0, 1, 4], [0, 1, 4, 5]]);
 });
 
 test("a full queue commits first as long as the disk works: nothing is dropped", async () => {
