@@ -27,6 +27,9 @@ const MSG_DONTWAIT = 0x40, MSG_NOSIGNAL = 0x4000, WNOHANG = 1;
 /** Pauses between looks at a launcher that is ending, milliseconds: doubled up to the second. */
 const WAIT_MS_MIN = 1, WAIT_MS_MAX = 20;
 
+/** Settles after so many milliseconds. */
+type Sleep = (delay_ms: number) => Promise<void>;
+
 /** What to start. */
 export interface LaunchOptions {
   /** Program and arguments, at least one; bytes where they are not UTF-8. */
@@ -39,6 +42,8 @@ export interface LaunchOptions {
   readonly on_failure: "deny" | "open";
   /** From `captureStartState`. */
   readonly state: StartState;
+  /** Waits, for the end of the launcher. */
+  readonly sleep: Sleep;
 }
 
 /** How the command ended: exactly one of `exit_code` (0-255) and `signal` is present. */
@@ -95,7 +100,7 @@ export async function launchCommand(options: LaunchOptions): Promise<LaunchedCom
     closeSync(program_fd);
     closeSync(socket_fd);
   }
-  const command = new LaunchedCommand(libc, guard_fd, launcher_pid);
+  const command = new LaunchedCommand(libc, guard_fd, { launcher_pid, sleep: options.sleep });
   await command.start(config);
   return command;
 }
@@ -123,6 +128,7 @@ export class LaunchedCommand implements AsyncDisposable {
   /** The launcher, a child of this process. */
   readonly launcher_pid: number;
   readonly #libc: LaunchSymbols;
+  readonly #sleep: Sleep;
   readonly #fd: number;
   readonly #listeners = new Set<LaunchListener>();
   readonly #started = Promise.withResolvers<number>();
@@ -138,10 +144,11 @@ export class LaunchedCommand implements AsyncDisposable {
   #restore_handler: () => void = noop;
 
   /** Takes over both: `fd` (the guard's end of the socket pair) and the process `launcher_pid`. */
-  constructor(libc: LaunchSymbols, fd: number, launcher_pid: number) {
+  constructor(libc: LaunchSymbols, fd: number, launcher: { readonly launcher_pid: number; readonly sleep: Sleep }) {
     this.#libc = libc;
     this.#fd = fd;
-    this.launcher_pid = launcher_pid;
+    this.launcher_pid = launcher.launcher_pid;
+    this.#sleep = launcher.sleep;
     this.exited = this.#exited.promise;
     // A caller that only listens to events must not be told again by an unhandled rejection.
     this.exited.catch(noop);
@@ -279,7 +286,7 @@ export class LaunchedCommand implements AsyncDisposable {
     for (let wait_ms = WAIT_MS_MIN;; wait_ms = Math.min(wait_ms * 2, WAIT_MS_MAX)) {
       const got = this.#libc.waitpid(this.launcher_pid, ptr(status), WNOHANG);
       if (got !== 0) break; // reaped, or (-1) reaped by somebody else
-      await Bun.sleep(wait_ms);
+      await this.#sleep(wait_ms);
     }
     if (!this.#finishing) {
       const { core_dumped: _core_dumped, ...end } = decodeStatus(status[0] ?? 0);

@@ -26,17 +26,6 @@ export function resetHandler(libc: LaunchSymbols, signo: number): () => void {
 }
 
 /**
- * Stops this process with `signo` (SIGTSTP, SIGTTIN, SIGTTOU or SIGSTOP) as if it had no handler, so that the shell
- * sees the job stop; returns after SIGCONT. The handler of `signo` is as before afterwards. Throws `io`.
- */
-export function stopSelf(signo: number): void {
-  const libc = launchSymbols();
-  const restore = resetHandler(libc, signo);
-  if (libc.raise(signo) !== 0) throw failure("stop with the command", launchErrno(libc));
-  restore();
-}
-
-/**
  * Lets go of what belongs to the command: replaces stdin and stdout of this process by /dev/null and closes the given
  * inherited descriptors. Otherwise a pipe would stay open after the command closed its end. Standard error stays:
  * notices go there. Call it after `launchCommand`. Throws `io`.

@@ -9,9 +9,9 @@ import {
   type LaunchedCommand,
   releaseStreams,
   type StartState,
-  stopSelf,
 } from "../../ffi/mod.ts";
 import { processStart, type SessionCgroup } from "../act/mod.ts";
+import { sleep } from "../task/mod.ts";
 import { EXIT, type RunCommand } from "./command.ts";
 import { requireEnforceable } from "./enforceable.ts";
 import { Guard } from "./guard.ts";
@@ -78,6 +78,7 @@ class GuardedRun {
       ...(leaf === undefined ? undefined : { cgroup_dir: leaf.directory }),
       on_failure: guard.snapshot.guard.on_failure,
       state: this.#parts.state,
+      sleep: (delay_ms) => sleep(delay_ms),
     });
     releaseStreams(this.#parts.state.fds);
     const session: SessionInfo = {
@@ -90,7 +91,7 @@ class GuardedRun {
     };
     this.#session = session;
     await this.#begin(session, launched, leaf);
-    using _signals = forwardSignals((signo) => launched.forward(signo));
+    using _signals = forwardSignals((signo) => launched.forward(signo), this.#parts.state.ignored);
     const end = this.#watch(launched, leaf);
     launched.go();
     const exit = await end;
@@ -136,7 +137,7 @@ class GuardedRun {
           this.#parts.log.error(`run ${name}: ${execFailure(event.stage, event.errno)}`);
           return;
         case "stopped":
-          stopSelf(event.signal);
+          launched.stopGuard(event.signal);
           return;
         case "continued":
           return;

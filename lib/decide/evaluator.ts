@@ -2,7 +2,7 @@
  * Evaluates events against compiled layers. The scratch objects are reused: one evaluation at a time, which is pure
  * outside.
  */
-import { errorMessage, type Event, type Ruling, type Verdict } from "../core/mod.ts";
+import { errorMessage, type Event, invariant, type Ruling, type Verdict } from "../core/mod.ts";
 import { Answers } from "./answers.ts";
 import type { CompiledLayer, RuleTable } from "./compile.ts";
 import { hasStarted, innerEvent } from "./inner_event.ts";
@@ -97,6 +97,7 @@ export class Evaluator {
   }
 
   #load(event: Event, state: StateView, now_us: number): EventNames {
+    invariant(now_us >= 0 && now_us <= Number.MAX_SAFE_INTEGER, "decide at a moment between 1970 and 2255");
     const names = this.#names ??= new EventNames(event);
     names.state = state;
     names.now_us = now_us;

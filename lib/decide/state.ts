@@ -30,7 +30,9 @@ const SHARED_KEY = "\u0000shared";
 
 /** The slice of time in which a moment lies: a thirty-second part of the period. */
 export function rateSlice(per_us: number, now_us: number): number {
-  return Math.floor(now_us / Math.ceil(per_us / SLICES));
+  // Beyond exact numbers the next slice would be this one again.
+  const exact_us = Math.min(Math.max(now_us, 0), Number.MAX_SAFE_INTEGER);
+  return Math.floor(exact_us / Math.ceil(per_us / SLICES));
 }
 
 /** True if a slice still counts in slice `now`. */

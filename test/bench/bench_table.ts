@@ -17,13 +17,13 @@ export async function printTable(): Promise<void> {
     runs.flatMap(({ stats }) => stats === undefined ? [] : [{ name: alias, p50: stats.p50, p99: stats.p99 }])
   );
   console.log(`${cpus()[0]?.model ?? "unknown processor"}, ${cpus().length} processors, Bun ${Bun.version}`);
-  console.log(`${"".padEnd(52)}${"p50".padStart(12)}${"p99".padStart(12)}${"ratio".padStart(9)}`);
+  console.log(`${"".padEnd(52)}${"p50".padStart(12)}${"p99".padStart(12)}${"ratio".padStart(12)}`);
   const first = new Map<string, number>();
   for (const { name, p50, p99 } of measured) {
     const [group = ""] = name.split(":");
     const base = first.get(group) ?? p50;
     first.set(group, base);
-    console.log(name.padEnd(52) + shown(p50) + shown(p99) + `${(p50 / base).toFixed(2)} x`.padStart(9));
+    console.log(name.padEnd(52) + shown(p50) + shown(p99) + `${(p50 / base).toFixed(2)} x`.padStart(12));
   }
 }
 

@@ -3,9 +3,10 @@
  * Targets: p50 <= 0.5 us per evaluation at 1,000 rules, at most twice that at 10,000; compile of 10,000 rules
  * <= 500 ms.
  */
-import { bench, do_not_optimize, group, run } from "mitata";
+import { bench, do_not_optimize } from "mitata";
 import type { Event } from "../../lib/core/mod.ts";
-import { formatDiagnostic, loadPolicy, type PolicySnapshot } from "../../lib/decide/mod.ts";
+import { formatDiagnostic, loadPolicy, type PolicySnapshot, StatefulDecider } from "../../lib/decide/mod.ts";
+import { printTable } from "./bench_table.ts";
 
 /** A policy whose rules are spread evenly over the indexed kinds of predicates. */
 function policyText(rules: number): string {
@@ -102,23 +103,59 @@ const EVENTS: readonly Event[] = [
 for (const rules of [10, 1_000, 10_000]) {
   const snapshot = load(policyText(rules));
   let at = 0;
-  group(`evaluate, ${rules} rules`, () => {
-    bench(`mixed actions, ${rules} rules`, () => {
-      const event = EVENTS[at++ & 7];
-      if (event !== undefined) do_not_optimize(snapshot.evaluate(event));
-    });
-    const [first] = EVENTS;
-    bench(`open that no rule names, ${rules} rules`, () => {
-      if (first !== undefined) do_not_optimize(snapshot.evaluate(first));
-    });
+  bench(`evaluate, mixed actions: ${rules} rules`, () => {
+    const event = EVENTS[at++ & 7];
+    if (event !== undefined) do_not_optimize(snapshot.evaluate(event));
   });
+  const [first] = EVENTS;
+  bench(`evaluate, an open that no rule names: ${rules} rules`, () => {
+    if (first !== undefined) do_not_optimize(snapshot.evaluate(first));
+  });
+}
+
+/** Marks, a rate and command lines on top of a thousand rules. */
+const PAST = `${policyText(1_000)}
+[[rules]]
+name = "secrets-read"
+action = "file.read"
+path = "/srv/data96/**"
+verdict = "log"
+label = "secret"
+[[rules]]
+name = "no-egress"
+action = "net.connect"
+after = "secret"
+verdict = "deny"
+[[rules]]
+name = "many-writes"
+action = "file.write"
+rate = { count = 1000000, per = "1h" }
+verdict = "deny"`;
+
+{
+  const snapshot = load(policyText(1_000));
+  const decider = new StatefulDecider(load(PAST));
+  let at = 0;
+  bench("1,000 rules: plain", () => {
+    const event = EVENTS[at++ & 7];
+    if (event !== undefined) do_not_optimize(snapshot.evaluate(event));
+  });
+  bench("1,000 rules: with marks and a rate", () => {
+    const event = EVENTS[at++ & 7];
+    if (event !== undefined) do_not_optimize(decider.evaluate(event));
+  });
+  const texts = EVENTS.map((event) => JSON.stringify(event));
+  bench("1,000 rules: JSON in and out", () => {
+    do_not_optimize(JSON.stringify(snapshot.evaluate(JSON.parse(texts[at++ & 7] ?? "{}"))));
+  });
+  const line = ["bash", "-lc", "cd /work && git add -A && git commit -m 'a message' && git push origin main"];
+  const shell: Event = { ...EVENTS[4], time_us: 0, action: { type: "exec", path: "/usr/bin/bash", argv: line } };
+  bench("1,000 rules: a command line with five commands", () => do_not_optimize(snapshot.evaluate(shell)));
 }
 
 const large = policyText(10_000);
 const small = policyText(1_000);
-group("load (parse, check, compile)", () => {
-  bench("1,000 rules", () => do_not_optimize(load(small)));
-  bench("10,000 rules", () => do_not_optimize(load(large)));
-});
+bench("load (parse, check, compile): 1,000 rules", () => do_not_optimize(load(small)));
+bench("load (parse, check, compile): 10,000 rules", () => do_not_optimize(load(large)));
 
-await run();
+await printTable();

@@ -5,8 +5,8 @@
  *     mkdir -p build/bench_peers && cp test/bench/peers/package.json build/bench_peers/
  *     (cd build/bench_peers && bun install --ignore-scripts)
  *
- * Without them their part is left out and the reason is printed. The answers of all engines are compared before anything
- * is measured.
+ * Without them their part is left out and the reason is printed. The answers of all engines are compared before
+ * anything is measured.
  */
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";

@@ -1,4 +1,6 @@
-/** The evaluator and the reader of command lines on anything: never throw, never hang, never allow because of an error. */
+/**
+ * The evaluator and the reader of command lines on anything: never throw, never hang, never allow because of an error.
+ */
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { type Event, LIMITS } from "../../../lib/core/mod.ts";

@@ -13,7 +13,7 @@ import { load } from "./load.ts";
 type Kernel = { readonly verdict: "allow" | "deny"; readonly rule_index: number } | undefined;
 
 /** What the kernel's programs do with the maps, written down plainly. `undefined`: not theirs to decide. */
-function kernel(policy: LoweredPolicy, { action, process }: Event): Kernel {
+function kernel(policy: LoweredPolicy, { action, process, base }: Event): Kernel {
   switch (action.type) {
     case "net.connect":
     case "net.send":
@@ -31,7 +31,7 @@ function kernel(policy: LoweredPolicy, { action, process }: Event): Kernel {
       return conclude(matching, policy.net_default[type]);
     }
     case "exec": {
-      const cwd = action.cwd ?? process?.cwd ?? "";
+      const cwd = base ?? action.cwd ?? process?.cwd ?? "";
       const asked = action.requested_path;
       const names = [normal(action.path)];
       if (asked !== undefined && asked !== "") {

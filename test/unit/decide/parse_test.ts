@@ -296,6 +296,26 @@ describe("limits are named", () => {
     const text = `version = 1\n${"[[rules]]\n".repeat(LIMITS.policy_rules_max + 1)}`;
     expect(refusal(encoder.encode(text))).toContain("20001 rules, the limit (policy_rules_max) is 20000");
   });
+  test("50 MB, 100,000 rules, deep nesting", () => {
+    expect(refusal(new Uint8Array(50_000_000).fill(35))).toContain(
+      "50000000 bytes, the limit (policy_bytes_max) is 4194304",
+    );
+    const many = `version = 1\n${"[[rules]]\n".repeat(100_000)}`;
+    expect(refusal(encoder.encode(many))).toContain("100000 rules, the limit (policy_rules_max) is 20000");
+    const deep = `version = 1\n[config]\nx = ${"[".repeat(40)}${"]".repeat(40)}`;
+    expect(refusal(encoder.encode(deep))).toMatch(/nest|depth/i);
+  });
+
+  test("marks that rules ask about", () => {
+    const rules = Array.from(
+      { length: 2_100 },
+      (_, i) =>
+        `[[rules]]\naction = "exec"\nverdict = "log"\nlabel = "l${i}"\n` +
+        `[[rules]]\naction = "exec"\nverdict = "ask"\nafter = "l${i}"`,
+    );
+    expect(refusal(encoder.encode(`version = 1\n${rules.join("\n")}`))).toContain("more than a session keeps");
+  });
+
   test("rules of all layers together", () => {
     const half = `version = 1\n${'[[rules]]\naction="exec"\nverdict="log"\n'.repeat(LIMITS.policy_rules_max / 2 + 1)}`;
     expect(findings(half, half)[0]).toContain("20002 rules together, the limit (policy_rules_max) is 20000");
