@@ -118,8 +118,8 @@ function anchorCheck(): Check {
     id: "record.anchor",
     name: "prove that the end of the record was not cut off",
     state: "degraded",
-    detail: "the record is a hash chain on this host: edits are found, a cut tail is not",
-    fix: "copy the head that `agentguard audit verify` prints to another machine",
+    detail: "checkpoints are kept on this host alone: edits are found, a tail cut back to one of them is not",
+    fix: "copy what `agentguard audit checkpoint` prints to another machine, and verify with --from",
   };
 }
 

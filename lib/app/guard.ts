@@ -28,6 +28,7 @@ import { requireEnforceable } from "./enforceable.ts";
 import { EventHub } from "./event_hub.ts";
 import { type LoadedPolicy, loadPolicySources } from "./policy_files.ts";
 import type { PolicyLoad, ReaderEvent } from "./reader_protocol.ts";
+import { recordSettings } from "./record_settings.ts";
 import { ReaderThread } from "./reader_thread.ts";
 import { RecorderThread } from "./recorder_thread.ts";
 import { Sessions } from "./sessions.ts";
@@ -100,7 +101,10 @@ export class Guard implements StatusPort, ReloadPort {
         parts.onReader?.(event);
       },
     });
-    const [opened, loaded] = await Promise.allSettled([recorder.open(directory), starting]);
+    const [opened, loaded] = await Promise.allSettled([
+      recorder.open(directory, recordSettings(parts.policy.snapshot)),
+      starting,
+    ]);
     try {
       if (opened.status === "rejected") throw opened.reason;
       if (loaded.status === "rejected") throw loaded.reason;

@@ -67,7 +67,7 @@ function layers(parts: StatusParts): readonly LayerStatus[] {
   }));
   const { state } = parts.recorder;
   const record: LayerStatus = state.status === "writing"
-    ? { name: "record", state: "on", detail: "hash chain in SQLite, group commit" }
+    ? { name: "record", state: "on", detail: "signed Merkle tree in SQLite, group commit" }
     : { name: "record", state: "degraded", detail: state.reason };
   return [...probes, record];
 }

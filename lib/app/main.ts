@@ -120,6 +120,7 @@ async function guardCommand(command: RunCommand | DaemonCommand, io: CommandIo, 
   } catch (error) {
     if (!(error instanceof AgentguardError) || error.code === "invariant") throw error;
     const usage = error.code === "usage" || error.code === "config" || error.code === "policy";
-    return await failWith(io, error.message, usage ? EXIT.usage : failed);
+    const other = error.code === "tamper" ? EXIT.tampered : failed;
+    return await failWith(io, error.message, usage ? EXIT.usage : other);
   }
 }

@@ -1,6 +1,14 @@
 /** Entry of the recorder thread: the one writer of the record, fed by ports. */
 import { AgentguardError, errorMessage, IdGenerator, type Log, silentLog, systemClock } from "../core/mod.ts";
-import { messagePort, openRecordWriter, type RecordWriter, type ServedProducer, serveRecorder } from "../record/mod.ts";
+import {
+  createRedactor,
+  messagePort,
+  openRecordWriter,
+  openRedactKey,
+  type RecordWriter,
+  type ServedProducer,
+  serveRecorder,
+} from "../record/mod.ts";
 import { systemTimers } from "../task/mod.ts";
 import type { RecorderReport, RecorderRequest, RecorderSettings } from "./recorder_protocol.ts";
 
@@ -21,8 +29,10 @@ const recorder: { writer: RecordWriter | undefined; readonly producers: ServedPr
 
 function open(directory: string, boot_id: string, settings: RecorderSettings): void {
   try {
+    const redact = createRedactor({ key: openRedactKey(directory) });
     recorder.writer = openRecordWriter(directory, {
       ...settings,
+      redact,
       boot_id,
       clock: systemClock,
       ids: new IdGenerator(systemClock),

@@ -43,11 +43,9 @@ export function compileLayer(layer: NumberedLayer, asked: ReadonlySet<string>): 
   const { groups, types } = groupTypes(reached_by);
   const builders = groups.map(() => new TableBuilder());
   const leaving = groups.map(() => new TableBuilder());
-  let has_effects = false;
   for (const [rule, anchors] of planAnchors(layer.rules)) {
     const compiled = compileRule(rule, anchors, { layer });
     const effects = compileEffects(rule, anchors, { layer, asked });
-    has_effects ||= effects.length > 0;
     const reached = reached_by.get(rule) ?? [];
     groups.forEach(([first], group) => {
       if (first === undefined || !reached.includes(first)) return;
@@ -57,9 +55,10 @@ export function compileLayer(layer: NumberedLayer, asked: ReadonlySet<string>): 
   }
   const built = builders.map((builder) => builder.build());
   const effects = new Map<ActionType, RuleTable>();
-  if (has_effects) {
-    const tables = leaving.map((builder) => builder.build());
-    for (const [type, group] of types) effects.set(type, tables[group] ?? new TableBuilder().build());
+  const tables = leaving.map((builder) => builder.empty ? undefined : builder.build());
+  for (const [type, group] of types) {
+    const table = tables[group];
+    if (table !== undefined) effects.set(type, table);
   }
   return { mode: layer.file.mode, tables: typeTables(layer, { built, types }), effects };
 }
@@ -190,8 +189,11 @@ class TableBuilder {
   readonly #tools = new Map<string, CompiledRule[]>();
   readonly #scan: CompiledRule[] = [];
   #net: NetIndex | undefined;
+  /** Nothing was added. */
+  empty = true;
 
   add(rule: CompiledRule, anchors: Anchors): void {
+    this.empty = false;
     const { predicates } = rule.node;
     switch (anchors.kind) {
       case "path":

@@ -62,7 +62,7 @@ export class Evaluator {
     { ruling, now_us }: { readonly ruling: Ruling; readonly now_us: number },
   ): void {
     const session = event.session?.session_id ?? "";
-    if (this.leaves_effects) {
+    if (this.#layers.some((layer) => layer.effects.has(event.action.type))) {
       const names = this.#load(event, state, now_us);
       // All is asked of the state as it was, then all is written.
       const changes = this.#collect(names).flatMap((rule) => this.#changeOf(rule, names, { ruling, session }));

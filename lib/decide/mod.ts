@@ -22,15 +22,15 @@
  * - In an action with two names (rename, link, symlink), `path` without `new_path` speaks of both names.
  * - A default or action that begins with a wildcard speaks of what agents ask for (exec, file, net, unix, tool); facts
  *   (`exec.failed`, `process.*`) and the guard's own actions must be named.
- * - What forbids rests on attempts, what permits on what surely passed: labels, rates and rule names (`after`, `since`,
- *   `label`, `rate`) are asked from these two sides. What a file permits rests only on labels that it sets itself; what is
- *   enforced never sees what only observing rules leave behind. `label` in a log rule is what it sets, elsewhere what must
- *   be set; `after` counts from the last time, `since` from the first.
+ * - What forbids rests on attempts, what permits on what surely passed: `after`, `since`, `label` and `rate` are asked
+ *   from these two sides. What a file permits rests only on labels that it sets itself; what is enforced never sees
+ *   what only observing rules leave behind. In a log rule `label` is what it sets, elsewhere what must be set; `after`
+ *   counts from the last time, `since` from the first.
  * - A rule with `rate` that forbids holds beyond the rate (attempts count), one that permits up to it.
- * - A command line is decided as if each command in it were started by itself; the strictest of all decides, so looking
- *   inside never widens. Builtins of the shell need no allow. A program that has started is stopped only for rules that
- *   ask for `argv`: all others decide each command at its own start. What permits by `argv` does not rest on a line that
- *   is opaque, unless the rule says `opaque = true`.
+ * - A command line is decided as if each command in it were started by itself; the strictest of all decides, so
+ *   looking inside never widens. Builtins of the shell need no allow. A program that has started is stopped only for
+ *   rules that ask for `argv`: all others decide each command at its own start. What permits by `argv` does not rest
+ *   on a line that is opaque, unless the rule says `opaque = true`.
  * - A layer's allow lifts only its own default; a layer's mode is about its own rules and default.
  */
 export { type AgentPattern, type AgentProcess } from "./agents.ts";

@@ -3,7 +3,7 @@
  * would compute is kept as written and marked. Sources: POSIX.1-2024, 2.2 to 2.10; bash(1) for `$'..'`, `<(..)`, `<<<`.
  */
 import { META, ShellCursor } from "./shell_cursor.ts";
-import { type Word, WordReader } from "./shell_words.ts";
+import { isAssignment, type Word, WordReader } from "./shell_words.ts";
 
 /** One simple command, without assignments and redirections. */
 export interface RawCommand {
@@ -179,10 +179,8 @@ class ShellParser {
       words.length = 0;
       return;
     }
-    if (words.length > 0) {
-      // Not in any grammar that we know: what follows is anybody's guess.
-      this.#cursor.complete = false;
-    }
+    // Arguments before it: in no grammar that we know.
+    if (words.length > 0) this.#cursor.complete = false;
     this.#cursor.at++;
     if (this.#cursor.char() === "(") {
       this.#cursor.at++;
@@ -296,8 +294,4 @@ class ShellParser {
       if (!literal && /[$`]/.test(text)) this.#substitutions(text);
     }
   }
-}
-
-function isAssignment({ text }: Word): boolean {
-  return /^[A-Za-z_]\w*(?:\[[^\]]*\])?\+?=/.test(text);
 }

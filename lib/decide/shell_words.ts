@@ -7,6 +7,11 @@ export interface Word {
   readonly known: boolean;
 }
 
+/** True for `name=value` and `name[index]=value`. */
+export function isAssignment({ text }: Word): boolean {
+  return /^[A-Za-z_]\w*(?:\[[^\]]*\])?\+?=/.test(text);
+}
+
 /** Where a word needs the rest of the grammar. */
 export interface InnerScripts {
   /** Reads a list of commands at the cursor, up to and with its closing parenthesis. */

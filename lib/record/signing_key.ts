@@ -74,24 +74,32 @@ export function readSigningKey(directory: string, name: string): SigningKey | un
  * there goes. Throws `io` with the fix.
  */
 export function createSigningKey(directory: string): SigningKey {
-  const path = join(directory, NEW_KEY_FILE);
-  const seed = randomBytes(KEY_BYTES);
+  rmSync(join(directory, NEW_KEY_FILE), { force: true });
+  const seed = createKeyFile(directory, NEW_KEY_FILE);
   try {
-    rmSync(path, { force: true });
+    return new SigningKey(seed);
+  } finally {
+    seed.fill(0);
+  }
+}
+
+/** Makes a private file of 32 random bytes, durable when this returns, and gives them. Throws `io` where it exists. */
+export function createKeyFile(directory: string, name: string): Uint8Array {
+  const path = join(directory, name);
+  const bytes = randomBytes(KEY_BYTES);
+  try {
     const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
     const fd = openSync(path, flags, FILE_MODE);
     try {
-      if (writeSync(fd, seed) !== KEY_BYTES) throw new Error("short write");
+      if (writeSync(fd, bytes) !== KEY_BYTES) throw new Error("short write");
       fsyncSync(fd);
     } finally {
       closeSync(fd);
     }
     syncDirectory(directory);
-    return new SigningKey(seed);
+    return bytes;
   } catch (thrown) {
     throw keyError(path, errorMessage(thrown), "make its directory writable for this user, with free space", thrown);
-  } finally {
-    seed.fill(0);
   }
 }
 
@@ -111,7 +119,8 @@ export function dropNewSigningKey(directory: string): void {
   rmSync(join(directory, NEW_KEY_FILE), { force: true });
 }
 
-function readKeyFile(path: string): Uint8Array | undefined {
+/** The 32 bytes of a private file, checked as `readSigningKey` says; `undefined` where there is none. */
+export function readKeyFile(path: string): Uint8Array | undefined {
   let fd: number;
   try {
     if (lstatSync(path, { throwIfNoEntry: false }) === undefined) return undefined;

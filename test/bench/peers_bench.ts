@@ -8,14 +8,16 @@
  * Without them their part is left out and the reason is printed. The answers of all engines are compared before
  * anything is measured.
  */
+import { createRequire } from "node:module";
 import { join } from "node:path";
-import { pathToFileURL } from "node:url";
 import { bench, do_not_optimize } from "mitata";
 import type { Event } from "../../lib/core/mod.ts";
 import { formatDiagnostic, loadPolicy } from "../../lib/decide/mod.ts";
 import { printTable } from "./bench_table.ts";
 
-const PEERS = join(import.meta.dir, "..", "..", "build", "bench_peers", "node_modules");
+/** Finds packages where the peers are installed, and nowhere else. */
+const requirePeer = createRequire(join(import.meta.dir, "..", "..", "build", "bench_peers", "package.json"));
+
 /** An action as every engine can ask about it. */
 interface Question {
   readonly type: "file.read" | "exec";
@@ -61,8 +63,8 @@ function eventOf({ type, path }: Question): Event {
   return { time_us: 0, action: type === "exec" ? { type, path, argv: [path] } : { type, path, result: "0" } };
 }
 
-async function cedar(count: number): Promise<Engine> {
-  const module = await peer("@cedar-policy/cedar-wasm/nodejs/cedar_wasm.js");
+function cedar(count: number): Engine {
+  const module = requirePeer("@cedar-policy/cedar-wasm/nodejs");
   const policies = ["permit(principal, action, resource);"];
   for (const { type, path } of rules(count)) {
     const test = path.endsWith("*") ? `context.path like "${path}"` : `context.path == "${path}"`;
@@ -86,7 +88,7 @@ async function cedar(count: number): Promise<Engine> {
 }
 
 async function casbin(count: number): Promise<Engine> {
-  const module = await peer("casbin/lib/cjs/index.js");
+  const module = requirePeer("casbin");
   const model = call(
     module,
     "newModelFromString",
@@ -99,10 +101,6 @@ async function casbin(count: number): Promise<Engine> {
   if (typeof Adapter !== "function") throw new Error("casbin has no StringAdapter");
   const enforcer = await call(module, "newEnforcer", model, Reflect.construct(Adapter, [lines.join("\n")]));
   return ({ type, path }) => call(enforcer, "enforceSync", path, type) === true;
-}
-
-async function peer(file: string): Promise<unknown> {
-  return await import(pathToFileURL(join(PEERS, file)).href);
 }
 
 function field(value: unknown, name: string): unknown {

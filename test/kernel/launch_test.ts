@@ -131,7 +131,10 @@ const SIGNAL_PROBE = ["grep", "-E", "^Sig(Blk|Ign|Cgt):", "/proc/self/status"];
 const STATE_PROBE = [
   "sh",
   "-c",
-  `grep -E '^(Sig(Blk|Ign|Cgt)|Cap|NoNewPrivs|Seccomp|Umask|Cpus_allowed):' /proc/$$/status
+  // Read by the shell itself: while it starts another program, it blocks all signals for a moment.
+  `while read -r line; do
+     case $line in Sig[BIC]*:*|Cap*:*|NoNewPrivs:*|Seccomp:*|Umask:*|Cpus_allowed:*) echo "$line" ;; esac
+   done < /proc/$$/status
    cat /proc/$$/limits /proc/$$/oom_score_adj /proc/$$/coredump_filter /proc/$$/personality /proc/$$/cgroup
    cut -d' ' -f 19,41 /proc/$$/stat; nice; pwd; base64 /proc/$$/environ
    for fd in $(ls /proc/$$/fd); do [ -e /proc/$$/fd/$fd ] && echo "$fd $(readlink /proc/$$/fd/$fd | sed 's/:.*//')" &&
@@ -169,7 +172,11 @@ describe("inherited state equals a direct start", () => {
 
   test("limits and dispositions of a shell that is the parent", async () => {
     const script = `trap '' PIPE XFSZ USR1; ulimit -Sn 333; ulimit -Sc 0; "$@"; exit $?`;
-    const probe = ["sh", "-c", "grep -E '^Sig(Blk|Ign|Cgt):' /proc/$$/status; cat /proc/$$/limits"];
+    const probe = [
+      "sh",
+      "-c",
+      `while read -r line; do case $line in Sig[BIC]*:*) echo "$line" ;; esac; done < /proc/$$/status; cat /proc/$$/limits`,
+    ];
     const direct = await run(["bash", "-c", script, "bash", ...probe]);
     const through = await run(["bash", "-c", script, "bash", guard, "--", ...probe]);
     expect(through.stdout.toString()).toBe(direct.stdout.toString());
