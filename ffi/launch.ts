@@ -13,63 +13,18 @@ import {
   FDS_MAX,
   LAUNCH_TYPE,
   type LaunchMessage,
-  type LaunchStage,
   PATH_BYTES,
 } from "./launch_protocol.ts";
 import { resetHandler } from "./launch_self.ts";
 import { launcherProgram, sealedProgram, spawnLauncher } from "./launch_spawn.ts";
-import type { StartState } from "./launch_state.ts";
 import { launchErrno, type LaunchSymbols, launchSymbols } from "./launch_symbols.ts";
+import type { CommandExit, LaunchEvent, LaunchListener, LaunchOptions, Sleep } from "./launch_types.ts";
 
 /** include/linux/socket.h, include/linux/net.h, include/uapi/linux/wait.h */
 const AF_UNIX = 1, SOCK_SEQPACKET = 5, SOCK_CLOEXEC = 0o2000000;
 const MSG_DONTWAIT = 0x40, MSG_NOSIGNAL = 0x4000, WNOHANG = 1;
 /** Pauses between looks at a launcher that is ending, milliseconds: doubled up to the second. */
 const WAIT_MS_MIN = 1, WAIT_MS_MAX = 20;
-
-/** Settles after so many milliseconds. */
-type Sleep = (delay_ms: number) => Promise<void>;
-
-/** What to start. */
-export interface LaunchOptions {
-  /** Program and arguments, at least one; bytes where they are not UTF-8. */
-  readonly argv: readonly (string | Uint8Array)[];
-  /** Working directory; that of the guard when absent. */
-  readonly cwd?: string;
-  /** Directory of the session's cgroup v2; the launcher ends the tree by its `cgroup.kill`. */
-  readonly cgroup_dir?: string;
-  /** What becomes of the tree when the guard dies: `deny` kills it, `open` lets it go on. */
-  readonly on_failure: "deny" | "open";
-  /** From `captureStartState`. */
-  readonly state: StartState;
-  /** Waits, for the end of the launcher. */
-  readonly sleep: Sleep;
-}
-
-/** How the command ended: exactly one of `exit_code` (0-255) and `signal` is present. */
-export interface CommandExit {
-  readonly exit_code?: number;
-  readonly signal?: number;
-  readonly core_dumped: boolean;
-  /** Processor time and the largest resident set of the command and the children that it waited for. */
-  readonly user_us: number;
-  readonly system_us: number;
-  readonly maxrss_kib: number;
-}
-
-/** What the launcher reports. */
-export type LaunchEvent =
-  /** The command could not begin; `exited` follows: 127 (not found), 126 (cannot be executed) or 125 (other stage). */
-  | { readonly type: "exec_failed"; readonly stage: LaunchStage; readonly errno: number }
-  /** Job control or SIGSTOP stopped the command: the guard stops too, by `stopGuard`. */
-  | { readonly type: "stopped"; readonly signal: number }
-  | { readonly type: "continued" }
-  | { readonly type: "exited"; readonly exit: CommandExit }
-  /** The launcher ended unasked: the command may run on without watchdog. */
-  | { readonly type: "launcher_lost"; readonly exit_code?: number; readonly signal?: number };
-
-/** Takes events in order. Must not throw. */
-export type LaunchListener = (event: LaunchEvent) => void;
 
 /**
  * Starts the command up to the point before its exec and returns when its pid is known. Throws `usage` (arguments),

@@ -9,7 +9,7 @@
 export { BpfMap } from "./bpf_map.ts";
 export { type BpfLink, BpfObject, type LoadFailure, type LoadOptions } from "./bpf_object.ts";
 export { Epoll, wake } from "./epoll.ts";
-export { type CommandExit, launchCommand, LaunchedCommand, type LaunchEvent, type LaunchOptions } from "./launch.ts";
+export { launchCommand, LaunchedCommand } from "./launch.ts";
 export { exitUnchanged, releaseStreams } from "./launch_self.ts";
 export { captureStartState, type StartState } from "./launch_state.ts";
 export { type Libbpf, openLibbpf, openShim, type Shim, takeMessages } from "./native_library.ts";
@@ -17,3 +17,4 @@ export { probeImage } from "./probe_image.ts";
 export { RingMemory } from "./ring_memory.ts";
 export { SystemCalls } from "./system_call.ts";
 export { notifySupervisor } from "./supervisor.ts";
+export type { CommandExit, LaunchEvent, LaunchOptions } from "./launch_types.ts";
