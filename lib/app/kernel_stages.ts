@@ -11,7 +11,7 @@ import {
   type RecordSink,
   type SessionInfo,
 } from "../core/mod.ts";
-import { loadPolicy, lower, type PolicySnapshot } from "../decide/mod.ts";
+import { loadPolicy, lower, type PolicySnapshot, StatefulDecider } from "../decide/mod.ts";
 import { Decoder } from "../decode/mod.ts";
 import { Enricher, NameResolver, ProcessTable, SessionTable } from "../enrich/mod.ts";
 import { Epoll, openLibbpf, openShim, probeImage, RingMemory, SystemCalls } from "../../ffi/mod.ts";
@@ -47,6 +47,7 @@ export class KernelStages implements Disposable {
   readonly #decoder = new Decoder();
   readonly #kernel_policy: KernelPolicy;
   #snapshot: PolicySnapshot;
+  #decider: StatefulDecider | undefined;
   #decode_errors = 0;
 
   /** Loads everything; nothing is attached yet. Throws `unsupported` where this kernel takes no programs. */
@@ -105,6 +106,13 @@ export class KernelStages implements Disposable {
     const snapshot = compile(load);
     this.pipeline.setPolicy(this.#install(snapshot, load));
     this.#snapshot = snapshot;
+  }
+
+  /** Forgets a session that ended: its name, its labels and rates. */
+  endSession(scope: number): void {
+    const session = this.sessions.get(scope);
+    if (session !== undefined) this.#decider?.state.forget(session.session_id);
+    this.sessions.remove(scope);
   }
 
   /** Takes what the rings hold through all stages; returns the number of records. */
@@ -166,8 +174,10 @@ export class KernelStages implements Disposable {
     const in_kernel = report.filter((each) =>
       each.complete && (each.mechanism === "cgroup" || each.mechanism === "exec_kill")
     );
+    // Labels and rates outlive a reload.
+    this.#decider = new StatefulDecider(snapshot, this.#decider?.state);
     return {
-      decider: snapshot,
+      decider: this.#decider,
       ref: snapshot.ref,
       ruleName: (index) => snapshot.rules[index]?.name,
       in_kernel: new Set(in_kernel.map((each) => each.rule_index)),

@@ -145,7 +145,7 @@ export class ReaderHost {
     }
     const session = stages.sessions.get(scope);
     if (session !== undefined) this.#recordSession(session, { type: "session.end", agent: session.agent, ...exit });
-    stages.sessions.remove(scope);
+    stages.endSession(scope);
     this.#publish();
     await this.#parts.sink.flush();
   }

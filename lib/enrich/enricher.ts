@@ -26,6 +26,8 @@ export interface EnricherParts {
 
 /** How often the distance between the wall clock and the boot clock is measured again, microseconds. */
 const OFFSET_EVERY_US = 1_000_000;
+/** Programs remembered above a process. */
+const LINEAGE_MAX = 32;
 const CONTAINER_ID = /(?:^|[^0-9a-f])([0-9a-f]{64})(?:$|[^0-9a-f])/;
 
 /** The enrich stage. Does no I/O but what `names` does for changes of the tree. */
@@ -78,6 +80,7 @@ export class Enricher {
       process: process.info,
       shown: process.shown,
       action,
+      ...(process.lineage === undefined ? undefined : { ancestors: process.lineage }),
       ...bases(facts),
       ...(facts.kind === "open" && facts.opened ? { file: { dev: facts.dev, ino: facts.ino } } : undefined),
       ...(observed.kernel === undefined ? undefined : { kernel: observed.kernel }),
@@ -114,7 +117,8 @@ export class Enricher {
     };
     // `by` in a rule is the caller: the image that this process ran until now.
     const caller = this.#parts.processes.find(observed.pid, observed.start_low, observed.start_high);
-    this.#put(observed, info, observed.scope);
+    const lineage = caller?.lineage;
+    this.#put(observed, info, lineage);
     if (facts.agent_index >= 0) this.#parts.onAgent?.(observed.scope, facts.agent_index, info);
     const session = this.#parts.sessions.get(observed.scope);
     const event: Event = {
@@ -123,6 +127,7 @@ export class Enricher {
       process: caller?.info ?? { pid: info.pid, start: info.start, ppid: facts.ppid, uid: facts.uid },
       shown: info,
       action,
+      ...(lineage === undefined ? undefined : { ancestors: lineage }),
       ...(observed.kernel === undefined ? undefined : { kernel: observed.kernel }),
     };
     return { kind: "event", event };
@@ -137,12 +142,14 @@ export class Enricher {
       ppid: observed.pid,
       uid: facts.uid,
     };
+    const above = parent.lineage ?? [];
     this.#parts.processes.put({
       info,
       shown: shownProcess(info),
       scope: observed.scope,
       start_low: Number(start & 0xffff_ffffn),
       start_high: Number(start >> 32n),
+      lineage: parent.info.exe === undefined ? above : [parent.info.exe, ...above].slice(0, LINEAGE_MAX),
     });
   }
 
@@ -157,16 +164,17 @@ export class Enricher {
     const info: ProcessInfo = { pid, start: startText(start_low, start_high) };
     const kind = observed.facts.kind;
     if (kind === "close" || kind === "exit") return { info, shown: info, scope: observed.scope, start_low, start_high };
-    return this.#put(observed, info, observed.scope);
+    return this.#put(observed, info, undefined);
   }
 
-  #put(observed: Observed, info: ProcessInfo, scope: number): KnownProcess {
+  #put(observed: Observed, info: ProcessInfo, lineage: readonly string[] | undefined): KnownProcess {
     const process: KnownProcess = {
       info,
       shown: shownProcess(info),
-      scope,
+      scope: observed.scope,
       start_low: observed.start_low,
       start_high: observed.start_high,
+      ...(lineage === undefined ? undefined : { lineage }),
     };
     this.#parts.processes.put(process);
     return process;

@@ -10,6 +10,8 @@ export interface KnownProcess {
   readonly scope: number;
   readonly start_low: number;
   readonly start_high: number;
+  /** Programs above it in its session, its parent's first; absent for a process whose start was not seen. */
+  readonly lineage?: readonly string[];
 }
 
 /** Processes by pid; a reused pid replaces the older one. */

@@ -2,6 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import type { Action, Event } from "../../../lib/core/mod.ts";
 import { PolicyState, StatefulDecider } from "../../../lib/decide/mod.ts";
+import { isCounted } from "../../../lib/decide/state.ts";
 import { connect, enforcing, event, exec, findings, load, read, rule, session } from "./support.ts";
 
 function denies(body: string, each: Event): boolean {
@@ -253,6 +254,21 @@ describe("rates", () => {
     expect(to(70_000)).toBe("deny");
   }, 60_000);
 
+  test("a period is 32 slices and the one that has begun: never counted too short, never two slices too long", () => {
+    const state = new PolicyState();
+    const per_us = 32_000_000;
+    const at = (seconds: number): { readonly per_us: number; readonly now_us: number } => (
+      { per_us, now_us: seconds * 1_000_000 }
+    );
+    state.count("r", "k", at(100.9));
+    const counts = [100, 131.9, 132.9, 133].map((seconds) => state.rateCount("r", "k", at(seconds)));
+    expect(counts).toEqual([1, 1, 1, 0]);
+    expect([132, 133].map((now) => isCounted(100, now))).toEqual([true, false]);
+    // The clock stepped back: what was counted later still counts, and nothing is counted into the past.
+    state.count("r", "k", at(50));
+    expect([50, 132.9, 133].map((seconds) => state.rateCount("r", "k", at(seconds)))).toEqual([2, 2, 0]);
+  });
+
   test("the state is bounded in sessions", () => {
     const state = new PolicyState();
     for (let i = 0; i < 5_000; i++) state.mark(`s${i}`, "m", 1);
@@ -292,6 +308,13 @@ describe("command lines", () => {
     expect(of(allow("bash", "git", "ls"), "cd x && git status && ls")).toBe("allow");
     expect(of(allow("bash", "git"), "cd x && git status && ls")).toBe("deny");
     expect(of(allow("git", "ls"), "git status && ls")).toBe("deny");
+  });
+
+  test("what is inside only tightens: an allow or a log rule there names nothing", () => {
+    for (const verdict of ["allow", "log"]) {
+      const snapshot = load(enforcing(rule("r", `action = "exec"\nexe = "git"\nverdict = "${verdict}"`)));
+      expect(snapshot.evaluate(shell("git push"))).toMatchObject({ verdict: "allow", rule_index: -1 });
+    }
   });
 
   test("a program that has started is not stopped for one that will be decided at its own start", () => {

@@ -54,6 +54,18 @@ describe("lineage", () => {
     expect(setup.event(open("/a")).shown).toEqual(shown);
   });
 
+  test("an event names the programs above its process, the parent's first, through fork and exec", () => {
+    const setup = new Setup();
+    setup.event(exec({ exe: "/bin/claude" }));
+    expect(setup.event(open("/a")).ancestors).toBeUndefined();
+    setup.event(fork(101, "7"));
+    const child = { pid: 101, start: 7 };
+    expect(setup.event(open("/a", child)).ancestors).toEqual(["/bin/claude"]);
+    expect(setup.event(exec({ exe: "/bin/sh", ...child })).ancestors).toEqual(["/bin/claude"]);
+    setup.event({ ...fork(102, "9"), pid: 101, start_low: 7 });
+    expect(setup.event(open("/a", { pid: 102, start: 9 })).ancestors).toEqual(["/bin/sh", "/bin/claude"]);
+  });
+
   test("a second exec replaces the first", () => {
     const setup = new Setup();
     setup.event(exec({ exe: "/bin/sh" }));
