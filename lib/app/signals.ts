@@ -18,8 +18,8 @@ const FORWARDED = [
 const WITH_COMMAND = ["SIGTSTP", "SIGTTIN", "SIGTTOU"] as const;
 
 /**
- * Passes them on until disposed. What the caller had ignored (`ignored`: bit n-1 for signal n) stays ignored: nobody expects
- * the guard to pass it on.
+ * Passes them on until disposed. What the caller had ignored (`ignored`: bit n-1 for signal n) stays ignored: nobody
+ * expects the guard to pass it on.
  */
 export function forwardSignals(forward: (signo: number) => void, ignored: bigint): Disposable {
   const listeners: { readonly name: NodeJS.Signals; readonly listener: () => void }[] = [];

@@ -192,7 +192,7 @@ const state = captureStartState();
 const open = () => readdirSync("/proc/self/fd").length;
 let before = 0;
 for (let n = 0; n < 201; n++) {
-  const command = await launchCommand({ argv: ["true"], on_failure: "deny", state, sleep: (delay_ms) => Bun.sleep(delay_ms) });
+  const command = await launchCommand({ argv: ["true"], on_failure: "deny", state, sleep: Bun.sleep });
   if (n % 4 !== 3) { command.go(); await command.exited; }
   await command.finish({ kill_rest: n % 2 === 0 });
   await command[Symbol.asyncDispose]();

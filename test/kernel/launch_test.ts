@@ -175,7 +175,8 @@ describe("inherited state equals a direct start", () => {
     const probe = [
       "sh",
       "-c",
-      `while read -r line; do case $line in Sig[BIC]*:*) echo "$line" ;; esac; done < /proc/$$/status; cat /proc/$$/limits`,
+      `while read -r line; do case $line in Sig[BIC]*:*) echo "$line" ;; esac; done < /proc/$$/status
+       cat /proc/$$/limits`,
     ];
     const direct = await run(["bash", "-c", script, "bash", ...probe]);
     const through = await run(["bash", "-c", script, "bash", guard, "--", ...probe]);
