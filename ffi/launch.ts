@@ -16,9 +16,10 @@ import {
   PATH_BYTES,
 } from "./launch_protocol.ts";
 import { resetHandler } from "./launch_self.ts";
-import { launcherProgram, sealedProgram, spawnLauncher } from "./launch_spawn.ts";
+import { launcherProgram, spawnLauncher } from "./launch_spawn.ts";
 import { launchErrno, type LaunchSymbols, launchSymbols } from "./launch_symbols.ts";
 import type { CommandExit, LaunchEvent, LaunchListener, LaunchOptions, Sleep } from "./launch_types.ts";
+import { sealedFile } from "./sealed_file.ts";
 
 /** include/linux/socket.h, include/linux/net.h, include/uapi/linux/wait.h */
 const AF_UNIX = 1, SOCK_SEQPACKET = 5, SOCK_CLOEXEC = 0o2000000;
@@ -35,7 +36,7 @@ export async function launchCommand(options: LaunchOptions): Promise<LaunchedCom
   const argv = options.argv.map(argumentBytes);
   if (argv.length === 0) throw new AgentguardError("usage", "name a command to run");
   const config = configBytes(options);
-  const program_fd = sealedProgram(libc, await launcherProgram());
+  const program_fd = sealedFile(libc, "agentguard-launch", await launcherProgram());
   const pair = new Int32Array(2);
   if (libc.socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ptr(pair)) !== 0) {
     const errno = launchErrno(libc);

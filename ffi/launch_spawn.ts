@@ -4,16 +4,11 @@
  * that it chooses itself and resets every ignored signal.
  */
 import { type Pointer, ptr } from "bun:ffi";
-import { closeSync, writeSync } from "node:fs";
 import { AgentguardError } from "../lib/core/mod.ts";
 import launcher_path from "../build/native/launch" with { type: "file" };
-import { launchErrno, type LaunchSymbols } from "./launch_symbols.ts";
+import type { LaunchSymbols } from "./launch_symbols.ts";
 
-/** include/uapi/linux/memfd.h */
-const MFD_CLOEXEC = 1, MFD_ALLOW_SEALING = 2, MFD_EXEC = 16;
-/** include/uapi/linux/fcntl.h */
-const F_ADD_SEALS = 1033, F_SEAL_SEAL = 1, F_SEAL_SHRINK = 2, F_SEAL_GROW = 4, F_SEAL_WRITE = 8;
-const EINVAL = 22, EACCES = 13, E2BIG = 7;
+const E2BIG = 7;
 /** spawn.h of glibc; its opaque types take 80 and 336 bytes. */
 const POSIX_SPAWN_SETSIGMASK = 8, SPAWN_TYPE_BYTES = 512;
 /** `sigset_t` of glibc. */
@@ -24,35 +19,9 @@ export async function launcherProgram(): Promise<Uint8Array> {
   return await Bun.file(launcher_path).bytes();
 }
 
-/** A memory file that holds the program and cannot change; the caller closes it. Throws `unsupported`, `io`. */
-export function sealedProgram(libc: LaunchSymbols, program: Uint8Array): number {
-  const name = cString("ag-launch");
-  let fd = libc.memfd_create(ptr(name), MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC);
-  let errno = fd < 0 ? launchErrno(libc) : 0;
-  if (fd < 0 && errno === EINVAL) { // before Linux 6.3 every memory file is executable
-    fd = libc.memfd_create(ptr(name), MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    errno = fd < 0 ? launchErrno(libc) : 0;
-  }
-  if (fd < 0) {
-    const hint = errno === EACCES ? "; set sysctl vm.memfd_noexec to 0 or 1" : "";
-    throw new AgentguardError("unsupported", `make an executable memory file for the launcher: errno ${errno}${hint}`);
-  }
-  try {
-    for (let written = 0; written < program.byteLength;) written += writeSync(fd, program, written);
-    const seals = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
-    if (libc.fcntl(fd, F_ADD_SEALS, seals) !== 0) {
-      throw new AgentguardError("io", `seal the launcher's memory file: errno ${launchErrno(libc)}`);
-    }
-    return fd;
-  } catch (error) {
-    closeSync(fd);
-    throw error;
-  }
-}
-
 /** What `spawnLauncher` needs. */
 export interface SpawnOptions {
-  /** From `sealedProgram`. */
+  /** From `sealedFile`. */
   readonly program_fd: number;
   /** The launcher's end of the socket pair; passed on at the same number. */
   readonly socket_fd: number;

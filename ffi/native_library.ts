@@ -1,12 +1,16 @@
 /**
- * Opens the embedded native libraries. libz, libelf and libbpf are opened in this order from the embedded files, so
- * that each finds the one before by its name and nothing need be installed on the host.
+ * Opens the embedded native libraries. libz, libelf and libbpf are opened in this order, so that each finds the one
+ * before by its name and nothing need be installed on the host. They are opened from sealed memory files: Bun would
+ * extract them to a name in /tmp that anybody can guess, and use what it finds there.
  */
+import { readFileSync } from "node:fs";
 import { dlopen, FFIType as T, type Pointer } from "bun:ffi";
 import libbpf_file from "../build/lib/libbpf.so.1" with { type: "file" };
 import libelf_file from "../build/lib/libelf.so.1" with { type: "file" };
 import libz_file from "../build/lib/libz.so.1" with { type: "file" };
 import shim_file from "../build/native/libagshim.so" with { type: "file" };
+import { launchSymbols } from "./launch_symbols.ts";
+import { sealedFile } from "./sealed_file.ts";
 
 /** libbpf functions with their C prototypes (bpf/libbpf.h, bpf/bpf.h, version 1.1). A null pointer comes with errno. */
 export interface Libbpf {
@@ -133,18 +137,27 @@ const SHIM = {
 /** The shim alone: enough for system calls. Opens in under a millisecond. */
 export function openShim(): Shim {
   // SAFETY: the library is our own, its prototypes are those above, and it stays mapped for the process's life.
-  return dlopen(shim_file, SHIM).symbols as unknown as Shim;
+  return open(shim_file, "agentguard-shim", SHIM) as unknown as Shim;
 }
 
 /** Opens libbpf with what it needs; its messages are kept for `takeMessages` and never printed. */
 export function openLibbpf(shim: Shim): Libbpf {
   // SAFETY: opened for their names only; the two symbols exist in every version.
-  dlopen(libz_file, { zlibVersion: { args: [], returns: T.cstring } });
-  dlopen(libelf_file, { elf_version: { args: [T.u32], returns: T.u32 } });
-  const bpf = dlopen(libbpf_file, LIBBPF).symbols as unknown as Libbpf;
+  open(libz_file, "agentguard-libz", { zlibVersion: { args: [], returns: T.cstring } });
+  open(libelf_file, "agentguard-libelf", { elf_version: { args: [T.u32], returns: T.u32 } });
+  const bpf = open(libbpf_file, "agentguard-libbpf", LIBBPF) as unknown as Libbpf;
   // SAFETY: the function lives in the shim, which is never closed.
   bpf.libbpf_set_print(shim.ag_print_function());
   return bpf;
+}
+
+/**
+ * Opens one library. Its descriptor stays open for the process's life: the loader knows libraries by their path, and
+ * another file at the same number would be taken for this one.
+ */
+function open<S extends Parameters<typeof dlopen>[1]>(file: string, label: string, symbols: S): unknown {
+  const fd = sealedFile(launchSymbols(), label, readFileSync(file));
+  return dlopen(`/proc/self/fd/${fd}`, symbols).symbols;
 }
 
 /** What libbpf said on this thread since the last call. */
