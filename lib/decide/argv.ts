@@ -44,7 +44,8 @@ export function matchSequence(tokens: readonly Token[], argv: readonly string[])
       if (rest_token === tokens.length) return true;
       continue;
     }
-    if (at >= argv.length) return token === tokens.length;
+    // Not `>=`: whatever stands where a list should be, this ends.
+    if (!(at < argv.length)) return token === tokens.length;
     if (tokens[token]?.matches(argv[at] ?? "") === true) {
       token++;
       at++;
