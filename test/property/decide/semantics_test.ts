@@ -67,6 +67,10 @@ test("one more layer never widens, whatever it says", () => {
   );
 }, TIMEOUT_MS);
 
+function sameOutcome({ reason: _a, ...one }: Ruling, { reason: _b, ...other }: Ruling): boolean {
+  return Bun.deepEquals(one, other);
+}
+
 test("an exception only narrows its own rule", () => {
   fc.assert(
     fc.property(policy, rule, events, (data, extra, list) => {
@@ -78,8 +82,9 @@ test("an exception only narrows its own rule", () => {
       for (const each of list) {
         const ruling = full.evaluate(each);
         // Either the exception made no difference, or the rule might as well not be there.
-        const as_without = Bun.deepEquals(ruling, without.evaluate(each));
-        expect(as_without || Bun.deepEquals(ruling, absent.evaluate(each))).toBe(true);
+        // The reason may differ: of a command line it names the command that was not excepted.
+        const as_without = sameOutcome(ruling, without.evaluate(each));
+        expect(as_without || sameOutcome(ruling, absent.evaluate(each))).toBe(true);
         if (ruling.rule_index === last) expect(as_without).toBe(true);
       }
     }),
