@@ -1,6 +1,6 @@
 /**
- * One seed for every property: `AGENTGUARD_SEED`, else a fixed one where `CI` is set, so that the gate gives the same answer
- * for the same tree, else a new one at each run. A failure prints the seed that it used.
+ * One seed for every property: `AGENTGUARD_SEED`, else a fixed one where `CI` is set, so that the gate gives the same
+ * answer for the same tree, else a new one at each run. A failure prints the seed that it used.
  */
 import fc from "fast-check";
 
