@@ -221,8 +221,8 @@ static long ag_sweep_step(__u32 index, void *context)
 /* Sends the counters of descriptors [from, to] of the current process. */
 __noinline int ag_sweep_bytes(__u32 scope, __u32 from, __u32 to, __u32 only_stale)
 {
-	struct ag_sweep w = {.scope = scope, .pid = bpf_get_current_pid_tgid() >> 32, .from = from,
-			     .only_stale = only_stale};
+	struct ag_sweep w = {
+		.scope = scope, .pid = bpf_get_current_pid_tgid() >> 32, .from = from, .only_stale = only_stale};
 	__u32 *top = bpf_map_lookup_elem(&file_bytes_top, &w.pid);
 	__u32 last;
 

@@ -28,7 +28,7 @@ struct {
 } exec_keys SEC(".maps");
 
 struct ag_slash {
-	__u32 at; /* where the name begins in the scratch record */
+	__u32 at;     /* where the name begins in the scratch record */
 	__u32 behind; /* position behind its last slash */
 };
 
@@ -179,8 +179,7 @@ static __always_inline __u32 ag_exec_facts(struct ag_exec *r, struct linux_binpr
 	return facts;
 }
 
-static __always_inline struct ag_scope *ag_find_agent(struct ag_exec *r, struct task_struct *task,
-						      struct ag_control *c)
+static __always_inline struct ag_scope *ag_find_agent(struct ag_exec *r, struct task_struct *task, struct ag_control *c)
 {
 	struct ag_scope fresh = {};
 	__u32 zero = 0, *next;
@@ -402,8 +401,8 @@ int BPF_PROG(ag_exit, struct task_struct *task)
 	ag_sweep_bytes(scope->scope, 0, AG_FDS_MAX, 0);
 	bpf_map_delete_elem(&file_bytes_top, &pid);
 	r.wait_status = BPF_CORE_READ(task, signal, flags) & AG_SIGNAL_GROUP_EXIT ?
-		BPF_CORE_READ(task, signal, group_exit_code) :
-		BPF_CORE_READ(task, group_leader, exit_code);
+				BPF_CORE_READ(task, signal, group_exit_code) :
+				BPF_CORE_READ(task, group_leader, exit_code);
 	ag_fill(&r.h, AG_OP_EXIT, scope->scope, sizeof(r), 0);
 	ag_send_decision(&r, sizeof(r), BPF_RB_NO_WAKEUP);
 	return 0;

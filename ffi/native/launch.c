@@ -60,7 +60,7 @@ static void tell(const struct ag_launch_message *message)
 
 static void tell_simple(uint32_t type, int32_t value, uint32_t stage)
 {
-	struct ag_launch_message message = { .type = type, .pid = command_pid, .value = value, .stage = stage };
+	struct ag_launch_message message = {.type = type, .pid = command_pid, .value = value, .stage = stage};
 	tell(&message);
 }
 
@@ -125,8 +125,11 @@ static int reap(void)
 			tell_simple(AG_LAUNCH_CONTINUED, 0, 0);
 		} else {
 			struct ag_launch_message message = {
-				.type = AG_LAUNCH_EXITED, .pid = pid, .value = status,
-				.user_us = microseconds(usage.ru_utime), .system_us = microseconds(usage.ru_stime),
+				.type = AG_LAUNCH_EXITED,
+				.pid = pid,
+				.value = status,
+				.user_us = microseconds(usage.ru_utime),
+				.system_us = microseconds(usage.ru_stime),
 				.maxrss_kib = (uint64_t)usage.ru_maxrss,
 			};
 			command_ended = 1;
@@ -155,7 +158,7 @@ static void kill_tree(void)
 		kill_children(command_ended ? 0 : command_pid);
 		if (reap() != 0 && (cgroup_fd < 0 || cgroup_empty(cgroup_fd)))
 			return;
-		struct timespec pause = { .tv_nsec = KILL_ROUND_MS * 1000000 };
+		struct timespec pause = {.tv_nsec = KILL_ROUND_MS * 1000000};
 		nanosleep(&pause, NULL);
 	}
 }
@@ -308,7 +311,7 @@ static void start_command(char **argv)
 	/*
 	 * Standard streams and inherited descriptors belong to the command: a pipe must end when the command ends it.
 	 */
-	int keep[] = { socket_fd, signal_fd, go_fd, status_fd, cgroup_fd };
+	int keep[] = {socket_fd, signal_fd, go_fd, status_fd, cgroup_fd};
 	if (close_others(0, keep, sizeof keep / sizeof keep[0]) != 0)
 		setup_failed(AG_STAGE_FDS, errno);
 	if (fcntl(status_fd, F_SETFL, O_NONBLOCK) != 0)
@@ -339,9 +342,9 @@ int main(int argc, char **argv)
 	tell_simple(AG_LAUNCH_STARTED, 0, 0);
 	for (;;) {
 		struct pollfd polled[] = {
-			{ .fd = socket_fd, .events = POLLIN },
-			{ .fd = signal_fd, .events = POLLIN },
-			{ .fd = status_fd, .events = POLLIN },
+			{.fd = socket_fd, .events = POLLIN},
+			{.fd = signal_fd, .events = POLLIN},
+			{.fd = status_fd, .events = POLLIN},
 		};
 		if (poll(polled, 3, -1) < 0 && errno != EINTR)
 			return EXIT_GUARD_FAILED;

@@ -43,7 +43,7 @@ static int set_mask(uint64_t mask)
 static int set_dispositions(uint64_t ignored)
 {
 	for (int signo = 1; signo <= SIGNALS_MAX; signo++) {
-		struct kernel_sigaction action = { .handler = SIG_DFL };
+		struct kernel_sigaction action = {.handler = SIG_DFL};
 		if (signo == SIGKILL || signo == SIGSTOP)
 			continue;
 		if (ignored >> (signo - 1) & 1)
@@ -131,7 +131,7 @@ static int execute(char **argv)
 
 _Noreturn static void command_failed(int fd, uint32_t stage, int error)
 {
-	struct failure failure = { .stage = stage, .error = error };
+	struct failure failure = {.stage = stage, .error = error};
 	ssize_t written = write(fd, &failure, sizeof failure);
 	if (written != sizeof failure || stage != AG_STAGE_EXEC)
 		_exit(EXIT_GUARD_FAILED);

@@ -13,17 +13,17 @@ enum ag_abi {
 };
 
 enum ag_limit {
-	AG_PATH_MAX = 4096,      /* bytes of one path, with its NUL */
-	AG_NAME_MAX = 255,       /* bytes of one file name */
+	AG_PATH_MAX = 4096,        /* bytes of one path, with its NUL */
+	AG_NAME_MAX = 255,         /* bytes of one file name */
 	AG_ARGS_INLINE_MAX = 4096, /* bytes of argv inside the exec record */
 	AG_ARGS_CHUNK_MAX = 16384, /* bytes of argv in one continuation record */
-	AG_ARGS_CHUNKS_MAX = 4,  /* continuation records of one exec */
-	AG_ARGS_MAX = 65536,     /* bytes of argv kept of one exec */
-	AG_PATH_DEPTH_MAX = 128, /* components of one path walk */
-	AG_KEY_PATH_MAX = 248,   /* bytes of a path that a policy map can hold */
-	AG_NET_WORDS = 4,        /* 64-bit words of a rule bit vector */
+	AG_ARGS_CHUNKS_MAX = 4,    /* continuation records of one exec */
+	AG_ARGS_MAX = 65536,       /* bytes of argv kept of one exec */
+	AG_PATH_DEPTH_MAX = 128,   /* components of one path walk */
+	AG_KEY_PATH_MAX = 248,     /* bytes of a path that a policy map can hold */
+	AG_NET_WORDS = 4,          /* 64-bit words of a rule bit vector */
 	AG_NET_RULES_MAX = 256,
-	AG_FDS_MAX = 65536,      /* descriptors whose bytes are counted, per process */
+	AG_FDS_MAX = 65536, /* descriptors whose bytes are counted, per process */
 	AG_CGROUP_NAME_MAX = 128,
 	AG_UNIX_PATH_MAX = 108,
 };
@@ -36,8 +36,8 @@ enum ag_op {
 	AG_OP_EXIT = 5,
 	AG_OP_OPEN = 6,
 	AG_OP_CLOSE = 7,
-	AG_OP_PATH = 8,      /* one name: delete, mkdir, ... (enum ag_path_action) */
-	AG_OP_MOVE = 9,      /* two names: rename, link, symlink (enum ag_move_action) */
+	AG_OP_PATH = 8, /* one name: delete, mkdir, ... (enum ag_path_action) */
+	AG_OP_MOVE = 9, /* two names: rename, link, symlink (enum ag_move_action) */
 	AG_OP_NET = 10,
 	AG_OP_UNIX = 11,
 	AG_OP_COVERAGE = 12, /* an ABI or interface that the probes cannot see through */
@@ -54,23 +54,23 @@ enum ag_ring {
 /* Why a record, or a part of one, is missing; counted per op. */
 enum ag_loss {
 	AG_LOSS_RING_FULL = 0,
-	AG_LOSS_FAULT = 1,    /* user or kernel memory could not be read */
+	AG_LOSS_FAULT = 1, /* user or kernel memory could not be read */
 	AG_LOSS_MAP_FULL = 2,
 	AG_LOSS_SCRATCH = 3,
-	AG_LOSS_DEPTH = 4,    /* path deeper or longer than the walk */
+	AG_LOSS_DEPTH = 4, /* path deeper or longer than the walk */
 	AG_LOSS_COUNT = 5,
 };
 
 /* Header flags. */
 enum ag_flag {
 	AG_FLAG_PATH_TRUNCATED = 1,
-	AG_FLAG_BASE = 2,          /* `path` is the directory that `requested` is relative to, not the object */
+	AG_FLAG_BASE = 2,            /* `path` is the directory that `requested` is relative to, not the object */
 	AG_FLAG_REQUESTED_FAULT = 4, /* `requested` could not be read */
 	AG_FLAG_ARGS_TRUNCATED = 8,
-	AG_FLAG_ARGS_MORE = 16,    /* EXEC_ARGS records follow */
-	AG_FLAG_AGENT_START = 32,  /* this exec matched an [[agent]] entry: a new scope begins */
+	AG_FLAG_ARGS_MORE = 16,   /* EXEC_ARGS records follow */
+	AG_FLAG_AGENT_START = 32, /* this exec matched an [[agent]] entry: a new scope begins */
 	AG_FLAG_BASE2 = 64,
-	AG_FLAG_UNHASHED = 128,    /* the object has no name any more */
+	AG_FLAG_UNHASHED = 128, /* the object has no name any more */
 };
 
 struct ag_record {
@@ -80,9 +80,9 @@ struct ag_record {
 	__u8 flags;
 	__u32 cpu;
 	__u32 scope;
-	__u64 seq; /* counts this ring's records of this CPU, lost ones included */
+	__u64 seq;     /* counts this ring's records of this CPU, lost ones included */
 	__u64 time_ns; /* CLOCK_BOOTTIME */
-	__u32 pid; /* tgid in the initial pid namespace */
+	__u32 pid;     /* tgid in the initial pid namespace */
 	__u32 tid;
 	__u64 start_ns; /* group leader's start_boottime: with pid the identity */
 };
@@ -161,9 +161,9 @@ struct ag_open {
 	struct ag_record h;
 	__u64 ino;
 	__u32 dev;
-	__s32 result; /* descriptor, or negative errno */
+	__s32 result;     /* descriptor, or negative errno */
 	__u32 open_flags; /* as asked for */
-	__u32 created; /* 1: this call made the file */
+	__u32 created;    /* 1: this call made the file */
 	__u16 path_bytes;
 	__u16 requested_bytes;
 	__u16 base_bytes;
@@ -230,8 +230,8 @@ enum ag_net_action {
 struct ag_net {
 	struct ag_record h;
 	__u8 address[16]; /* 4 bytes for family 4 */
-	__u16 port; /* host order */
-	__u8 family; /* 4 or 6 */
+	__u16 port;       /* host order */
+	__u8 family;      /* 4 or 6 */
 	__u8 action;
 	__u8 protocol; /* IPPROTO_* */
 	__u8 verdict;
@@ -375,13 +375,13 @@ struct ag_exec_policy {
 
 /* Set before load; the verifier prunes by it. */
 struct ag_config {
-	__u32 self; /* the guard's own process: excluded by the first instruction of every program */
+	__u32 self;     /* the guard's own process: excluded by the first instruction of every program */
 	__u32 has_cast; /* 1 where the running kernel has bpf_rdonly_cast (Linux 6.2) */
 };
 
 /* What user space may change while the programs run. */
 struct ag_control {
-	__u32 slot; /* active policy slot */
+	__u32 slot;   /* active policy slot */
 	__u32 agents; /* 1: look for [[agent]] programs among processes in no scope */
 };
 

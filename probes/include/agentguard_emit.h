@@ -74,15 +74,15 @@ static __always_inline void ag_fill(struct ag_record *h, __u32 op, __u32 scope, 
 }
 
 /* `size` must be bounded for the verifier by the caller. */
-#define ag_send(ring_name, ring_index, h, bytes, wake)                          \
-	do {                                                                    \
-		struct ag_record *ag_h = (struct ag_record *)(h);               \
-		struct ag_cpu *ag_c = ag_get_cpu();                             \
-		if (ag_c) {                                                     \
+#define ag_send(ring_name, ring_index, h, bytes, wake) \
+	do { \
+		struct ag_record *ag_h = (struct ag_record *)(h); \
+		struct ag_cpu *ag_c = ag_get_cpu(); \
+		if (ag_c) { \
 			ag_h->seq = __sync_fetch_and_add(&ag_c->seq[ring_index], 1); \
-			if (bpf_ringbuf_output(&ring_name, ag_h, (bytes), (wake)))  \
-				ag_count_loss(ag_h->op, AG_LOSS_RING_FULL);     \
-		}                                                               \
+			if (bpf_ringbuf_output(&ring_name, ag_h, (bytes), (wake))) \
+				ag_count_loss(ag_h->op, AG_LOSS_RING_FULL); \
+		} \
 	} while (0)
 
 /* The flood wakes nobody: the reader looks every few milliseconds, unless it has gone to sleep. */

@@ -38,9 +38,9 @@ enum bpf_map_type {
 
 struct bpf_sock_addr {
 	__u32 user_family;
-	__u32 user_ip4; /* network order */
+	__u32 user_ip4;    /* network order */
 	__u32 user_ip6[4]; /* network order */
-	__u32 user_port; /* network order, in the low 16 bits */
+	__u32 user_port;   /* network order, in the low 16 bits */
 	__u32 family;
 	__u32 type;
 	__u32 protocol;
@@ -282,27 +282,26 @@ const volatile struct ag_config ag_config SEC(".rodata.config") = {};
 #define ag_has_cast (ag_config.has_cast)
 
 /* `dst = pointer->field`, by load where that is possible, else by a copying helper. */
-#define AG_READ(dst, pointer, type, field)                                   \
-	do {                                                                 \
-		if (ag_has_cast)                                             \
-			dst = (typeof(dst))(unsigned long)AG_CAST(pointer, type)->field;    \
-		else                                                         \
+#define AG_READ(dst, pointer, type, field) \
+	do { \
+		if (ag_has_cast) \
+			dst = (typeof(dst))(unsigned long)AG_CAST(pointer, type)->field; \
+		else \
 			dst = (typeof(dst))(unsigned long)BPF_CORE_READ((type *)(pointer), field); \
 	} while (0)
-
 
 /*
  * The current task as an untrusted view. Following pointers from the trusted one (bpf_get_current_task_btf) makes the
  * verifier search all of the kernel's types by name at each step, which costs most of the time of a load.
  */
 #define AG_TASK() AG_CAST(bpf_get_current_task(), struct task_struct)
-#define AG_TASK_READ(dst, load, ...)                                                                         \
-	do {                                                                                                 \
-		if (ag_has_cast)                                                                             \
-			dst = (typeof(dst))(unsigned long)AG_TASK()->load;                                   \
-		else                                                                                         \
+#define AG_TASK_READ(dst, load, ...) \
+	do { \
+		if (ag_has_cast) \
+			dst = (typeof(dst))(unsigned long)AG_TASK()->load; \
+		else \
 			dst = (typeof(dst))(unsigned long)BPF_CORE_READ((struct task_struct *)bpf_get_current_task(), \
-									__VA_ARGS__);                        \
+									__VA_ARGS__); \
 	} while (0)
 
 #endif

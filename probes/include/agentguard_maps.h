@@ -101,13 +101,13 @@ struct {
 	__type(value, __u32);
 } asleep SEC(".maps");
 
-#define AG_TRIE(name, key_type, entries)                  \
-	struct {                                          \
-		__uint(type, BPF_MAP_TYPE_LPM_TRIE);      \
-		__uint(max_entries, entries);             \
-		__uint(map_flags, BPF_F_NO_PREALLOC);     \
-		__type(key, key_type);                    \
-		__type(value, struct ag_rule_bits);       \
+#define AG_TRIE(name, key_type, entries) \
+	struct { \
+		__uint(type, BPF_MAP_TYPE_LPM_TRIE); \
+		__uint(max_entries, entries); \
+		__uint(map_flags, BPF_F_NO_PREALLOC); \
+		__type(key, key_type); \
+		__type(value, struct ag_rule_bits); \
 	} name SEC(".maps")
 
 AG_TRIE(v4_rules, struct ag_v4_key, 16384);

@@ -212,8 +212,8 @@ static __always_inline __u32 ag_put_base(struct ag_scratch *s, __u32 at, int dir
  * Appends base and requested name. An absolute name needs no base. Returns the bytes of the base through
  * `base_bytes`, of the name through `name_bytes`, and moves *at behind both.
  */
-static __always_inline void ag_put_name(struct ag_scratch *s, __u32 *at, int dirfd, const void *user,
-					__u16 *base_bytes, __u16 *name_bytes, __u32 *flags)
+static __always_inline void ag_put_name(struct ag_scratch *s, __u32 *at, int dirfd, const void *user, __u16 *base_bytes,
+					__u16 *name_bytes, __u32 *flags)
 {
 	__u32 length = 0;
 	char first = 0;

@@ -48,7 +48,10 @@ function command(name: string, argv: readonly string[]): Part {
 }
 
 async function checkCFormat(): Promise<Outcome> {
-  const files = [...new Bun.Glob("{probes,ffi/native}/**/*.{c,h}").scanSync({ cwd: ROOT })].sort();
+  // Bun's globs take no alternatives that hold a slash: they would match nothing, and nothing is well formatted.
+  const files = ["probes/**/*.{c,h}", "ffi/native/**/*.{c,h}"]
+    .flatMap((pattern) => [...new Bun.Glob(pattern).scanSync({ cwd: ROOT })]).sort();
+  if (files.length === 0) return checked(false, "no C files found");
   const argv = ["clang-format", "--style=file:probes/.clang-format", "--dry-run", "-Werror", ...files];
   const { code, stdout, stderr } = await runCommand(argv);
   return checked(code === 0, `clang-format --style=file:probes/.clang-format -i FILE mends this:\n${stdout}${stderr}`);
