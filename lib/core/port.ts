@@ -24,6 +24,12 @@ export interface RecordSink {
   pending(): number;
   /** Settles when everything appended so far is durable; rejects if it cannot become so. */
   flush(): Promise<void>;
+  /**
+   * Settles when the entry appended last, and so every one before it, is durable: what releases an action of high risk
+   * waits for this, called in the turn of the append. Rejects as `flush` does, at once while the record cannot be
+   * written, and with `cancelled` when `signal` aborts first: each rejection means deny.
+   */
+  durable(signal?: AbortSignal): Promise<void>;
 }
 
 /** What the kernel and the snapshot disagree on, for an alarm. */

@@ -4,6 +4,7 @@ import { DraftQueue } from "./draft_queue.ts";
 import type { PortLike } from "./port.ts";
 import type { CommitListener, RecorderState } from "./recorder.ts";
 import { soon } from "./timers.ts";
+import { untilAborted } from "./waiters.ts";
 import { decodeRecorderMessage, encodeProducerMessage, flushError } from "./wire.ts";
 
 /** How a producer sends. */
@@ -45,6 +46,7 @@ export class RemoteSink implements RecordSink, Disposable {
   #unsent_flushes: PendingFlush[] = [];
   readonly #sent_flushes: Map<number, PendingFlush> = new Map();
   #next_id = 1;
+  #state: RecorderState = { status: "writing" };
   #closed: AgentguardError | undefined;
 
   /** Takes the port over: nobody else may post to it or listen on it. */
@@ -81,7 +83,8 @@ export class RemoteSink implements RecordSink, Disposable {
   }
 
   /**
-   * Settles when everything appended so far is durable. Rejects as `RecordWriter.flush` does, with `overflow` when
+   * Settles when everything appended so far is durable. Rejects as `RecordWriter.flush` does, with `io` when the record
+   * cannot be written and what waits here cannot even be sent, with `overflow` when
    * something other than an observation was dropped at this end, and with `closed` when the sink is closed before the
    * answer.
    */
@@ -92,7 +95,13 @@ export class RemoteSink implements RecordSink, Disposable {
     return new Promise((resolve, reject) => {
       this.#unsent_flushes.push({ id: this.#next_id++, position: this.#queue.end, resolve, reject });
       this.#send();
+      this.#rejectStalled();
     });
+  }
+
+  /** As `flush`, and rejects with `cancelled` when `signal` aborts before. */
+  durable(signal?: AbortSignal): Promise<void> {
+    return untilAborted(this.flush(), signal);
   }
 
   /**
@@ -112,6 +121,14 @@ export class RemoteSink implements RecordSink, Disposable {
   /** The same as `close`. */
   [Symbol.dispose](): void {
     this.close();
+  }
+
+  /** While the record cannot be written, the window does not open: whoever waits for it is told. */
+  #rejectStalled(): void {
+    if (this.#state.status !== "stalled") return;
+    const error = new AgentguardError("io", `flush the record: ${this.#state.reason}`);
+    for (const flush of this.#unsent_flushes) flush.reject(error);
+    this.#unsent_flushes = [];
   }
 
   /** Sends what the window allows, and the flushes whose drafts have all been sent. */
@@ -144,6 +161,8 @@ export class RemoteSink implements RecordSink, Disposable {
         this.#answered(message.id)?.reject(flushError(message.code, message.message));
         return;
       case "state":
+        this.#state = message.state;
+        this.#rejectStalled();
         this.#options.onState?.(message.state);
         return;
       case "committed":

@@ -1,5 +1,6 @@
 /** Who waits for entries to become durable. */
 import type { AgentguardError } from "../core/mod.ts";
+import { cancelledError, onAbort } from "../task/mod.ts";
 
 interface Waiter {
   readonly position: number;
@@ -41,4 +42,13 @@ export class Waiters {
     this.#waiting = waiting.filter((waiter) => waiter.reject === undefined);
     for (const waiter of waiting) waiter.reject?.(error);
   }
+}
+
+/** Settles as `work`, or rejects with `cancelled` when `signal` aborts before; the work itself goes on. */
+export function untilAborted(work: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
+  if (signal === undefined) return work;
+  return new Promise((resolve, reject) => {
+    const listening = onAbort(signal, () => reject(cancelledError("wait for the record", signal)));
+    void work.then(resolve, reject).finally(() => listening[Symbol.dispose]());
+  });
 }

@@ -16,7 +16,7 @@ import type { RecordHead } from "./log_state.ts";
 import { markClosed, type OpenedRecord, openForWriting } from "./open.ts";
 import type { CommitListener, RecorderState, RecorderStats, RecordWriterOptions } from "./recorder.ts";
 import { soon, type Timers } from "./timers.ts";
-import { Waiters } from "./waiters.ts";
+import { untilAborted, Waiters } from "./waiters.ts";
 
 /** Pauses between attempts while writing fails: doubled each time, milliseconds. */
 const RETRY_MS_MIN = 50;
@@ -119,6 +119,11 @@ export class RecordWriter implements RecordSink, AsyncDisposable {
     const flushed = this.#waiters.untilDurableOrFailed(this.#queue.end);
     this.#scheduleSoon();
     return flushed;
+  }
+
+  /** As `flush`, and rejects with `cancelled` when `signal` aborts before. */
+  durable(signal?: AbortSignal): Promise<void> {
+    return untilAborted(this.flush(), signal);
   }
 
   /**

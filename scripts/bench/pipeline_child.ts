@@ -37,6 +37,8 @@ class CountingSink implements RecordSink {
   }
 
   async flush(): Promise<void> {}
+
+  async durable(): Promise<void> {}
 }
 
 /** All stages with one policy and one sink. */
@@ -153,6 +155,7 @@ async function record(kind: RecordKind, directory: string, events: number): Prom
     },
     pending: () => writer.pending(),
     flush: () => writer.flush(),
+    durable: (signal) => writer.durable(signal),
   };
   const stages = new Stages(1, sink);
   const started_ms = performance.now();

@@ -61,6 +61,10 @@ class CountingSink implements RecordSink {
   flush(): Promise<void> {
     return Promise.resolve();
   }
+
+  durable(): Promise<void> {
+    return this.flush();
+  }
 }
 
 function make(i: number): Uint8Array {

@@ -76,6 +76,10 @@ export class FakeSink implements RecordSink {
   flush(): Promise<void> {
     return Promise.resolve();
   }
+
+  durable(): Promise<void> {
+    return this.flush();
+  }
 }
 
 /** Says `label`, and how many entries were recorded before it was asked. */
