@@ -2,6 +2,7 @@
 import { Command as Program, Option } from "commander";
 import type { FlagValues } from "../config/mod.ts";
 import type { Result } from "../core/mod.ts";
+import { EXPORT_FORMATS, OCSF_PROFILES } from "../record/mod.ts";
 import { ENTRY_KINDS, VERDICTS } from "./argv.ts";
 import type { Command } from "./command.ts";
 import { POLICY_OPTIONS, type PolicyOptionName } from "./command_policy_options.ts";
@@ -44,6 +45,10 @@ export type OptionName =
   | "from"
   | "key"
   | "show_key"
+  | "format"
+  | "ocsf_profile"
+  | "output"
+  | "host"
   | "licenses";
 
 /** Every option of the product, once. Each call makes new objects, as commander changes them. */
@@ -83,6 +88,12 @@ export const OPTIONS: Readonly<Record<OptionName, () => Option>> = {
   from: () => new Option("--from <file>", "checkpoint that is known to be genuine; only what came after is verified"),
   key: () => new Option("--key <key>", "public key that you trust (base64, hex, or a file with it)"),
   show_key: () => new Option("--show-key", "also print the origin and, alone on the last line, the public key"),
+  format: () => new Option("--format <format>", "what the other system reads").choices(EXPORT_FORMATS),
+  ocsf_profile: () =>
+    new Option("--ocsf-profile <version>", "with ocsf: 1.9 adds the agent and a chain of fingerprints; 1.8 by default")
+      .choices(OCSF_PROFILES),
+  output: () => new Option("--output <file>", "write to this file, which appears when it is whole, instead of stdout"),
+  host: () => new Option("--host <name>", "the host whose record it is; this one by default"),
   licenses: () => new Option("--licenses", "print the notices of everything that the executable embeds"),
 };
 

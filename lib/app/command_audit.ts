@@ -33,6 +33,7 @@ import type {
   TimePoint,
 } from "./command_audit_types.ts";
 import { configOf } from "./command_config.ts";
+import { commandAuditExport } from "./command_export.ts";
 import { type CommandIo, exitCodeOf, LineWriter } from "./command_io.ts";
 import { formatEntry } from "./format_entry.ts";
 import { escapeMessage, escapeText, painter } from "./format_text.ts";
@@ -42,6 +43,8 @@ export function commandAudit(command: AuditCommand, io: CommandIo): Promise<numb
   switch (command.kind) {
     case "audit.query":
       return commandAuditQuery(command, io);
+    case "audit.export":
+      return commandAuditExport({ ...command, query: queryOf(command.filter, io.clock) }, io);
     case "audit.verify":
       return commandAuditVerify(command, io);
     case "audit.prove":

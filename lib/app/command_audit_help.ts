@@ -5,6 +5,7 @@ import type { HelpText } from "./cli_help.ts";
 export type AuditHelpPath =
   | "audit"
   | "audit query"
+  | "audit export"
   | "audit verify"
   | "audit prove"
   | "audit check-proof"
@@ -33,6 +34,21 @@ Examples:
 Exit codes:
   0  done, also when nothing matches
   1  there is no record, or it cannot be read
+  2  wrong usage`,
+  },
+  "audit export": {
+    purpose: `Writes entries in the format of another system: JSON lines as stored, OCSF events, CEF, or OTLP/JSON logs.
+
+Entries come oldest first, one per line (OTLP: up to 512 in one), and all given filters must hold.`,
+    after: `
+Examples:
+  agentguard audit export --format ocsf --since 1h
+  agentguard audit export --format ocsf --ocsf-profile 1.9 --output today.ocsf.jsonl
+  agentguard audit export --format cef --verdict deny | logger -t agentguard
+
+Exit codes:
+  0  done, also when nothing matches
+  1  there is no record, it cannot be read, or the file cannot be written
   2  wrong usage`,
   },
   "audit verify": {

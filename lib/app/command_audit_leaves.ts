@@ -2,12 +2,20 @@
 import { isUlid } from "../core/mod.ts";
 import { ENTRY_KINDS, readInteger, readSessionId, readText, readTime, readType, readWord, VERDICTS } from "./argv.ts";
 import type { Leaf } from "./cli_leaves.ts";
-import { type GivenOptions, UsageProblem } from "./cli_options.ts";
+import { EXPORT_FORMATS, OCSF_PROFILES } from "../record/mod.ts";
+import { type GivenOptions, type OptionName, UsageProblem } from "./cli_options.ts";
+import type { Command } from "./command.ts";
 import type { AuditFilter } from "./command_audit_types.ts";
 import { formatWord } from "./format_text.ts";
 
 /** Largest pid (`PID_MAX_LIMIT`, include/linux/threads.h). */
 const PID_MAX = 4_194_304;
+
+/** What chooses entries. */
+const FILTER_OPTIONS: readonly OptionName[] = [
+  ...["since", "until", "session", "principal", "type", "kind", "verdict"] as const,
+  ...["rule", "text", "pid", "after_seq", "limit"] as const,
+];
 
 /** In the order of the help. */
 export const AUDIT_LEAVES: readonly Leaf[] = [
@@ -15,11 +23,15 @@ export const AUDIT_LEAVES: readonly Leaf[] = [
     group: "audit",
     name: "query",
     path: "audit query",
-    options: [
-      ...["state", "json", "since", "until", "session", "principal", "type", "kind", "verdict"] as const,
-      ...["rule", "text", "pid", "after_seq", "limit", "newest"] as const,
-    ],
+    options: ["state", "json", ...FILTER_OPTIONS, "newest"],
     make: (given) => ({ kind: "audit.query", filter: readFilter(given), flags: given.flags() }),
+  },
+  {
+    group: "audit",
+    name: "export",
+    path: "audit export",
+    options: ["state", "format", "ocsf_profile", "output", "host", ...FILTER_OPTIONS],
+    make: readExport,
   },
   {
     group: "audit",
@@ -96,6 +108,24 @@ function requireKey(given: GivenOptions): string {
   const key = given.text("key");
   if (key !== undefined) return key;
   throw new UsageProblem("give --key KEY: a proof means nothing without a public key that you trust");
+}
+
+function readExport(given: GivenOptions): Command {
+  const format = given.read("format", (text) => readWord(text, EXPORT_FORMATS));
+  if (format === undefined) throw new UsageProblem(`give --format: ${EXPORT_FORMATS.join(", ")}`);
+  const profile = given.read("ocsf_profile", (text) => readWord(text, OCSF_PROFILES));
+  if (profile !== undefined && format !== "ocsf") {
+    throw new UsageProblem(`remove --ocsf-profile: it has no effect on ${format}`);
+  }
+  return {
+    kind: "audit.export",
+    filter: readFilter(given),
+    format,
+    profile: profile ?? "1.8",
+    output: given.read("output", readText),
+    host: given.read("host", readText),
+    flags: given.flags(),
+  };
 }
 
 function readFilter(given: GivenOptions): AuditFilter {

@@ -1,6 +1,7 @@
 /** What `agentguard audit` can be asked for, as data. */
 import type { FlagValues } from "../config/mod.ts";
 import type { EntryKind, SessionId, Verdict, WallUs } from "../core/mod.ts";
+import type { ExportFormat, OcsfProfile } from "../record/mod.ts";
 
 /** A moment on the command line: absolute, or an age that counts back from now. Microseconds. */
 export type TimePoint =
@@ -36,6 +37,18 @@ interface WithFlags {
 export interface AuditQueryCommand extends WithFlags {
   readonly kind: "audit.query";
   readonly filter: AuditFilter;
+}
+
+/** Writes entries in the format of another system. */
+export interface AuditExportCommand extends WithFlags {
+  readonly kind: "audit.export";
+  readonly filter: AuditFilter;
+  readonly format: ExportFormat;
+  readonly profile: OcsfProfile;
+  /** File that is written; absent writes to stdout. */
+  readonly output: string | undefined;
+  /** Absent names this host. */
+  readonly host: string | undefined;
 }
 
 /** Verifies the record. */
@@ -82,6 +95,7 @@ export interface AuditRotateKeyCommand extends WithFlags {
 /** Everything that `audit` can be asked for. */
 export type AuditCommand =
   | AuditQueryCommand
+  | AuditExportCommand
   | AuditVerifyCommand
   | AuditProveCommand
   | AuditCheckProofCommand

@@ -1,36 +1,37 @@
-/** `agentguard audit export`: entries of the record in the format of another system, on stdout. */
-import { type EntryQuery, type ExportFormat, exportLines, type OcsfProfile, openRecordReader } from "../record/mod.ts";
+/** `agentguard audit export`: entries of the record in the format of another system. */
+import { hostname } from "node:os";
+import { type EntryQuery, exportLines, openRecordReader } from "../record/mod.ts";
+import { BUILD_INFO } from "./build_info.ts";
 import { EXIT } from "./command.ts";
+import type { AuditExportCommand } from "./command_audit_types.ts";
+import { configOf } from "./command_config.ts";
 import { type CommandIo, exitCodeOf, LineWriter } from "./command_io.ts";
+import { WholeFile } from "./whole_file.ts";
 
 /** What is exported, and as what. */
-export interface ExportRequest {
-  /** Directory of the record. */
-  readonly directory: string;
+export type ExportRequest = Omit<AuditExportCommand, "kind" | "filter"> & {
   /** Which entries; oldest first unless it says otherwise. */
   readonly query: EntryQuery;
-  readonly format: ExportFormat;
-  /** Version of OCSF; for the other formats it means nothing. */
-  readonly profile: OcsfProfile;
-  /** The host whose record it is, as the exported lines name it. */
-  readonly host: string;
-  readonly product_version: string;
-}
+};
 
 /**
- * Writes the entries that match, line by line as they are read. Exit 1 if there is no record, or it cannot be read, or
- * the text of an entry is none; what was written before that is whole lines.
+ * Writes the entries that match, line by line as they are read. Exit 1 if there is no record, it or the output cannot
+ * be used, or the text of an entry is none: then stdout has whole lines, and a file is as it was before.
  */
 export function commandAuditExport(request: ExportRequest, io: CommandIo): Promise<number> {
   return exitCodeOf(io, async () => {
-    const { directory, query, ...options } = request;
-    const out = new LineWriter(io.stdout);
-    using reader = openRecordReader(directory);
+    const { query, format, profile, output, flags } = request;
+    using reader = openRecordReader(configOf(io, flags).state_dir.value);
+    using file = output === undefined ? undefined : new WholeFile(output);
+    const out = new LineWriter(file ?? io.stdout);
+    const host = request.host ?? hostname();
     try {
+      const options = { format, profile, host, product_version: BUILD_INFO.version };
       for (const line of exportLines(reader.query(query), options)) await out.line(line);
     } finally {
       await out.flush();
     }
+    file?.commit();
     return EXIT.ok;
   });
 }

@@ -60,6 +60,7 @@ function plainCommand(command: Exclude<Command, RunCommand | DaemonCommand>, io:
     case "sessions.resume":
       return commandSessions(command, io);
     case "audit.query":
+    case "audit.export":
     case "audit.verify":
     case "audit.prove":
     case "audit.check-proof":

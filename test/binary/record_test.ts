@@ -93,4 +93,29 @@ describe.skipIf(!IS_ROOT)("the record", () => {
     expect(plain.stdout).toContain("-name");
     expect(plain.stdout).not.toContain("\x1b");
   }, LIMIT_MS);
+
+  test("is exported for other systems, each entry once", async () => {
+    await using setup = await GuardSetup.create();
+    await setup.guard(["/bin/sh", "-c", `: > ${MARK}`]);
+    const count = (await setup.entries()).length;
+    const lines = async (...options: string[]): Promise<string[]> => {
+      const done = await setup.command(["audit", "export", ...options]);
+      expect([done.exit_code, done.stderr]).toEqual([0, ""]);
+      return done.stdout.trim().split("\n");
+    };
+    const stored = (await setup.command(["audit", "query", "--json"])).stdout.trim().split("\n");
+    expect(await lines("--format", "jsonl")).toEqual(stored);
+    const ocsf = (await lines("--format", "ocsf", "--type", "file.*")).map((line) => JSON.parse(line));
+    expect(ocsf.filter((event) => event.file?.path === join(setup.work, MARK))).not.toEqual([]);
+    expect(ocsf[0]).toMatchObject({ class_uid: 1001, metadata: { version: "1.8.0" } });
+    const chained = (await lines("--format", "ocsf", "--ocsf-profile", "1.9")).map((line) => JSON.parse(line));
+    expect(chained.filter((event) => event.attestation_list?.length === 1)).toHaveLength(count);
+    expect((await lines("--format", "cef")).filter((line) => line.startsWith("CEF:"))).toHaveLength(count);
+    const [otlp] = (await lines("--format", "otlp")).map((line) => JSON.parse(line));
+    expect(otlp.resourceLogs[0].scopeLogs[0].logRecords).toHaveLength(count);
+    const file = join(setup.work, "today.jsonl");
+    await lines("--format", "jsonl", "--output", file);
+    expect((await readFile(file, "utf8")).trim().split("\n")).toEqual(stored);
+    expect((await setup.command(["audit", "export"])).exit_code).toBe(2);
+  }, LIMIT_MS);
 });

@@ -155,7 +155,7 @@ describe("wrong usage: one line with the fix", () => {
     ["claude", "unknown command 'claude'; to run a program guarded: agentguard -- claude"],
     ["stauts", "did you mean 'agentguard status'?"],
     ["daemon", "unknown command 'daemon'"],
-    ["audit", "say what to do: agentguard audit query|verify"],
+    ["audit", "say what to do: agentguard audit query|export|verify"],
     ["audit qury", "did you mean 'agentguard audit query'?"],
     ["audit frobnicate", "see 'agentguard help audit'"],
     ["policy explain", "give an action, for example --action exec"],

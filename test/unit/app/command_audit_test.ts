@@ -69,6 +69,7 @@ async function carryOut(line: string, io: MemoryIo): Promise<number> {
   const command = parsed.value;
   switch (command.kind) {
     case "audit.query":
+    case "audit.export":
     case "audit.verify":
     case "audit.prove":
     case "audit.check-proof":

@@ -1,6 +1,8 @@
 /** `audit export` on real records. */
+import { Database } from "bun:sqlite";
 import { describe, expect, test } from "bun:test";
-import { writeFile } from "node:fs/promises";
+import { readdir, readFile, symlink, writeFile } from "node:fs/promises";
+import { parseCommandLine } from "../../../lib/app/cli.ts";
 import { commandAuditExport, type ExportRequest } from "../../../lib/app/command_export.ts";
 import { type Clock, type EntryDraft, IdGenerator, silentLog } from "../../../lib/core/mod.ts";
 import { EXPORT_FORMATS, openRecordReader, openRecordWriter, RECORD_FILE } from "../../../lib/record/mod.ts";
@@ -28,7 +30,8 @@ async function record(directory: string, drafts: readonly EntryDraft[]): Promise
 }
 
 function request(directory: string, more: Partial<ExportRequest> = {}): ExportRequest {
-  return { directory, query: {}, format: "jsonl", profile: "1.8", host: "h", product_version: "1", ...more };
+  const flags = { state_dir: directory };
+  return { query: {}, format: "jsonl", profile: "1.8", host: "h", output: undefined, flags, ...more };
 }
 
 describe("audit export", () => {
@@ -79,5 +82,61 @@ describe("audit export", () => {
     const io = memoryIo({ stdout: new MemoryWriter(10) });
     expect(await commandAuditExport(request(dir.path), io)).toBe(0);
     expect(io.stderr.text).toBe("");
+  });
+
+  test("a file takes its name when it is whole, and is left alone when it cannot be", async () => {
+    await using dir = await TempDir.create();
+    await record(dir.path, reads(5));
+    const output = dir.join("out.jsonl");
+    expect(await commandAuditExport(request(dir.path, { output }), memoryIo())).toBe(0);
+    const whole = await readFile(output, "utf8");
+    expect(whole.trimEnd().split("\n")).toHaveLength(5);
+    const names = async () => (await readdir(dir.path)).filter((name) => name.startsWith("out")).sort();
+    expect(await names()).toEqual(["out.jsonl"]);
+    using database = new Database(dir.join(RECORD_FILE));
+    database.run("UPDATE texts SET data = CAST(replace(CAST(data AS TEXT), '/w/4', '/w/\"') AS BLOB)");
+    const io = memoryIo();
+    expect(await commandAuditExport(request(dir.path, { output, format: "cef" }), io)).toBe(1);
+    expect(io.stderr.text).toContain("its text is not an entry");
+    expect(await readFile(output, "utf8")).toBe(whole);
+    expect(await names()).toEqual(["out.jsonl"]);
+  });
+
+  test("no file is made of a directory, a device or a link", async () => {
+    await using dir = await TempDir.create();
+    await record(dir.path, reads(1));
+    await symlink(dir.join("elsewhere"), dir.join("link"));
+    for (const output of [dir.path, "/dev/null", dir.join("link")]) {
+      const io = memoryIo();
+      expect(await commandAuditExport(request(dir.path, { output }), io)).toBe(1);
+      expect(io.stderr.text).toContain("it is no regular file");
+    }
+    expect(await commandAuditExport(request(dir.path, { output: dir.join("no/such") }), memoryIo())).toBe(1);
+  });
+
+  test.each([
+    ["audit export", "give --format"],
+    ["audit export --format xml", "jsonl, ocsf, cef, otlp"],
+    ["audit export --format cef --ocsf-profile 1.9", "remove --ocsf-profile"],
+    ["audit export --format ocsf --ocsf-profile 2.0", "1.8, 1.9"],
+    ["audit export --format cef --since yesterday", "--since"],
+  ])("%p is wrong usage", (line, said) => {
+    const parsed = parseCommandLine(line.split(" "));
+    expect(parsed.ok ? "" : parsed.error.message).toContain(said);
+  });
+
+  test("the command line chooses entries as a query does", () => {
+    const line = "audit export --format ocsf --ocsf-profile 1.9 --type net.* --after-seq 7 --output o --host h";
+    expect(parseCommandLine(line.split(" "))).toMatchObject({
+      ok: true,
+      value: {
+        kind: "audit.export",
+        format: "ocsf",
+        profile: "1.9",
+        filter: { type: "net.*", after_seq: 7, newest: false },
+        output: "o",
+        host: "h",
+      },
+    });
   });
 });
