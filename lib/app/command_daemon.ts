@@ -40,6 +40,7 @@ export async function commandDaemon(command: DaemonCommand, parts: DaemonParts):
     ...parts,
     policies: command.policies,
     home: undefined,
+    found_running: true,
     onReader: (event) => daemon.receive(event),
   });
   try {
@@ -68,6 +69,7 @@ class Daemon {
       support: guard.reader.support,
       cgroup: findCgroup2() !== undefined,
       home: undefined,
+      found_running: true,
     });
     const stopped = Promise.withResolvers<string>();
     const stop = (signal: string): void => stopped.resolve(signal);

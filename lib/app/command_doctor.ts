@@ -6,7 +6,8 @@ import { configOf } from "./command_config.ts";
 import { type CommandIo, exitCodeOf, LineWriter } from "./command_io.ts";
 import { formatPolicy } from "./command_policy.ts";
 import { escapeText, formatTable, type Paint, painter } from "./format_text.ts";
-import { loadPolicyFiles, reportRules } from "./policy_files.ts";
+import { loadPolicyFiles } from "./policy_files.ts";
+import { reportRules } from "./rule_report.ts";
 
 /** Result of one probe of the host. */
 export interface Check {

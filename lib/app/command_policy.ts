@@ -4,7 +4,8 @@ import { EXIT, type PolicyCheckCommand } from "./command.ts";
 import { configOf } from "./command_config.ts";
 import { type CommandIo, exitCodeOf, LineWriter } from "./command_io.ts";
 import { escapeMessage, escapeText, formatTable, formatWord, type Paint, painter } from "./format_text.ts";
-import { loadPolicyFiles, reportRules, type RuleReport } from "./policy_files.ts";
+import { loadPolicyFiles } from "./policy_files.ts";
+import { reportRules, type RuleReport, startedOnly } from "./rule_report.ts";
 
 /** Prints findings and what enforces each rule. Exit 2 if the policy cannot be used. */
 export function commandPolicyCheck(command: PolicyCheckCommand, io: CommandIo): Promise<number> {
@@ -59,7 +60,7 @@ export function formatPolicy(snapshot: PolicySnapshot, rules: readonly RuleRepor
   const rows = rules.map((rule) => [
     `${formatWord(rule.file)}:${rule.line}`,
     formatWord(rule.rule),
-    rule.complete ? rule.mechanism : `${rule.mechanism} (in part)`,
+    rule.complete ? rule.mechanisms.join(", ") : `${rule.mechanisms.join(", ")} (in part)`,
     escapeText(rule.note),
   ]);
   const table = rows.length === 0 ? [] : formatTable([["PLACE", "RULE", "ENFORCED BY", "NOTE"], ...rows]);
@@ -67,5 +68,6 @@ export function formatPolicy(snapshot: PolicySnapshot, rules: readonly RuleRepor
   const names = refused.map((rule) => formatWord(rule.rule)).join(", ");
   const advice = `not enforced completely: ${names}; enforce mode refuses to start until each of them says ` +
     `enforce = "best" or mode = "observe"`;
-  return [head, ...table, ...(refused.length === 0 ? [] : [advice])];
+  const started = startedOnly(rules);
+  return [head, ...table, ...(started === undefined ? [] : [started]), ...(refused.length === 0 ? [] : [advice])];
 }

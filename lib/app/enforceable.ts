@@ -2,10 +2,10 @@
 import { AgentguardError } from "../core/mod.ts";
 import type { EnforcementMechanism, PolicySnapshot } from "../decide/mod.ts";
 import type { ProbeGroup, ProbeSupport } from "../source/mod.ts";
-import { reportRules } from "./policy_files.ts";
+import { BUILT_MECHANISMS, reportRules } from "./rule_report.ts";
 
 /** Which mechanism needs which programs. */
-const NEEDS: Readonly<Record<Exclude<EnforcementMechanism, "observe_only">, ProbeGroup>> = {
+const NEEDS: Readonly<Partial<Record<EnforcementMechanism, ProbeGroup>>> = {
   cgroup: "network",
   exec_kill: "process",
   kill_after: "syscall",
@@ -20,6 +20,8 @@ export interface HostSupport {
   /** Session cgroups can be made. */
   readonly cgroup: boolean;
   readonly home: string | undefined;
+  /** Only sessions that were found running are meant. */
+  readonly found_running?: boolean;
 }
 
 /**
@@ -28,11 +30,13 @@ export interface HostSupport {
  */
 export function requireEnforceable(snapshot: PolicySnapshot, host: HostSupport): void {
   const lacking = new Set<EnforcementMechanism>();
-  for (const mechanism of ["cgroup", "exec_kill", "kill_after"] as const) {
-    const loaded = host.support.some((each) => each.group === NEEDS[mechanism] && each.available);
+  for (const mechanism of BUILT_MECHANISMS) {
+    const group = NEEDS[mechanism];
+    const loaded = group === undefined || host.support.some((each) => each.group === group && each.available);
     if (!loaded || (mechanism === "cgroup" && !host.cgroup)) lacking.add(mechanism);
   }
-  const refused = reportRules(snapshot, { home: host.home, lacking }).filter((rule) => rule.refused !== undefined);
+  const { home, found_running = false } = host;
+  const refused = reportRules(snapshot, { home, lacking, found_running }).filter((rule) => rule.refused !== undefined);
   if (refused.length === 0) return;
   const shown = refused.slice(0, SHOWN_MAX).map((rule) => `${rule.file}:${rule.line} ${rule.rule} (${rule.refused})`);
   if (refused.length > shown.length) shown.push(`and ${refused.length - shown.length} more (agentguard policy check)`);

@@ -44,6 +44,8 @@ export interface GuardParts {
   readonly version: string;
   /** What `~` stands for in rules that the kernel holds. */
   readonly home: string | undefined;
+  /** Its sessions are found running; without this it starts them. */
+  readonly found_running?: boolean;
   /** Agents that the reader found, and scopes that became empty. */
   readonly onReader?: (event: ReaderEvent) => void;
 }
@@ -172,7 +174,8 @@ export class Guard implements StatusPort, ReloadPort {
     if (loaded.value.snapshot.ref.digest === this.snapshot.ref.digest) return ok(this.#policyStatus());
     try {
       const cgroup = findCgroup2() !== undefined;
-      requireEnforceable(loaded.value.snapshot, { support: this.reader.support, cgroup, home: this.#parts.home });
+      const { home, found_running = false } = this.#parts;
+      requireEnforceable(loaded.value.snapshot, { support: this.reader.support, cgroup, home, found_running });
       await this.reader.setPolicy(policyLoad(loaded.value, this.#parts));
     } catch (error) {
       return err(error instanceof AgentguardError ? error : new AgentguardError("policy", errorMessage(error)));

@@ -171,9 +171,7 @@ export class KernelStages implements Disposable {
     const { policy, report } = lower(snapshot, load.home === undefined ? {} : { home: load.home });
     this.#kernel_policy.install(policy);
     this.#kernel_policy.setAgents(agentPrograms(snapshot));
-    const in_kernel = report.filter((each) =>
-      each.complete && (each.mechanism === "cgroup" || each.mechanism === "exec_kill")
-    );
+    const in_kernel = report.filter((each) => each.in_kernel);
     // Labels and rates outlive a reload.
     this.#decider = new StatefulDecider(snapshot, this.#decider?.state);
     return {

@@ -1,17 +1,8 @@
-/** Policy files from the disk: read, loaded, and asked what enforces each rule. */
+/** Policy files from the disk: read and loaded. */
 import { closeSync, openSync, readSync } from "node:fs";
 import { type ConfigTable, resolveConfig } from "../config/mod.ts";
 import { err, errorMessage, LIMITS, type Mode, ok, type Result } from "../core/mod.ts";
-import {
-  BUILTIN_POLICY,
-  type Diagnostic,
-  type EnforcementMechanism,
-  loadPolicy,
-  lower,
-  type PolicySnapshot,
-  type PolicySource,
-  type RuleEnforcement,
-} from "../decide/mod.ts";
+import { BUILTIN_POLICY, type Diagnostic, loadPolicy, type PolicySnapshot, type PolicySource } from "../decide/mod.ts";
 
 /** How policy files are loaded. */
 export interface PolicyLoadOptions {
@@ -120,30 +111,4 @@ function readBounded(file: string, bytes_max: number): Result<Uint8Array, string
   } finally {
     closeSync(fd);
   }
-}
-
-/** A rule with what enforces it. */
-export interface RuleReport extends RuleEnforcement {
-  /** Why enforce mode must refuse to start with this rule; absent where it need not. */
-  readonly refused?: string;
-}
-
-/**
- * What enforces each rule, and which rules make enforce mode refuse to start: those that forbid, act in enforce mode,
- * are not enforced completely (or need a mechanism that this host lacks), and do not say `enforce = "best"`.
- */
-export function reportRules(
-  snapshot: PolicySnapshot,
-  options: { readonly home: string | undefined; readonly lacking: ReadonlySet<EnforcementMechanism> },
-): readonly RuleReport[] {
-  const { report } = lower(snapshot, options.home === undefined ? {} : { home: options.home });
-  return report.map((enforcement) => {
-    const rule = snapshot.rules[enforcement.rule_index];
-    const forbids = rule !== undefined && (rule.verdict === "deny" || rule.verdict === "ask");
-    if (!forbids || rule.mode !== "enforce" || rule.enforce === "best") return enforcement;
-    if (options.lacking.has(enforcement.mechanism)) {
-      return { ...enforcement, refused: `this host lacks its mechanism, ${enforcement.mechanism}` };
-    }
-    return enforcement.complete ? enforcement : { ...enforcement, refused: enforcement.note };
-  });
 }

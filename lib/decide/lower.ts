@@ -12,7 +12,9 @@ import {
   type NetActionName,
 } from "../core/mod.ts";
 import { reachableTypes } from "./actions.ts";
+import { BASE_MECHANISMS, type HostMechanisms } from "./enforcement.ts";
 import { lowerExecRule } from "./lower_exec.ts";
+import { lowerFileRule } from "./lower_file.ts";
 import { KERNEL_NET_ACTIONS, lowerNetRule, netActionsOf } from "./lower_net.ts";
 import type { NumberedLayer, NumberedRule } from "./reference.ts";
 import { EnforcementReport, type RuleEnforcement } from "./report.ts";
@@ -22,6 +24,8 @@ import type { PolicySnapshot } from "./snapshot.ts";
 export interface LowerOptions {
   /** What `~` stands for; without it such patterns are left to user space. */
   readonly home?: string;
+  /** What the host has, for the report; without it what every start loads. */
+  readonly host?: HostMechanisms;
 }
 
 /** A policy for the kernel, and what becomes of each rule. */
@@ -33,10 +37,14 @@ export interface Lowering {
 
 /** Lowers a snapshot. Layers that only observe, and rules that only observe, put nothing into the kernel. */
 export function lower(snapshot: PolicySnapshot, options: LowerOptions): Lowering {
-  const report = new EnforcementReport();
+  const report = new EnforcementReport(options.host ?? { available: BASE_MECHANISMS });
   const layers = snapshot.layers.filter((layer) => layer.file.mode === "enforce");
   const net = lowerNet(layers, report);
   const exec = lowerExec(layers, options, { report });
+  for (const rule of layers.flatMap((layer) => layer.rules).filter(forbids)) {
+    if (!reachableTypes(rule).some((type) => type.startsWith("file."))) continue;
+    report.form(rule, "file", lowerFileRule(rule, options.home));
+  }
   const policy: LoweredPolicy = { generation: snapshot.ref.generation, ...net, ...exec };
   return { policy, report: report.finish(snapshot.layers) };
 }
@@ -90,12 +98,12 @@ function lowerNet(layers: readonly NumberedLayer[], report: EnforcementReport): 
     const actions = netActionsOf(rule);
     if (actions.length === 0) continue;
     const lowered = lowerNetRule(rule, actions);
-    if (typeof lowered === "string") report.afterwards(rule, lowered);
+    if (typeof lowered === "string") report.form(rule, "net", lowered);
     else if (rules.length + lowered.rules.length > LIMITS.kernel_net_rules_max) {
-      report.afterwards(rule, `the kernel holds ${LIMITS.kernel_net_rules_max} network rules (kernel_net_rules_max)`);
+      report.form(rule, "net", `the kernel holds ${LIMITS.kernel_net_rules_max} network rules (kernel_net_rules_max)`);
     } else {
       rules.push(...lowered.rules);
-      report.lowered(rule, "cgroup", lowered);
+      report.form(rule, "net", lowered);
     }
   }
   const net_default: Record<NetActionName, "allow" | "deny"> = {
@@ -141,7 +149,7 @@ function lowerNetDefault(
     rules.push(...lowered.rules);
     done.push(rule);
   }
-  for (const rule of done) report.lowered(rule, "cgroup", { complete: true, note: "" });
+  for (const rule of done) report.form(rule, "net", { complete: true, note: "" });
   return rules;
 }
 
@@ -156,11 +164,8 @@ function lowerExec(
   for (const rule of layers.flatMap((layer) => layer.rules).filter(forbids)) {
     if (!reachableTypes(rule).includes("exec")) continue;
     const lowered = lowerExecRule(rule, home);
-    if (typeof lowered === "string") report.afterwards(rule, lowered);
-    else {
-      rules.push(lowered.rule);
-      report.lowered(rule, "exec_kill", lowered);
-    }
+    report.form(rule, "exec", lowered);
+    if (typeof lowered !== "string") rules.push(lowered.rule);
   }
   const found = lifter(layers, "exec");
   if (found.kind === "none") return { exec: rules, exec_default: "allow" };
@@ -181,7 +186,7 @@ function lowerExec(
     done.push(rule);
   }
   for (const rule of done) {
-    report.lowered(rule, "exec_kill", {
+    report.form(rule, "exec", {
       complete: false,
       note: "the kernel asks for one matching name; user space kills where the other does not match",
     });

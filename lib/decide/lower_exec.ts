@@ -2,10 +2,8 @@
 import type { LoweredExecRule } from "../core/mod.ts";
 import type { ProgramPattern } from "./ast.ts";
 import { predicateNames } from "./actions.ts";
-import type { PathGlob, Segment } from "./glob.ts";
-import { usableHome } from "./match.ts";
-import { normalName } from "./names.ts";
-import { exactPath, treeOf } from "./path_matcher.ts";
+import type { TextGlob } from "./glob.ts";
+import { kernelHome, type PathForm, pathForm, textsOf } from "./path_forms.ts";
 import type { NumberedRule } from "./reference.ts";
 
 /** What became of a rule. */
@@ -14,9 +12,6 @@ export interface ExecLowering {
   readonly complete: boolean;
   readonly note: string;
 }
-
-/** One pattern in a form that the kernel compares. */
-type Form = { readonly kind: "path" | "name" | "tree"; readonly text: string };
 
 /**
  * The kernel's rule for one rule. A rule that forbids is lowered for those of its patterns that have a kernel form; one
@@ -31,8 +26,8 @@ export function lowerExecRule(rule: NumberedRule, home: string | undefined): Exe
   if (node.excepts.length > 0) return "exceptions of program rules are decided in user space";
   const patterns = node.predicates.exe;
   if (patterns === undefined) return "a rule about every program has no kernel form, use [default] exec";
-  const known_home = home === undefined ? undefined : usableHome(normalName(home));
-  const forms: Form[] = [];
+  const known_home = kernelHome(home);
+  const forms: PathForm[] = [];
   const left: string[] = [];
   for (const pattern of patterns) {
     const found = formsOf(pattern, known_home);
@@ -42,41 +37,29 @@ export function lowerExecRule(rule: NumberedRule, home: string | undefined): Exe
   if (forms.length === 0 || (left.length > 0 && verdict === "allow")) {
     return `${left.map((text) => JSON.stringify(text)).join(", ")} cannot be compared in the kernel`;
   }
-  const texts = (kind: Form["kind"]): readonly string[] => [
-    ...new Set(forms.filter((form) => form.kind === kind).map((form) => form.text)),
-  ];
   return {
-    rule: { rule_index: index, verdict, paths: texts("path"), names: texts("name"), trees: texts("tree") },
+    rule: {
+      rule_index: index,
+      verdict,
+      paths: textsOf(forms, "path"),
+      names: textsOf(forms, "name"),
+      trees: textsOf(forms, "tree"),
+    },
     complete: left.length === 0,
     note: left.length === 0 ? "" : `only after the start: ${left.map((text) => JSON.stringify(text)).join(", ")}`,
   };
 }
 
-function formsOf(pattern: ProgramPattern, home: string | undefined): readonly Form[] | undefined {
-  const forms: Form[] = [];
+function formsOf(pattern: ProgramPattern, home: string | undefined): readonly PathForm[] | undefined {
+  const forms: PathForm[] = [];
   for (const glob of pattern.globs) {
-    const form = "root" in glob ? pathForm(glob, home) : glob.kind === "literal" ? nameForm(glob.text) : undefined;
+    const form = "root" in glob ? pathForm(glob, home) : nameForm(glob);
     if (form === undefined) return undefined;
     forms.push(form);
   }
   return forms;
 }
 
-function nameForm(text: string): Form {
-  return { kind: "name", text };
-}
-
-function pathForm(glob: PathGlob, home: string | undefined): Form | undefined {
-  if (glob.root === "home") {
-    if (home === undefined) return undefined;
-    const below: readonly Segment[] = home.split("/").slice(1).map((text) => ({ kind: "literal", text }));
-    return pathForm({ root: "absolute", segments: [...below, ...glob.segments] }, home);
-  }
-  const path = exactPath(glob);
-  if (path !== undefined) return { kind: "path", text: path };
-  const tree = treeOf(glob);
-  if (tree !== undefined && tree !== "") return { kind: "tree", text: tree };
-  const [first, second] = glob.segments;
-  const is_name = glob.root === "anywhere" && glob.segments.length === 2 && first?.kind === "deep";
-  return is_name && second?.kind === "literal" ? nameForm(second.text) : undefined;
+function nameForm(glob: TextGlob): PathForm | undefined {
+  return glob.kind === "literal" ? { kind: "name", text: glob.text } : undefined;
 }

@@ -37,9 +37,20 @@ export { type AgentPattern, type AgentProcess } from "./agents.ts";
 export { type ApprovalConfig, type FileMode } from "./ast.ts";
 export { BUILTIN_POLICY } from "./builtin.ts";
 export { type Diagnostic, formatDiagnostic, type Position } from "./diagnostic.ts";
+export {
+  BASE_MECHANISMS,
+  type ChosenEnforcement,
+  ENFORCEMENT_MECHANISMS,
+  type EnforcementCandidate,
+  type EnforcementMechanism,
+  type EnforcementPart,
+  type HostMechanisms,
+  MECHANISM_TRAITS,
+  type MechanismTraits,
+} from "./enforcement.ts";
 export { type LoadOptions, loadPolicy } from "./load.ts";
 export { lower, type Lowering, type LowerOptions } from "./lower.ts";
-export { type EnforcementMechanism, type RuleEnforcement } from "./report.ts";
+export { type RuleEnforcement } from "./report.ts";
 export { type GuardSettings, PolicySnapshot, type RuleInfo } from "./snapshot.ts";
 export { type CommandLine, type InnerCommand, readCommandLine, readShellScript } from "./shell.ts";
 export { PolicyState, type StateView } from "./state.ts";

@@ -1,50 +1,59 @@
-/** Which mechanism enforces each rule, and what is left to user space. */
+/** Which mechanism enforces each rule on a host, and what is left. */
 import type { ActionType } from "../core/mod.ts";
 import { reachableTypes } from "./actions.ts";
+import { candidateParts, type KernelForm, type KernelForms } from "./candidates.ts";
+import {
+  chooseEnforcement,
+  type ChosenEnforcement,
+  ENFORCEMENT_MECHANISMS,
+  type EnforcementMechanism,
+  type EnforcementPart,
+  type HostMechanisms,
+} from "./enforcement.ts";
 import type { NumberedLayer, NumberedRule } from "./reference.ts";
 
-/**
- * How a rule is brought about. `cgroup`: the kernel refuses the call. `exec_kill`: the program is killed before its
- * first instruction. `kill_after`: user space acts when the event arrives, after the effect. `observe_only`: nothing is
- * prevented.
- */
-export type EnforcementMechanism = "cgroup" | "exec_kill" | "kill_after" | "observe_only";
-
-/** What becomes of one rule. */
+/** What becomes of one rule on a host. */
 export interface RuleEnforcement {
   readonly rule: string;
   readonly rule_index: number;
   readonly file: string;
   readonly line: number;
+  /** The strongest of `mechanisms`. */
   readonly mechanism: EnforcementMechanism;
-  /** False if a part of the rule is not enforced by `mechanism`; the note says which. */
+  /** What the parts of the rule use, the strongest first. */
+  readonly mechanisms: readonly EnforcementMechanism[];
+  /** False if something that the rule forbids is not prevented; the note says what. */
   readonly complete: boolean;
   readonly note: string;
+  /** The kernel's copy of the policy holds the whole rule: its verdicts must be those of user space. */
+  readonly in_kernel: boolean;
+  /** Empty for rules that prevent nothing. */
+  readonly parts: readonly ChosenEnforcement[];
 }
 
-interface Finding {
-  readonly mechanism: "cgroup" | "exec_kill" | undefined;
-  readonly complete: boolean;
-  readonly notes: readonly string[];
-}
+type Conclusion = Omit<RuleEnforcement, "rule" | "rule_index" | "file" | "line">;
+
+/** Classes of actions that a kernel program decides. */
+export type KernelClass = keyof KernelForms;
 
 /** Collects what lowering found out about each rule. */
 export class EnforcementReport {
-  readonly #findings = new Map<NumberedRule, Finding>();
+  readonly #host: HostMechanisms;
+  readonly #forms = new Map<NumberedRule, KernelForms>();
   readonly #left_defaults = new Map<NumberedRule, string>();
 
-  /** The kernel holds the rule, or a part of it. */
-  lowered(
-    rule: NumberedRule,
-    mechanism: "cgroup" | "exec_kill",
-    result: { readonly complete: boolean; readonly note: string },
-  ): void {
-    this.#merge(rule, { mechanism, complete: result.complete, notes: result.note === "" ? [] : [result.note] });
+  constructor(host: HostMechanisms) {
+    this.#host = host;
   }
 
-  /** The kernel cannot hold the rule for one class of actions. */
-  afterwards(rule: NumberedRule, why: string): void {
-    this.#merge(rule, { mechanism: undefined, complete: false, notes: [why] });
+  /** The kernel's form of one class of a rule's actions, or why it has none. */
+  form(rule: NumberedRule, of: KernelClass, form: KernelForm | string): void {
+    const known = this.#forms.get(rule)?.[of];
+    // Of several forms of one class (network actions are lowered one by one) all must be complete.
+    const merged = typeof known === "object" && typeof form === "object"
+      ? { complete: known.complete && form.complete, note: known.note === "" ? form.note : known.note }
+      : form;
+    this.#forms.set(rule, { ...this.#forms.get(rule), [of]: merged });
   }
 
   /** The rule permits and has no kernel form, so the kernel must not refuse the action by default. */
@@ -70,56 +79,60 @@ export class EnforcementReport {
     );
   }
 
-  #conclude(layer: NumberedLayer, rule: NumberedRule): Pick<RuleEnforcement, "mechanism" | "complete" | "note"> {
+  #conclude(layer: NumberedLayer, rule: NumberedRule): Conclusion {
     const { node } = rule;
     if (layer.file.mode !== "enforce") return observed(`the file's mode is ${layer.file.mode}`);
     if (node.mode === "observe") return observed("the rule's mode is observe");
     if (node.verdict === "log") return observed("a log rule changes no outcome");
-    const finding = this.#findings.get(rule);
-    if (node.verdict === "allow" || node.verdict === "redact") {
-      if (finding?.mechanism !== undefined) {
-        return { mechanism: finding.mechanism, complete: finding.complete, note: finding.notes.join("; ") };
-      }
-      if (node.verdict === "redact") return { ...observed("redaction is not in this version"), complete: false };
-      return observed(this.#left_defaults.get(rule) ?? "an allow rule only lifts a default");
-    }
-    const left = leftOver(rule);
-    const notes = [...(finding?.notes ?? []), ...left.notes];
-    if (finding?.mechanism !== undefined) {
-      return { mechanism: finding.mechanism, complete: finding.complete && left.complete, note: notes.join("; ") };
-    }
-    const mechanism = left.killable || finding !== undefined ? "kill_after" : "observe_only";
-    return { mechanism, complete: false, note: notes.join("; ") };
-  }
-
-  #merge(rule: NumberedRule, next: Finding): void {
-    const known = this.#findings.get(rule);
-    this.#findings.set(rule, {
-      // The refusal of a call is named before the kill, if a rule has both.
-      mechanism: known?.mechanism === "cgroup" ? "cgroup" : next.mechanism ?? known?.mechanism,
-      complete: (known?.complete ?? true) && next.complete,
-      notes: [...new Set([...(known?.notes ?? []), ...next.notes])],
-    });
+    if (node.verdict === "redact") return { ...observed("redaction is not in this version"), complete: false };
+    const forms = this.#forms.get(rule) ?? {};
+    if (node.verdict === "allow") return lifted(forms, this.#left_defaults.get(rule));
+    const parts = candidateParts(rule, forms).map((part) => chooseEnforcement(part, node.verdict, this.#host));
+    return {
+      ...strongest(parts.map(({ mechanism }) => mechanism)),
+      complete: parts.length > 0 && parts.every(({ complete }) => complete),
+      note: notesOf(parts),
+      in_kernel: parts.length > 0 && parts.every(heldInKernel),
+      parts,
+    };
   }
 }
 
-function observed(note: string): Pick<RuleEnforcement, "mechanism" | "complete" | "note"> {
-  return { mechanism: "observe_only", complete: true, note };
+function observed(note: string): Conclusion {
+  return { mechanism: "observe_only", mechanisms: ["observe_only"], complete: true, note, in_kernel: false, parts: [] };
 }
 
-/** The types of a forbidding rule that no kernel program of this version decides. */
-function leftOver(
-  rule: NumberedRule,
-): { readonly complete: boolean; readonly killable: boolean; readonly notes: readonly string[] } {
-  const types = reachableTypes(rule);
-  const notes: string[] = [];
-  const has = (prefix: string): boolean => types.some((type) => type.startsWith(prefix));
-  if (has("file.")) notes.push("prevention of file actions is not in this version");
-  if (has("unix.")) notes.push("unix sockets are acted on after the connection");
-  if (types.includes("net.listen")) notes.push("net.listen is acted on after the call");
-  const killable = notes.length > 0;
-  if (has("tool.")) notes.push("answers to tool calls are not in this version");
-  const facts = types.filter((type) => /^(?:exec\.failed|process\.|guard\.|operator\.|session\.)/.test(type));
-  if (facts.length > 0) notes.push(`${facts.join(", ")} cannot be prevented`);
-  return { complete: notes.length === 0, killable, notes };
+/** A rule that permits has a mechanism only where the kernel refuses by default and must know it. */
+function lifted({ net, exec }: KernelForms, left: string | undefined): Conclusion {
+  const used: [EnforcementMechanism, KernelForm][] = [];
+  if (typeof net === "object") used.push(["cgroup", net]);
+  if (typeof exec === "object") used.push(["exec_kill", exec]);
+  if (used.length === 0) return observed(left ?? "an allow rule only lifts a default");
+  const complete = used.every(([, form]) => form.complete);
+  const note = used.map(([, form]) => form.note).filter((text) => text !== "").join("; ");
+  return { ...strongest(used.map(([mechanism]) => mechanism)), complete, note, in_kernel: complete, parts: [] };
+}
+
+function strongest(used: readonly EnforcementMechanism[]): Pick<RuleEnforcement, "mechanism" | "mechanisms"> {
+  const mechanisms = ENFORCEMENT_MECHANISMS.filter((mechanism) => used.includes(mechanism));
+  return { mechanism: mechanisms[0] ?? "observe_only", mechanisms };
+}
+
+function heldInKernel({ candidates }: EnforcementPart): boolean {
+  return candidates.some(({ mechanism, complete }) =>
+    complete && (mechanism === "cgroup" || mechanism === "exec_kill")
+  );
+}
+
+/** The notes of all parts; with several parts each says which actions it is about. */
+function notesOf(parts: readonly ChosenEnforcement[]): string {
+  const notes = new Map<string, ActionType[]>();
+  for (const { note, actions } of parts) {
+    if (note !== "") notes.set(note, [...(notes.get(note) ?? []), ...actions]);
+  }
+  return [...notes].map(([note, actions]) => parts.length === 1 ? note : `${shortList(actions)}: ${note}`).join("; ");
+}
+
+function shortList(actions: readonly ActionType[]): string {
+  return actions.length <= 3 ? actions.join(", ") : `${actions.slice(0, 2).join(", ")} and ${actions.length - 2} more`;
 }

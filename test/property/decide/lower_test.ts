@@ -112,8 +112,7 @@ test("the kernel never refuses what user space lets pass, and refuses what compl
             expect([forbidden, verdict, ruling]).toEqual([true, verdict, ruling]);
           }
           const entry = report[ruling.rule_index];
-          const kernel_holds = entry?.complete === true &&
-            (entry.mechanism === "cgroup" || entry.mechanism === "exec_kill");
+          const kernel_holds = entry?.in_kernel === true;
           // A script is forbidden by its interpreter in user space; what the kernel sees of it is its own affair.
           const by_interpreter = each.action.type === "exec" && each.action.interpreter !== undefined;
           if (forbidden && kernel_holds && each.action.type !== "net.listen" && !by_interpreter) {

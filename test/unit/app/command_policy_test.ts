@@ -178,7 +178,11 @@ describe("doctor", () => {
       expect(JSON.parse(io.stdout.text)).toMatchObject({
         checks: [{ id: "cgroup.connect", state }],
         enforceable: false,
-        rules: [{ rule: "no-test-net", refused: "this host lacks its mechanism, cgroup" }],
+        rules: [{
+          rule: "no-test-net",
+          mechanism: "kill_after",
+          refused: "this host lacks cgroup; ended after the effect; cgroup would prevent it",
+        }],
       });
     }
   });

@@ -44,9 +44,17 @@ describe("network rules", () => {
       exec: [],
       exec_default: "allow",
     });
-    expect(report).toEqual([
-      { rule: "r", rule_index: 0, file: "a.toml", line: 2, mechanism: "cgroup", complete: true, note: "" },
-    ]);
+    expect(report).toMatchObject([{
+      rule: "r",
+      rule_index: 0,
+      file: "a.toml",
+      line: 2,
+      mechanism: "cgroup",
+      mechanisms: ["cgroup"],
+      complete: true,
+      note: "",
+      in_kernel: true,
+    }]);
   });
 
   test("an exception; one that is about some actions only; one that takes an action away", () => {
@@ -74,7 +82,9 @@ describe("network rules", () => {
       const { policy, report } = lowered(enforcing(rule("r", `action = "net.connect"\nverdict = "deny"\n${body}`)));
       expect(policy.net).toEqual([]);
       expect(mechanisms(report)).toEqual(["kill_after part"]);
-      return report[0]?.note ?? "";
+      const [why, ...rest] = (report[0]?.note ?? "").split("; ");
+      expect(rest).toEqual(["ended after the effect"]);
+      return why ?? "";
     };
     expect(note('host = "x.example"')).toBe("predicate host is decided in user space");
     expect(note('by = "curl"')).toBe("predicate by is decided in user space");
@@ -94,7 +104,7 @@ describe("network rules", () => {
     ]]);
     expect(policy.net[1]?.match.protocols).toEqual(["tcp"]);
     expect(mechanisms(report)).toEqual(["cgroup part", "cgroup part"]);
-    expect(report[0]?.note).toBe("net.listen is acted on after the call");
+    expect(report[0]?.note).toBe("net.listen: ended after the effect");
   });
 
   test("beyond the kernel's number of rules the report says so", () => {
@@ -209,7 +219,9 @@ describe("program rules", () => {
       trees: ["/opt/bad", "/home/u/t"],
     }]);
     expect(mechanisms(report)).toEqual(["exec_kill part"]);
-    expect(report[0]?.note).toBe('only after the start: "~/bin/*"');
+    expect(report[0]?.note).toBe(
+      'only after the start: "~/bin/*"; seccomp or fanotify would prevent it',
+    );
   });
 
   test("without a home its patterns are left to user space", () => {
@@ -278,5 +290,28 @@ test("rules of other classes are reported honestly", () => {
     "exec_kill part",
     "cgroup part",
   ]);
-  expect(report[0]?.note).toBe("prevention of file actions is not in this version");
+  expect(report.map(({ note }) => note)).toEqual([
+    "ended after the effect; lsm or fanotify would prevent it",
+    "answers to tool calls are not in this version",
+    "a log rule changes no outcome",
+    "an allow rule only lifts a default",
+    "redaction is not in this version",
+    "exec.failed: cannot be prevented",
+    [
+      "exec: a rule about every program has no kernel form, use [default] exec",
+      "ended after the effect",
+      "seccomp or fanotify would hold or refuse it",
+      "file.read: a rule about every file has no kernel form",
+      "ended after the effect",
+      "fanotify would hold or refuse it",
+      "file.write, file.create and 10 more: a rule about every file has no kernel form",
+      "ended after the effect",
+      "seccomp would hold or refuse it",
+      "net.connect, net.send, net.bind: cgroup cannot hold: refused without asking",
+      "net.listen: ended after the effect",
+      "unix.connect: ended after the effect",
+      "seccomp would hold or refuse it",
+      "tool.call: answers to tool calls are not in this version",
+    ].join("; "),
+  ]);
 });

@@ -1,0 +1,60 @@
+/** What enforces each rule on this host, and which rules make enforce mode refuse to start. */
+import {
+  BASE_MECHANISMS,
+  type EnforcementMechanism,
+  lower,
+  MECHANISM_TRAITS,
+  type PolicySnapshot,
+  type RuleEnforcement,
+} from "../decide/mod.ts";
+
+/** What this version brings into place where the host lets it. */
+export const BUILT_MECHANISMS: ReadonlySet<EnforcementMechanism> = BASE_MECHANISMS;
+
+/** A rule with what enforces it. */
+export interface RuleReport extends RuleEnforcement {
+  /** Why enforce mode must refuse to start with this rule; absent where it need not. */
+  readonly refused?: string;
+}
+
+/** What is known of the host. */
+export interface ReportOptions {
+  readonly home: string | undefined;
+  /** What of `BUILT_MECHANISMS` this host does not have. */
+  readonly lacking: ReadonlySet<EnforcementMechanism>;
+  /** Only sessions that were found running are meant. */
+  readonly found_running?: boolean;
+}
+
+/**
+ * What enforces each rule, and which rules make enforce mode refuse to start: those that forbid, act in enforce mode,
+ * are not enforced completely, and do not say `enforce = "best"`.
+ */
+export function reportRules(snapshot: PolicySnapshot, options: ReportOptions): readonly RuleReport[] {
+  const { lacking, home, found_running = false } = options;
+  const available = new Set([...BUILT_MECHANISMS].filter((mechanism) => !lacking.has(mechanism)));
+  const { report } = lower(snapshot, {
+    host: { available, found_running },
+    ...(home === undefined ? {} : { home }),
+  });
+  return report.map((enforcement) => {
+    const rule = snapshot.rules[enforcement.rule_index];
+    const forbids = rule !== undefined && (rule.verdict === "deny" || rule.verdict === "ask");
+    if (!forbids || rule.mode !== "enforce" || rule.enforce === "best" || enforcement.complete) return enforcement;
+    const wanted = enforcement.parts.flatMap(({ candidates }) => candidates.map(({ mechanism }) => mechanism));
+    const missing = [...new Set(wanted)].filter((mechanism) => lacking.has(mechanism));
+    const lacks = missing.length === 0 ? [] : [`this host lacks ${missing.join(", ")}`];
+    return { ...enforcement, refused: [...lacks, enforcement.note].filter((text) => text !== "").join("; ") };
+  });
+}
+
+/** What the report must say beside its rows: mechanisms that only a command that agentguard starts has. */
+export function startedOnly(rules: readonly RuleReport[]): string | undefined {
+  const parts = rules.flatMap(({ parts }) => parts).filter(({ mechanism, found_running }) =>
+    MECHANISM_TRAITS[mechanism].started_only && found_running !== mechanism
+  );
+  if (parts.length === 0) return undefined;
+  const used = [...new Set(parts.map(({ mechanism }) => mechanism))].join(", ");
+  const instead = [...new Set(parts.map(({ found_running }) => found_running))].join(", ");
+  return `${used}: only for commands that agentguard starts; a session found running has ${instead} instead`;
+}

@@ -1,0 +1,106 @@
+/** Which mechanisms could keep a rule that forbids, for each of its action types. */
+import type { ActionType } from "../core/mod.ts";
+import { predicateNames, reachableTypes } from "./actions.ts";
+import {
+  type EnforcementCandidate,
+  type EnforcementMechanism,
+  type EnforcementPart,
+  orderCandidates,
+} from "./enforcement.ts";
+import type { NumberedRule } from "./reference.ts";
+
+/** What lowering found out about a rule, for the types that one kernel program decides. */
+export interface KernelForm {
+  readonly complete: boolean;
+  /** What of the rule has no kernel form; empty where all has one. */
+  readonly note: string;
+}
+
+/** The kernel forms of one rule; a text says why there is none. */
+export interface KernelForms {
+  readonly net?: KernelForm | string;
+  readonly exec?: KernelForm | string;
+  readonly file?: KernelForm | string;
+}
+
+/** Calls that wait for user space where a seccomp notification filter is in place. */
+const NOTIFIED: ReadonlySet<ActionType> = new Set<ActionType>([
+  "exec",
+  "file.write",
+  "file.create",
+  "file.truncate",
+  "file.delete",
+  "file.mkdir",
+  "file.rmdir",
+  "file.chmod",
+  "file.chown",
+  "file.mknod",
+  "file.rename",
+  "file.link",
+  "file.symlink",
+  "unix.connect",
+]);
+
+/** Opens that wait for user space where fanotify marks the mounts of the command. */
+const MARKED: ReadonlySet<ActionType> = new Set<ActionType>(["exec", "file.read"]);
+
+/** Types whose acting process can be ended afterwards. */
+const KILLABLE = /^(?:exec$|file\.|net\.|unix\.)/;
+const RESOLVED = "compared by resolved names";
+
+/** The parts of a rule that forbids: types with the same candidates together, in the order of the rule's types. */
+export function candidateParts(rule: NumberedRule, forms: KernelForms): readonly EnforcementPart[] {
+  const parts: { readonly key: string; readonly actions: ActionType[]; readonly part: EnforcementPart }[] = [];
+  for (const type of reachableTypes(rule)) {
+    const candidates = orderCandidates(candidatesOf(type, rule, forms), rule.node.verdict);
+    const key = JSON.stringify(candidates);
+    const known = parts.find((part) => part.key === key);
+    if (known !== undefined) known.actions.push(type);
+    else {
+      const actions = [type];
+      parts.push({ key, actions, part: { actions, candidates } });
+    }
+  }
+  return parts.map(({ part }) => part);
+}
+
+function candidatesOf(type: ActionType, rule: NumberedRule, forms: KernelForms): readonly EnforcementCandidate[] {
+  const candidates: EnforcementCandidate[] = [];
+  const add = (mechanism: EnforcementMechanism, complete: boolean, note = ""): void => {
+    candidates.push({ mechanism, complete, note });
+  };
+  const form = formOf(type, forms);
+  if (typeof form === "object") {
+    if (type.startsWith("net.")) add("cgroup", form.complete, form.note);
+    else add("lsm", form.complete, joined(form.note, type === "exec" ? "" : RESOLVED));
+    if (type === "exec") add("exec_kill", form.complete, form.note);
+  }
+  if (NOTIFIED.has(type)) add("seccomp", true);
+  if (MARKED.has(type)) {
+    const foreign = type === "exec" ? predicateNames(rule.node.predicates).find(asksForArguments) : undefined;
+    if (foreign === undefined) add("fanotify", true, RESOLVED);
+  }
+  if (KILLABLE.test(type)) add("kill_after", false, typeof form === "string" ? form : "");
+  add("observe_only", false, nothingPrevents(type));
+  return candidates;
+}
+
+function formOf(type: ActionType, forms: KernelForms): KernelForm | string | undefined {
+  if (type === "exec") return forms.exec;
+  if (type.startsWith("file.")) return forms.file;
+  return type === "net.connect" || type === "net.send" || type === "net.bind" ? forms.net : undefined;
+}
+
+/** An open for execution shows the program, not its arguments. */
+function asksForArguments(name: string): boolean {
+  return name === "argv" || name === "opaque";
+}
+
+function joined(...notes: readonly string[]): string {
+  return notes.filter((note) => note !== "").join("; ");
+}
+
+function nothingPrevents(type: ActionType): string {
+  if (type.startsWith("tool.")) return "answers to tool calls are not in this version";
+  return KILLABLE.test(type) ? "" : "cannot be prevented";
+}
