@@ -25,7 +25,7 @@ export interface KernelStagesParts {
   readonly sink: RecordSink;
   readonly self_pid: number;
   readonly policy: PolicyLoad;
-  readonly onAgent: (scope: number, agent_index: number, process: ProcessInfo) => void;
+  readonly onAgent: (scope: number, process: ProcessInfo) => void;
   readonly onLoss: (gap: Gap, session: SessionInfo | undefined) => void;
   /** The last process of a scope ended. */
   readonly onEmpty: (scope: number) => void;

@@ -87,7 +87,7 @@ export class ReaderHost {
       sink: this.#parts.sink,
       self_pid: this.#parts.self_pid,
       policy: request.policy,
-      onAgent: (scope, index, process) => this.#agent(scope, index, process),
+      onAgent: (scope, process) => this.#agent(scope, process),
       onLoss: (gap, session) => {
         this.#parts.emit({
           event: "loss",
@@ -183,7 +183,7 @@ export class ReaderHost {
   /**
    * Called while the exec record of an `[[agent]]` program is enriched: its session must exist before it is recorded.
    */
-  #agent(scope: number, agent_index: number, process: ProcessInfo): void {
+  #agent(scope: number, process: ProcessInfo): void {
     const stages = this.#use();
     const pattern = stages.snapshot.matchAgent(process);
     if (pattern === undefined) return; // the program matches an entry, its arguments do not
@@ -199,7 +199,6 @@ export class ReaderHost {
       stages.pipeline.gap(gap, exec_us, { session, shown: process });
     }
     this.#parts.emit({ event: "agent", scope, session, process, running: false, pids: [process.pid] });
-    void agent_index;
   }
 
   #session(agent: string, root: ProcessInfo): SessionInfo {

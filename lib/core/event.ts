@@ -18,7 +18,7 @@ export type Enriched =
   | {
     readonly kind: "bytes";
     readonly time_us: WallUs;
-    readonly session?: SessionInfo;
+    readonly session?: SessionInfo | undefined;
     readonly shown: ProcessInfo;
     readonly file: FileRef;
     readonly read_bytes: number;
@@ -28,8 +28,8 @@ export type Enriched =
   | {
     readonly kind: "gap";
     readonly time_us: WallUs;
-    readonly session?: SessionInfo;
-    readonly shown?: ProcessInfo;
+    readonly session?: SessionInfo | undefined;
+    readonly shown?: ProcessInfo | undefined;
     readonly gap: Gap;
   };
 
@@ -44,18 +44,18 @@ export interface LlmUse {
 /** A decoded action with everything that a rule may ask about it. */
 export interface Event {
   readonly time_us: WallUs;
-  readonly session?: SessionInfo;
+  readonly session?: SessionInfo | undefined;
   /** Who acts. For an exec it is the caller, the process as it was before. */
-  readonly process?: ProcessInfo;
+  readonly process?: ProcessInfo | undefined;
   readonly action: Action;
   /** The process as entries show it: after an exec the new program in full, else without argv and cwd. */
-  readonly shown?: ProcessInfo;
+  readonly shown?: ProcessInfo | undefined;
   /** Directory that a relative requested name begins from, where the source knows it; else the process's `cwd`. */
-  readonly base?: string;
+  readonly base?: string | undefined;
   /** The same for the second name of a rename or a link. */
-  readonly new_base?: string;
+  readonly new_base?: string | undefined;
   /** Resolved paths of the programs above the process, its parent's first; absent where the lineage is not known. */
-  readonly ancestors?: readonly string[];
+  readonly ancestors?: readonly string[] | undefined;
   /** True if a declared intent covers this effect; absent where nobody compared. */
   readonly declared?: boolean;
   /** How dangerous the action is taken to be, 0-100; absent where nobody judged. */
@@ -63,7 +63,7 @@ export interface Event {
   /** The model call that asked for this action, where one is known. */
   readonly llm?: LlmUse;
   /** Identity of the opened file, to join its bytes to this event. */
-  readonly file?: FileRef;
+  readonly file?: FileRef | undefined;
   /** Present when the kernel's copy of the policy has decided (and acted) already. */
-  readonly kernel?: KernelVerdict;
+  readonly kernel?: KernelVerdict | undefined;
 }

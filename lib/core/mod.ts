@@ -22,3 +22,4 @@ export * from "./port.ts";
 export * from "./process.ts";
 export * from "./result.ts";
 export * from "./time.ts";
+export * from "./writable.ts";

@@ -25,7 +25,7 @@ export type Facts =
     readonly ino: number;
     readonly opened: boolean;
     /** Directory that a relative requested name begins from. */
-    readonly base?: string;
+    readonly base?: string | undefined;
   }
   | {
     readonly kind: "close";
@@ -59,9 +59,9 @@ export interface Observed {
   /** Start of the process, boot-time nanoseconds, as two words: exact without a BigInt. */
   readonly start_low: number;
   readonly start_high: number;
-  /** Absent for records that are only facts (`close`, `gap`). */
-  readonly action?: Action;
-  readonly kernel?: KernelVerdict;
+  /** `undefined` for records that are only facts (`close`, `gap`). */
+  readonly action?: Action | undefined;
+  readonly kernel?: KernelVerdict | undefined;
   readonly facts: Facts;
 }
 

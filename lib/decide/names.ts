@@ -6,18 +6,35 @@ import { type CommandLine, readCommandLine } from "./shell.ts";
 import { NO_PAST, type StateView } from "./state.ts";
 
 const SLASH = 47;
+const DOT = 46;
 const AT = 64;
 
 /** Without `.`, `..`, double and final slashes; a name that does not begin with a slash is left as it is. */
 export function normalName(name: string): string {
-  if (name.charCodeAt(0) !== SLASH || name.length === 1) return name;
-  if (!name.includes("//") && !name.includes("/.") && !name.endsWith("/")) return name;
+  if (name.charCodeAt(0) !== SLASH || name.length === 1 || isNormal(name)) return name;
   const parts: string[] = [];
   for (const part of name.split("/")) {
     if (part === "..") parts.pop();
     else if (part !== "" && part !== ".") parts.push(part);
   }
   return `/${parts.join("/")}`;
+}
+
+/** True for an absolute name without an empty, `.` or `..` component. One pass: most names are normal. */
+function isNormal(name: string): boolean {
+  let after_slash = false;
+  for (let i = 0; i < name.length; i++) {
+    const code = name.charCodeAt(i);
+    if (after_slash && (code === SLASH || (code === DOT && isDots(name, i)))) return false;
+    after_slash = code === SLASH;
+  }
+  return !after_slash;
+}
+
+/** True if the component that begins at `from` with a dot is `.` or `..`. */
+function isDots(name: string, from: number): boolean {
+  const end = name.charCodeAt(from + 1) === DOT ? from + 2 : from + 1;
+  return end >= name.length || name.charCodeAt(end) === SLASH;
 }
 
 /**

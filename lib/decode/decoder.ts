@@ -43,8 +43,8 @@ import {
 } from "./process.ts";
 
 interface Body {
-  readonly action?: Action;
-  readonly kernel?: KernelVerdict;
+  readonly action?: Action | undefined;
+  readonly kernel?: KernelVerdict | undefined;
   readonly facts: Facts;
 }
 
@@ -199,8 +199,8 @@ function finish(frame: Frame, body: Body): Observed {
     tid: frame.u32(AgRecord.tid),
     start_low: frame.u32(AgRecord.start_ns),
     start_high: frame.u32(AgRecord.start_ns + 4),
-    ...(body.action === undefined ? undefined : { action: body.action }),
-    ...(body.kernel === undefined ? undefined : { kernel: body.kernel }),
+    action: body.action,
+    kernel: body.kernel,
     facts: body.facts,
   };
 }

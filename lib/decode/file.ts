@@ -1,6 +1,6 @@
 /** File records: opens, changes by name, bytes. */
 import { AgClose, AgFlag, AgMove, AgMoveAction, AgOpen, AgPath, AgPathAction } from "../../probes/abi.gen.ts";
-import { type Action, type Facts, type FileFlag, resultName } from "../core/mod.ts";
+import { type Action, type Facts, type FileFlag, type FileOpenAction, resultName, type Writable } from "../core/mod.ts";
 import type { Frame } from "./frame.ts";
 import { joinPath } from "./path_text.ts";
 
@@ -14,7 +14,7 @@ const NONE: readonly FileFlag[] = [];
 
 /** Body of a decoder: the action, and facts for the process table. */
 export interface Body {
-  readonly action?: Action;
+  readonly action?: Action | undefined;
   readonly facts: Facts;
 }
 
@@ -34,14 +34,14 @@ export function decodeOpen(frame: Frame): Body {
   const unresolved = (header & AgFlag.BASE) !== 0 || path_bytes === 0;
   if (unresolved) path = joinPath(path, requested);
   const flags = openFlags(header, open_flags, unresolved && result >= 0);
-  const action: Action = {
+  const action: Writable<FileOpenAction> = {
     type: openType(result, open_flags, created),
     path,
-    ...(requested !== path && requested_bytes > 0 ? { requested_path: requested } : undefined),
-    ...(flags.length > 0 ? { flags } : undefined),
-    ...((header & AgFlag.REQUESTED_FAULT) !== 0 ? { missing: ["requested_path"] } : undefined),
     result: resultName(result),
   };
+  if (requested_bytes > 0 && requested !== path) action.requested_path = requested;
+  if (flags !== NONE) action.flags = flags;
+  if ((header & AgFlag.REQUESTED_FAULT) !== 0) action.missing = ["requested_path"];
   return { action, facts: openFacts(frame, result) };
 }
 
@@ -57,7 +57,7 @@ function openFacts(frame: Frame, result: number): Facts {
     dev: frame.u32(AgOpen.dev),
     ino: frame.u64(AgOpen.ino),
     opened: result >= 0,
-    ...(base === "" ? undefined : { base }),
+    base: base === "" ? undefined : base,
   };
 }
 

@@ -1,11 +1,13 @@
 /** Reading one record: bounds, header fields, strings. Total: any bytes give values or an error. */
 import { AgRecord } from "../../probes/abi.gen.ts";
+import { TextCache } from "./text_cache.ts";
 
 /** A borrowed record: valid only until the source releases it. Reused from record to record. */
 export class Frame {
   view: DataView = new DataView(new ArrayBuffer(0));
   bytes: Uint8Array = new Uint8Array(0);
   #text: Buffer = Buffer.alloc(0);
+  readonly #cache = new TextCache((from, to) => this.#text.toString("utf8", from, to));
   /** Offset of the record in `view`. */
   at = 0;
   size = 0;
@@ -50,7 +52,7 @@ export class Frame {
   /** UTF-8 text of `length` bytes at `offset`; cut at the record's end; invalid sequences become U+FFFD. */
   text(offset: number, length: number): string {
     const from = this.at + Math.min(offset, this.size);
-    return this.#text.toString("utf8", from, this.at + Math.min(offset + length, this.size));
+    return this.#cache.get(this.view, from, this.at + Math.min(offset + length, this.size) - from);
   }
 
   /** True if the two byte ranges of the record are equal. */

@@ -20,6 +20,7 @@ import {
   type RecordSink,
   type Ruling,
   type SessionInfo,
+  type Writable,
 } from "../core/mod.ts";
 import { OpenCoalescer } from "./coalescer.ts";
 import { OpenFiles } from "./open_files.ts";
@@ -48,9 +49,6 @@ const COUNTERS = ["actions", "denied", "asked", "observed_denials", "lost", "mis
 
 /** Counts of one pipeline. */
 export type PipelineCounters = Counters<(typeof COUNTERS)[number]>;
-
-/** While it is made. */
-type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** Runs the stages for one source, on one thread. */
 export class Pipeline {

@@ -123,7 +123,7 @@ describe("coverage", () => {
     ] as const,
   )("kind %d is a gap of type %s", (kind, type) => {
     const decoded = decodeOne(coverageRecord({ kind, syscall: 425 }));
-    expect(decoded).not.toHaveProperty("action");
+    expect(decoded.action).toBeUndefined();
     expect(decoded.facts).toEqual({ kind: "gap", gap: { source: "coverage", type, count: 1 } });
   });
 
