@@ -54,9 +54,9 @@ interface ProcessStat {
 }
 
 /**
- * Of /proc/PID/stat (proc(5)): field 3 is the state, 9 the flags, 20 the threads, 22 the start, 52 the wait status. The name in field 2 may hold spaces
- * and brackets, so counting begins behind the last one. A signal to a process that nobody has reaped yet succeeds and
- * does nothing: it has ended, unless other threads outlive the first one.
+ * Of /proc/PID/stat (proc(5)): field 3 is the state, 9 the flags, 20 the threads, 22 the start, 52 the wait status.
+ * The name in field 2 may hold spaces and brackets, so counting begins behind the last one. A signal to a process that
+ * nobody has reaped yet succeeds and does nothing: it has ended, unless other threads outlive the first one.
  */
 function readStat(pid: number): ProcessStat | undefined {
   try {
