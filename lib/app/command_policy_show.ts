@@ -1,5 +1,5 @@
 /** `agentguard policy show` and `policy lower` */
-import type { LoweredExecRule, LoweredNetRule, LoweredPolicy, NetMatch } from "../core/mod.ts";
+import type { LoweredExecRule, LoweredNetRule, LoweredPolicy, NetMatch, SecretSource } from "../core/mod.ts";
 import { lower, type PolicySnapshot, type ShownPolicy, type ShownRule, showPolicy } from "../decide/mod.ts";
 import { EXIT } from "./command.ts";
 import { configOf } from "./command_config.ts";
@@ -47,9 +47,23 @@ function formatShown({ policy, mode, layers, rules, guard, approval, agents }: S
     ...(approval.timeout_ms === undefined ? [] : [`approval: timeout ${approval.timeout_ms} ms`]),
     ...(approval.approvers === undefined
       ? []
-      : [`approvers: ${approval.approvers.map((each) => formatWord(each)).join(", ")}`]),
+      : [`approvers: ${approval.approvers.map((each) => formatWord(each)).join(", ") || "nobody"}`]),
+    ...(approval.quorum === undefined ? [] : [`approval: quorum ${approval.quorum}`]),
+    ...(approval.allow_same_uid === undefined ? [] : [`approval: same uid ${approval.allow_same_uid}`]),
+    ...(approval.totp === undefined ? [] : [`approval: one-time codes, secret from ${formatSecret(approval.totp)}`]),
+    ...(approval.listen === undefined
+      ? []
+      : [`approval: port ${approval.listen.port} of ${approval.listen.address}, as token:${approval.listen.name}`]),
+    ...(approval.webhook === undefined
+      ? []
+      : [`approval: webhook ${formatWord(approval.webhook.url)}, as webhook:${approval.webhook.name}`]),
+    ...(approval.slack === undefined ? [] : [`approval: chat, address from ${formatSecret(approval.slack.url)}`]),
     ...(agents.length === 0 ? [] : [`agents: ${agents.map(({ name }) => formatWord(name)).join(", ")}`]),
   ];
+}
+
+function formatSecret(source: SecretSource): string {
+  return "file" in source ? formatWord(source.file) : `variable ${source.env}`;
 }
 
 /** Types with the same verdict together. */

@@ -2,6 +2,7 @@
 import {
   type Action,
   ACTION_TYPES,
+  type ApprovalAction,
   assertNever,
   type Decision,
   type Entry,
@@ -9,7 +10,7 @@ import {
   type Outcome,
   type Verdict,
 } from "../core/mod.ts";
-import { escapeText, formatArgv, formatWord, type Paint } from "./format_text.ts";
+import { escapeText, formatArgv, formatDuration, formatWord, type Paint } from "./format_text.ts";
 
 /** How a line is made. */
 export interface EntryFormat {
@@ -209,7 +210,19 @@ function formatOther(action: Exclude<Action, FileOrProcess>): string {
     case "operator.resume":
     case "operator.policy.reload":
     case "operator.shutdown":
-      return `${action.type} ${formatWord(action.target, 80)} by ${formatWord(action.by, 80)}`;
+    case "operator.approve":
+    case "operator.deny":
+    case "operator.revoke": {
+      const refused = action.refused === undefined ? "" : ` REFUSED: ${escapeText(action.refused, DETAIL_CHARS_MAX)}`;
+      return `${action.type} ${formatWord(action.target, 80)} by ${formatWord(action.by, 80)}${refused}`;
+    }
+    case "approval.asked":
+    case "approval.vote":
+    case "approval.answered":
+    case "approval.granted":
+    case "approval.revoked":
+    case "approval.undelivered":
+      return formatApproval(action);
     case "guard.start":
     case "guard.stop":
     case "guard.ready":
@@ -226,6 +239,18 @@ function formatOther(action: Exclude<Action, FileOrProcess>): string {
     default:
       return assertNever(action);
   }
+}
+
+/** `approval 01J... allowed by uid:0 after 4.2s: exec git push` */
+function formatApproval(action: ApprovalAction): string {
+  const id = escapeText(action.approval_id ?? action.grant_id ?? "?", 26);
+  const by = action.by === undefined ? "" : ` by ${formatWord(action.by, 80)}`;
+  const verdict = action.verdict === undefined ? "" : ` ${action.verdict}`;
+  const held = action.held_ms === undefined ? "" : ` after ${formatDuration(action.held_ms)}`;
+  const scope = action.scope === undefined ? "" : ` (${escapeText(action.scope, 120)})`;
+  const reason = action.reason === undefined ? "" : `: ${escapeText(action.reason, DETAIL_CHARS_MAX)}`;
+  const subject = action.subject === undefined ? "" : `: ${formatAction(action.subject, ARGV_CHARS_DEFAULT)}`;
+  return `${action.type} ${id}${verdict}${by}${held}${scope}${subject}${reason}`;
 }
 
 function verbOf(type: string): string {

@@ -153,9 +153,49 @@ export interface OperatorAction extends ActionBase {
     | "operator.pause"
     | "operator.resume"
     | "operator.policy.reload"
-    | "operator.shutdown";
+    | "operator.shutdown"
+    | "operator.approve"
+    | "operator.deny"
+    | "operator.revoke";
   readonly target: string;
   readonly by: string;
+  /** How the guard knows that it was them. */
+  readonly verified?: string;
+  /** Why the command had no effect; absent where it had one. */
+  readonly refused?: string;
+}
+
+/**
+ * A question to a human (`asked`), one voice (`vote`), its one answer (`answered`), and standing grants. What is asked
+ * about is in the decision that asked, and whole in `subject`.
+ */
+export interface ApprovalAction extends ActionBase {
+  readonly type:
+    | "approval.asked"
+    | "approval.vote"
+    | "approval.answered"
+    | "approval.granted"
+    | "approval.revoked"
+    | "approval.undelivered";
+  /** The question; a grant is known by `grant_id`. */
+  readonly approval_id?: string;
+  readonly decision_id?: string;
+  readonly grant_id?: string;
+  /** SHA-256 of what is approved, 64 hex digits. */
+  readonly digest?: string;
+  readonly rule?: string;
+  readonly verdict?: "allow" | "deny";
+  /** Who: see `ApprovalAnswer.by`. */
+  readonly by?: string;
+  /** How the guard knows that it was them. */
+  readonly verified?: string;
+  readonly reason?: string;
+  readonly held_ms?: number;
+  /** RFC 3339 UTC; absent where it never does. */
+  readonly expires?: string;
+  /** What a yes allows beyond this one action: `once`, `session`, a time, `always`, and the pattern. */
+  readonly scope?: string;
+  readonly subject?: Action;
 }
 
 /** A session began or ended. */
@@ -189,6 +229,7 @@ export type Action =
   | ToolCallAction
   | GuardAction
   | OperatorAction
+  | ApprovalAction
   | SessionAction;
 
 /** The discriminant. */
@@ -236,6 +277,15 @@ export const ACTION_TYPES: readonly ActionType[] = [
   "operator.resume",
   "operator.policy.reload",
   "operator.shutdown",
+  "operator.approve",
+  "operator.deny",
+  "operator.revoke",
+  "approval.asked",
+  "approval.vote",
+  "approval.answered",
+  "approval.granted",
+  "approval.revoked",
+  "approval.undelivered",
   "session.start",
   "session.end",
 ];

@@ -4,8 +4,12 @@
  */
 export * from "./action.ts";
 export * from "./approval.ts";
+export * from "./approval_digest.ts";
+export * from "./approval_settings.ts";
+export * from "./approval_view.ts";
 export * from "./brand.ts";
 export * from "./bytes.ts";
+export * from "./canonical.ts";
 export * from "./decision.ts";
 export * from "./entry.ts";
 export * from "./errno.ts";

@@ -1,5 +1,5 @@
 /** A policy as written: data only, every node with its place. The reference interpreter and the compiler read it. */
-import type { ActionType, Cidr, PortRange, Protocol, Verdict } from "../core/mod.ts";
+import type { ActionType, ApprovalSettings, Cidr, PortRange, Protocol, Verdict } from "../core/mod.ts";
 import type { Position } from "./diagnostic.ts";
 import type { PathGlob, TextGlob } from "./glob.ts";
 import type { Table } from "./toml.ts";
@@ -217,14 +217,6 @@ export type DefaultVerdict = "allow" | "deny" | "ask" | "log";
 /** The `[default]` table, resolved: a verdict for each action type that it covers. */
 export type Defaults = ReadonlyMap<ActionType, DefaultVerdict>;
 
-/** The `[approval]` table. */
-export interface ApprovalConfig {
-  /** After this an unanswered question is denied, milliseconds. */
-  readonly timeout_ms?: number;
-  /** Who may answer, for example `group:operators`. */
-  readonly approvers?: readonly string[];
-}
-
 /** The `[guard]` table; absent fields were not set. */
 export interface GuardConfig {
   readonly on_failure?: "deny" | "open";
@@ -249,7 +241,7 @@ export interface PolicyFile {
   readonly digest: string;
   readonly mode: FileMode;
   readonly defaults: Defaults;
-  readonly approval: ApprovalConfig;
+  readonly approval: ApprovalSettings;
   readonly guard: GuardConfig;
   readonly agents: readonly AgentNode[];
   readonly config: Table;

@@ -34,7 +34,7 @@
  * - A layer's allow lifts only its own default; a layer's mode is about its own rules and default.
  */
 export { type AgentPattern, type AgentProcess } from "./agents.ts";
-export { type ApprovalConfig, type FileMode } from "./ast.ts";
+export { type FileMode } from "./ast.ts";
 export { BUILTIN_POLICY } from "./builtin.ts";
 export { type Diagnostic, formatDiagnostic, type Position } from "./diagnostic.ts";
 export {

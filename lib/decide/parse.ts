@@ -1,18 +1,9 @@
 /** A policy file: from bytes to the syntax tree, with every error that it has. Never throws. */
 import { type ActionType, LIMITS } from "../core/mod.ts";
 import { expandDefaultClass, suggestDefaultClass } from "./actions.ts";
-import type {
-  AgentNode,
-  ApprovalConfig,
-  Defaults,
-  DefaultVerdict,
-  FileMode,
-  GuardConfig,
-  PolicyFile,
-  RuleNode,
-} from "./ast.ts";
+import type { AgentNode, Defaults, DefaultVerdict, FileMode, GuardConfig, PolicyFile, RuleNode } from "./ast.ts";
 import { type Diagnostics, quote } from "./diagnostic.ts";
-import { DURATION_HINT, parseDuration } from "./duration.ts";
+import { parseApproval } from "./parse_approval.ts";
 import { parseArgv, parsePathPatterns, parseProgramPatterns } from "./parse_predicates.ts";
 import { parseRule } from "./parse_rule.ts";
 import { isSdkRule, parseSdkRule } from "./parse_sdk.ts";
@@ -116,22 +107,6 @@ function parseDefaults(reader: TableReader | undefined): Defaults {
     }
   }
   return defaults;
-}
-
-function parseApproval(reader: TableReader | undefined): ApprovalConfig {
-  if (reader === undefined) return {};
-  reader.refuseUnknown(["timeout", "approvers"]);
-  const timeout = reader.string("timeout");
-  const timeout_ms = timeout === undefined ? undefined : parseDuration(timeout);
-  if (timeout !== undefined && timeout_ms === undefined) {
-    reader.error(
-      "timeout",
-      `timeout ${quote(timeout)} is not a duration`,
-      DURATION_HINT,
-    );
-  }
-  const approvers = reader.has("approvers") ? reader.strings("approvers")?.map(({ value }) => value) : undefined;
-  return { ...(timeout_ms === undefined ? {} : { timeout_ms }), ...(approvers === undefined ? {} : { approvers }) };
 }
 
 function parseGuard(reader: TableReader | undefined): GuardConfig {

@@ -1,7 +1,7 @@
 /** A policy as it is in force: rules with their origin, defaults, settings. */
-import type { ActionType, PolicyRef, Verdict } from "../core/mod.ts";
+import type { ActionType, ApprovalSettings, PolicyRef, Verdict } from "../core/mod.ts";
 import type { AgentPattern } from "./agents.ts";
-import type { ApprovalConfig, DefaultVerdict, FileMode, PredicateName, Predicates } from "./ast.ts";
+import type { DefaultVerdict, FileMode, PredicateName, Predicates } from "./ast.ts";
 import type { Position } from "./diagnostic.ts";
 import type { GuardSettings, PolicySnapshot } from "./snapshot.ts";
 
@@ -50,7 +50,7 @@ export interface ShownPolicy {
   readonly layers: readonly ShownLayer[];
   readonly rules: readonly ShownRule[];
   readonly guard: GuardSettings;
-  readonly approval: ApprovalConfig;
+  readonly approval: ApprovalSettings;
   readonly agents: readonly AgentPattern[];
 }
 

@@ -1,11 +1,12 @@
 /** The compiled policy: immutable, and pure to ask. */
-import type { ActionType, Decider, Event, PolicyRef, Ruling, Verdict } from "../core/mod.ts";
+import type { ActionType, ApprovalSettings, Decider, Event, PolicyRef, Ruling, Verdict } from "../core/mod.ts";
 import { type AgentPattern, agentPattern, type AgentProcess, compileAgent } from "./agents.ts";
-import type { ApprovalConfig, FileMode } from "./ast.ts";
+import type { FileMode } from "./ast.ts";
 import { compileLayer } from "./compile.ts";
 import type { Diagnostic, Position } from "./diagnostic.ts";
 import { Evaluator } from "./evaluator.ts";
 import { marksAskedBy } from "./marks.ts";
+import { mergeApproval } from "./parse_approval.ts";
 import type { NumberedLayer, NumberedRule } from "./reference.ts";
 import { NO_PAST, type PolicyState, type StateView } from "./state.ts";
 import type { Table } from "./toml.ts";
@@ -114,16 +115,9 @@ export class PolicySnapshot implements Decider {
     return merged(this.layers.map((layer) => layer.file.record));
   }
 
-  /** The shortest timeout of all layers, and only those approvers whom every layer that names some agrees on. */
-  get approval(): ApprovalConfig {
-    const settings = this.layers.map((layer) => layer.file.approval);
-    const timeouts = settings.flatMap(({ timeout_ms }) => timeout_ms ?? []);
-    const lists = settings.flatMap(({ approvers }) => approvers === undefined ? [] : [approvers]);
-    const approvers = lists[0]?.filter((who) => lists.every((list) => list.includes(who)));
-    return {
-      ...(timeouts.length === 0 ? {} : { timeout_ms: Math.min(...timeouts) }),
-      ...(approvers === undefined ? {} : { approvers }),
-    };
+  /** The `[approval]` tables of all layers as one: see `mergeApproval`. */
+  get approval(): ApprovalSettings {
+    return mergeApproval(this.layers.map((layer) => layer.file.approval));
   }
 }
 

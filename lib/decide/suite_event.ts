@@ -182,7 +182,17 @@ function actionOf(type: ActionType, values: FieldValues): Action {
     case "operator.resume":
     case "operator.policy.reload":
     case "operator.shutdown":
+    case "operator.approve":
+    case "operator.deny":
+    case "operator.revoke":
       return { type, target: "", by: "" };
+    case "approval.asked":
+    case "approval.vote":
+    case "approval.answered":
+    case "approval.granted":
+    case "approval.revoked":
+    case "approval.undelivered":
+      return { type };
     default:
       return { type, detail: "" };
   }

@@ -1,5 +1,6 @@
 /** A draft becomes a numbered, chained entry with one canonical text and one hash. */
 import {
+  canonicalJson,
   type Entry,
   type EntryDraft,
   type EntryId,
@@ -8,7 +9,6 @@ import {
   invariant,
   type WallUs,
 } from "../core/mod.ts";
-import { canonicalJson } from "./canonical.ts";
 import { HASH_BYTES } from "./merkle.ts";
 import { lineAt, storedText, type TextParts } from "./stored_text.ts";
 

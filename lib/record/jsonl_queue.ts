@@ -1,6 +1,5 @@
 /** Lines that wait to be written, and what was left out between them. */
-import type { Gap } from "../core/mod.ts";
-import { canonicalJson } from "./canonical.ts";
+import { canonicalJson, type Gap } from "../core/mod.ts";
 import type { CommittedEntry } from "./recorder.ts";
 
 /** A line that waits; a line that tells of a loss has no number. */

@@ -13,7 +13,6 @@
  * Lifetimes: a `RecordWriter` from `openRecordWriter` to `close`; it holds the record's lock. A `RecordReader`, a
  * `RemoteSink` and a `ServedProducer` until closed. All are disposable, and closing twice is harmless.
  */
-export { canonicalJson } from "./canonical.ts";
 export {
   EXPORT_FORMATS,
   type ExportFormat,

@@ -1,7 +1,6 @@
 /** The checks of one block: each text against its leaf hash, and on request its form and the index. */
-import { parseTime } from "../core/mod.ts";
+import { canonicalJson, parseTime } from "../core/mod.ts";
 import type { Store } from "../store/mod.ts";
-import { canonicalJson } from "./canonical.ts";
 import { FIRST_PREV, parseEntry } from "./entry.ts";
 import { BLOCK_ENTRIES, blockOf, firstOf } from "./layout.ts";
 import { newestCheckpoint } from "./log_state.ts";

@@ -2,8 +2,7 @@
  * Messages between a producer's thread and the recorder's. Each is one string: posting a string between threads is far
  * cheaper than posting objects, and a batch is one message.
  */
-import { AgentguardError, type EntryDraft, type ErrorCode, errorMessage } from "../core/mod.ts";
-import { canonicalJson } from "./canonical.ts";
+import { AgentguardError, canonicalJson, type EntryDraft, type ErrorCode, errorMessage } from "../core/mod.ts";
 import { isEntryKind } from "./entry.ts";
 import type { CommittedEntry, RecorderState } from "./recorder.ts";
 

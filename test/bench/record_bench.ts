@@ -6,9 +6,8 @@ import { Database } from "bun:sqlite";
 import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
-import { type EntryDraft, IdGenerator, LIMITS, silentLog, systemClock } from "../../lib/core/mod.ts";
+import { canonicalJson, type EntryDraft, IdGenerator, LIMITS, silentLog, systemClock } from "../../lib/core/mod.ts";
 import {
-  canonicalJson,
   checkProof,
   createRedactor,
   entryOf,

@@ -4,8 +4,7 @@
  * test/bench/redact_bench.ts`
  */
 import { cpus } from "node:os";
-import type { EntryDraft } from "../../lib/core/mod.ts";
-import { canonicalJson } from "../../lib/record/mod.ts";
+import { canonicalJson, type EntryDraft } from "../../lib/core/mod.ts";
 import { createRedactor } from "../../lib/record/redact/mod.ts";
 
 const ROUNDS = 41;

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { formatTime, parseTime } from "../../lib/core/mod.ts";
-import { canonicalJson, FIRST_PREV, parseEntry } from "../../lib/record/mod.ts";
+import { canonicalJson, formatTime, parseTime } from "../../lib/core/mod.ts";
+import { FIRST_PREV, parseEntry } from "../../lib/record/mod.ts";
 import { Sealer } from "../../lib/record/entry.ts";
 import { testIds } from "../unit/record/support.ts";
 

@@ -2,8 +2,7 @@
  * What OCSF 1.9 adds: the agent behind an event, and an attestation that chains the exported events. Source:
  * ocsf-schema 1.9, profiles `ai_operation` and `record_integrity`, objects `ai_agent`, `attestation`, `prev_event`.
  */
-import type { Entry } from "../../core/mod.ts";
-import { canonicalJson } from "../canonical.ts";
+import { canonicalJson, type Entry } from "../../core/mod.ts";
 import { textAt } from "./fields.ts";
 import { objectOf, type OcsfObject } from "./ocsf_objects.ts";
 

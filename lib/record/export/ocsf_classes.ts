@@ -80,6 +80,7 @@ const FAMILIES: readonly (readonly [string, OcsfClassName])[] = [
   ["bus.", "api"],
   ["agent.", "api"],
   ["operator.", "api"],
+  ["approval.", "api"],
   ["guard.", "lifecycle"],
   ["session.", "lifecycle"],
 ];

@@ -65,6 +65,10 @@ const OWN_NAMES: ReadonlySet<string> = new Set([
   "mode",
   "owner",
   "child",
+  "digest",
+  "approval_id",
+  "decision_id",
+  "grant_id",
 ]);
 
 /** How much of one draft's values may still be read. */

@@ -349,15 +349,22 @@ test("config and record are handed out, the rest of the settings merged so that 
     'on_loss = "freeze"',
     "[approval]",
     'timeout = "5m"',
-    'approvers = ["a", "b"]',
+    'approvers = ["uid:0", "user:b"]',
   );
   const snapshot = load(
     base,
-    enforcing('name = "site"', "[config]", 'log = "debug"', "[approval]", 'timeout = "30s"', 'approvers = ["b", "c"]'),
+    enforcing(
+      'name = "site"',
+      "[config]",
+      'log = "debug"',
+      "[approval]",
+      'timeout = "30s"',
+      'approvers = ["user:b", "gid:3"]',
+    ),
   );
   expect(snapshot.config).toEqual({ log: "debug", retries: 3 });
   expect(snapshot.record).toEqual({ keep_days: 30 });
-  expect(snapshot.approval).toEqual({ timeout_ms: 30_000, approvers: ["b"] });
+  expect(snapshot.approval).toEqual({ timeout_ms: 30_000, approvers: ["user:b"] });
   expect(snapshot.guard).toEqual({ on_failure: "open", on_loss: "freeze" });
   const hard = load(base, enforcing("[guard]", 'on_failure = "deny"', 'on_loss = "record"'));
   expect(hard.guard).toEqual({ on_failure: "deny", on_loss: "freeze" });

@@ -1,8 +1,7 @@
 /** OCSF events, literally: classes, members, what has no place, the chain of 1.9. */
 import { describe, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
-import type { Entry } from "../../../lib/core/mod.ts";
-import { canonicalJson } from "../../../lib/record/mod.ts";
+import { canonicalJson, type Entry } from "../../../lib/core/mod.ts";
 import { DECISION_ID, DENIED, entry, ENTRY_ID, json, lines, SESSION_ID, unknownAction } from "./support.ts";
 
 const PROCESS = {

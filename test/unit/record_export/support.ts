@@ -1,7 +1,15 @@
 /** Entries that the tests of export share. */
-import type { Action, Decision, DecisionId, Entry, EntryId, SessionId } from "../../../lib/core/mod.ts";
+import {
+  type Action,
+  canonicalJson,
+  type Decision,
+  type DecisionId,
+  type Entry,
+  type EntryId,
+  type SessionId,
+} from "../../../lib/core/mod.ts";
 import { exportLines, type ExportOptions } from "../../../lib/record/export/mod.ts";
-import { canonicalJson, type StoredEntry } from "../../../lib/record/mod.ts";
+import type { StoredEntry } from "../../../lib/record/mod.ts";
 
 export const ENTRY_ID = "01JABCDEFGHJKMNPQRSTVWXYZ2" as EntryId;
 export const DECISION_ID = "01JABCDEFGHJKMNPQRSTVWXYZ3" as DecisionId;

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { CANONICAL_DEPTH_MAX, CANONICAL_NODES_MAX, canonicalJson } from "../../../lib/record/canonical.ts";
+import { CANONICAL_DEPTH_MAX, CANONICAL_NODES_MAX, canonicalJson } from "../../../lib/core/mod.ts";
 
 const EURO = String.fromCharCode(0x20ac);
 
