@@ -14,10 +14,12 @@ import {
   LAUNCH_TYPE,
   type LaunchMessage,
   PATH_BYTES,
+  TESTS_MAX,
 } from "./launch_protocol.ts";
 import { resetHandler } from "./launch_self.ts";
 import { launcherProgram, spawnLauncher } from "./launch_spawn.ts";
 import { launchErrno, type LaunchSymbols, launchSymbols } from "./launch_symbols.ts";
+import type { SystemCalls } from "./system_call.ts";
 import type { CommandExit, LaunchEvent, LaunchListener, LaunchOptions, Sleep } from "./launch_types.ts";
 import { sealedFile } from "./sealed_file.ts";
 
@@ -68,11 +70,13 @@ function argumentBytes(argument: string | Uint8Array): Uint8Array {
 }
 
 function configBytes(options: LaunchOptions): Uint8Array<ArrayBuffer> {
-  const { on_failure, cwd = "", cgroup_dir: cgroup = "", state } = options;
+  const { on_failure, cwd = "", cgroup_dir: cgroup = "", state, notify = [] } = options;
   try {
-    return encodeConfig({ on_failure, cwd, cgroup, ...state });
+    return encodeConfig({ on_failure, cwd, cgroup, notify, ...state });
   } catch (cause) {
-    const bounds = `at most ${FDS_MAX} inherited descriptors and ${PATH_BYTES - 1} bytes for each path`;
+    const bounds = `at most ${FDS_MAX} inherited descriptors, ${
+      PATH_BYTES - 1
+    } bytes for each path, ${TESTS_MAX} valid tests`;
     throw new AgentguardError("usage", `start the command with ${bounds}`, { cause });
   }
 }
@@ -93,6 +97,8 @@ export class LaunchedCommand implements AsyncDisposable {
   #pending: LaunchEvent[] = [];
   #socket: Bun.Socket<undefined> | undefined;
   #pid = -1;
+  /** The listener's number in the command; -1 for none, or taken. */
+  #listener = -1;
   #ended = false;
   /** Set when this side ends the launcher, so that its end is no loss. */
   #finishing = false;
@@ -132,8 +138,20 @@ export class LaunchedCommand implements AsyncDisposable {
     this.#pid = await this.#started.promise;
   }
 
+  /**
+   * The listener of the calls in `notify`, once, before `go`; the caller closes it. When its last copy is closed, held
+   * calls fail with ENOSYS. Throws `invariant` when there is none, `io` when it cannot be had (pidfd_getfd: Linux 5.6).
+   */
+  takeListener(calls: SystemCalls): number {
+    const listener = this.#listener;
+    if (listener < 0) throw new AgentguardError("invariant", "take the listener of held system calls once, before go");
+    this.#listener = -1;
+    return calls.takeDescriptor("take the listener of held system calls", this.#pid, listener);
+  }
+
   /** Lets the command run. Throws `closed` when the launcher is gone. */
   go(): void {
+    this.#listener = -1; // the command closes its own
     this.#sendOrThrow(encodeMessage(LAUNCH_TYPE.GO, 0));
   }
 
@@ -201,6 +219,9 @@ export class LaunchedCommand implements AsyncDisposable {
     switch (message.type) {
       case LAUNCH_TYPE.STARTED:
         return this.#started.resolve(message.pid);
+      case LAUNCH_TYPE.LISTENER:
+        this.#listener = message.value;
+        return;
       case LAUNCH_TYPE.SETUP_FAILED:
         return this.#started.reject(
           new AgentguardError("io", `start the launcher: stage ${message.stage}, errno ${message.value}`),

@@ -4,7 +4,7 @@
  */
 
 /** Counts changes of the layout; the launcher refuses another one. */
-export const LAUNCH_VERSION = 2;
+export const LAUNCH_VERSION = 3;
 
 /** `enum ag_launch_type`. */
 export const LAUNCH_TYPE = {
@@ -19,6 +19,7 @@ export const LAUNCH_TYPE = {
   STOPPED: 19,
   CONTINUED: 20,
   SETUP_FAILED: 21,
+  LISTENER: 22,
 } as const;
 
 /** `enum ag_launch_stage`, in the order of its values: what the launcher or the command was doing when it failed. */
@@ -32,6 +33,7 @@ export const LAUNCH_STAGES = [
   "cgroup",
   "subreaper",
   "fork",
+  "notify",
 ] as const;
 
 /** One of `LAUNCH_STAGES`. */
@@ -59,6 +61,14 @@ export const FDS_MAX = 1024;
 /** `AG_LAUNCH_KEEP_NOFILE`. */
 export const KEEP_NOFILE = 0xffff_ffff_ffff_ffffn;
 
+/** `AG_LAUNCH_TESTS_MAX`: tests of held system calls. */
+export const TESTS_MAX = 128;
+/** `AG_LAUNCH_ANY_ARGUMENT`. */
+export const ANY_ARGUMENT = 0xffff_ffff;
+
+/** `struct ag_launch_test`: byte offsets and size. */
+export const TEST = { nr: 0, arg: 4, mask: 8, value: 16, bytes: 24 } as const;
+
 type ConfigField =
   | "type"
   | "version"
@@ -68,10 +78,15 @@ type ConfigField =
   | "ignored"
   | "nofile_soft"
   | "fd_count"
+  | "test_count"
+  | "tests"
   | "fds"
   | "cwd"
   | "cgroup"
   | "bytes";
+
+const TESTS = 48;
+const FDS = TESTS + TEST.bytes * TESTS_MAX;
 
 /** `struct ag_launch_config`: byte offsets and size. */
 export const CONFIG: Readonly<Record<ConfigField, number>> = {
@@ -83,10 +98,12 @@ export const CONFIG: Readonly<Record<ConfigField, number>> = {
   ignored: 24,
   nofile_soft: 32,
   fd_count: 40,
-  fds: 48,
-  cwd: 48 + 4 * FDS_MAX,
-  cgroup: 48 + 4 * FDS_MAX + PATH_BYTES,
-  bytes: 48 + 4 * FDS_MAX + 2 * PATH_BYTES,
+  test_count: 44,
+  tests: TESTS,
+  fds: FDS,
+  cwd: FDS + 4 * FDS_MAX,
+  cgroup: FDS + 4 * FDS_MAX + PATH_BYTES,
+  bytes: FDS + 4 * FDS_MAX + 2 * PATH_BYTES,
 };
 
 /** Both ends run on one machine: its own byte order. */
@@ -107,6 +124,26 @@ export interface LaunchConfig {
   /** At most `PATH_BYTES - 1` bytes of UTF-8; empty for none. */
   readonly cwd: string;
   readonly cgroup: string;
+  /** At most `TESTS_MAX` rows: one for each test, and one for each rule without. */
+  readonly notify: readonly NotifyRule[];
+}
+
+/** A system call that waits for the guard. */
+export interface NotifyRule {
+  /** Its number in the ABI of this machine. */
+  readonly nr: number;
+  /** It waits where any of these holds; always when absent. At least one. */
+  readonly when?: readonly ArgumentTest[];
+}
+
+/** Holds where `(argument & mask) === value`. Registers only: what an argument points to can change. */
+export interface ArgumentTest {
+  /** 0-5. */
+  readonly arg: number;
+  /** Up to 64 bits. */
+  readonly mask: bigint;
+  /** A part of the mask. */
+  readonly value: bigint;
 }
 
 /** A message from the launcher. */
@@ -120,7 +157,7 @@ export interface LaunchMessage {
   readonly maxrss_kib: number;
 }
 
-/** The first message of the guard. Throws `RangeError` when a path or the list of descriptors is too long. */
+/** The first message of the guard. Throws `RangeError` when a path or a list is too long, or a test cannot hold. */
 export function encodeConfig(config: LaunchConfig): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(CONFIG.bytes);
   const view = new DataView(bytes.buffer);
@@ -135,6 +172,7 @@ export function encodeConfig(config: LaunchConfig): Uint8Array<ArrayBuffer> {
   if (config.fds.length > FDS_MAX) throw new RangeError(`pass at most ${FDS_MAX} inherited descriptors`);
   view.setUint32(CONFIG.fd_count, config.fds.length, LITTLE_ENDIAN);
   config.fds.forEach((fd, index) => view.setInt32(CONFIG.fds + 4 * index, fd, LITTLE_ENDIAN));
+  setTests(view, config.notify);
   setPath(bytes, CONFIG.cwd, config.cwd);
   setPath(bytes, CONFIG.cgroup, config.cgroup);
   return bytes;
@@ -174,6 +212,25 @@ export function decodeStatus(
   return signal === 0
     ? { exit_code: (status >> 8) & 0xff, core_dumped: false }
     : { signal, core_dumped: (status & 0x80) !== 0 };
+}
+
+function setTests(view: DataView, rules: readonly NotifyRule[]): void {
+  const rows = rules.flatMap(({ nr, when }) => {
+    if (when?.length === 0) throw new RangeError(`leave out the empty list of tests of system call ${nr}`);
+    return (when ?? [{ arg: ANY_ARGUMENT, mask: 0n, value: 0n }]).map((test) => ({ nr, ...test }));
+  });
+  if (rows.length > TESTS_MAX) throw new RangeError(`hold system calls by at most ${TESTS_MAX} tests`);
+  view.setUint32(CONFIG.test_count, rows.length, LITTLE_ENDIAN);
+  rows.forEach(({ nr, arg, mask, value }, index) => {
+    if ((value & ~mask) !== 0n || mask !== BigInt.asUintN(64, mask) || (arg > 5 && arg !== ANY_ARGUMENT)) {
+      throw new RangeError(`correct the test of argument ${arg} of system call ${nr}`);
+    }
+    const at = CONFIG.tests + TEST.bytes * index;
+    view.setUint32(at + TEST.nr, nr, LITTLE_ENDIAN);
+    view.setUint32(at + TEST.arg, arg, LITTLE_ENDIAN);
+    view.setBigUint64(at + TEST.mask, mask, LITTLE_ENDIAN);
+    view.setBigUint64(at + TEST.value, value, LITTLE_ENDIAN);
+  });
 }
 
 function setPath(bytes: Uint8Array, offset: number, path: string): void {

@@ -1,5 +1,5 @@
 /** What a launch takes and tells. */
-import type { LaunchStage } from "./launch_protocol.ts";
+import type { LaunchStage, NotifyRule } from "./launch_protocol.ts";
 import type { StartState } from "./launch_state.ts";
 
 /** Settles after so many milliseconds. */
@@ -15,6 +15,12 @@ export interface LaunchOptions {
   readonly cgroup_dir?: string;
   /** What becomes of the tree when the guard dies: `deny` kills it, `open` lets it go on. */
   readonly on_failure: "deny" | "open";
+  /**
+   * System calls that wait until the guard answers them through the listener, the command's own exec among them: take
+   * it by `takeListener` before `go` and answer from the go on. Calls of a foreign ABI (i386, x32) then fail with
+   * ENOSYS. Numbers are those of this machine; read, write, seccomp and exit_group cannot be held.
+   */
+  readonly notify?: readonly NotifyRule[];
   /** From `captureStartState`. */
   readonly state: StartState;
   /** Waits, for the end of the launcher. */

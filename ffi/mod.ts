@@ -17,4 +17,5 @@ export { probeImage } from "./probe_image.ts";
 export { RingMemory } from "./ring_memory.ts";
 export { SystemCalls } from "./system_call.ts";
 export { notifySupervisor } from "./supervisor.ts";
+export type { ArgumentTest, NotifyRule } from "./launch_protocol.ts";
 export type { CommandExit, LaunchEvent, LaunchOptions } from "./launch_types.ts";

@@ -13,6 +13,7 @@ const NUMBERS = {
     close: 3,
     mmap: 9,
     munmap: 11,
+    ioctl: 16,
     flock: 73,
     epoll_wait: 232,
     epoll_ctl: 233,
@@ -21,6 +22,7 @@ const NUMBERS = {
     epoll_create1: 291,
     pidfd_send_signal: 424,
     pidfd_open: 434,
+    pidfd_getfd: 438,
     write: 1,
     clock_gettime: 228,
   },
@@ -29,6 +31,7 @@ const NUMBERS = {
     close: 57,
     mmap: 222,
     munmap: 215,
+    ioctl: 29,
     flock: 32,
     epoll_wait: 22,
     epoll_ctl: 21,
@@ -37,6 +40,7 @@ const NUMBERS = {
     epoll_create1: 20,
     pidfd_send_signal: 424,
     pidfd_open: 434,
+    pidfd_getfd: 438,
     write: 64,
     clock_gettime: 113,
   },
@@ -85,6 +89,16 @@ export class SystemCalls {
   /** A descriptor for a process; -ESRCH where it has ended. */
   pidfdOpen(pid: number): number {
     return this.call("pidfd_open", pid, 0);
+  }
+
+  /** A copy of a descriptor of another process, close-on-exec; needs the right to trace it. Throws `io`. */
+  takeDescriptor(what: string, pid: number, fd: number): number {
+    const pidfd = this.must(what, "pidfd_open", pid, 0);
+    try {
+      return this.must(what, "pidfd_getfd", pidfd, fd, 0);
+    } finally {
+      this.close(pidfd);
+    }
   }
 
   /** Signals by descriptor, so that a reused pid is never hit; 0, or -errno. */

@@ -73,16 +73,16 @@ _Noreturn static void setup_failed(uint32_t stage, int error)
 /* Reports what came of execve: the pipe closes at a successful one. */
 static void report_exec(void)
 {
-	struct failure failure;
+	struct report report;
 	ssize_t got;
 	if (status_fd < 0)
 		return;
-	while ((got = read(status_fd, &failure, sizeof failure)) < 0 && errno == EINTR)
+	while ((got = read(status_fd, &report, sizeof report)) < 0 && errno == EINTR)
 		;
 	if (got < 0 && errno == EAGAIN)
 		return;
-	if (got == sizeof failure)
-		tell_simple(AG_LAUNCH_EXEC_FAILED, failure.error, failure.stage);
+	if (got == sizeof report)
+		tell_simple(AG_LAUNCH_EXEC_FAILED, report.error, report.stage);
 	close(status_fd);
 	status_fd = -1;
 }
@@ -289,9 +289,28 @@ static void receive_config(void)
 	while ((got = recv(socket_fd, &config, sizeof config, 0)) < 0 && errno == EINTR)
 		;
 	if (got != sizeof config || config.type != AG_LAUNCH_CONFIG || config.version != AG_LAUNCH_VERSION ||
-	    config.fd_count > AG_LAUNCH_FDS_MAX || config.on_failure > AG_ON_FAILURE_OPEN ||
-	    config.cwd[AG_LAUNCH_PATH_BYTES - 1] || config.cgroup[AG_LAUNCH_PATH_BYTES - 1])
+	    config.fd_count > AG_LAUNCH_FDS_MAX || config.test_count > AG_LAUNCH_TESTS_MAX ||
+	    config.on_failure > AG_ON_FAILURE_OPEN || config.cwd[AG_LAUNCH_PATH_BYTES - 1] ||
+	    config.cgroup[AG_LAUNCH_PATH_BYTES - 1])
 		setup_failed(AG_STAGE_CONFIG, EINVAL);
+	for (uint32_t i = 0; i < config.test_count; i++)
+		if (!test_is_valid(&config.tests[i]))
+			setup_failed(AG_STAGE_CONFIG, EINVAL);
+}
+
+/* Waits until the child is set up. It does so by itself, without the guard: it ends otherwise. */
+static void await_ready(void)
+{
+	struct report report;
+	ssize_t got;
+	while ((got = read(status_fd, &report, sizeof report)) < 0 && errno == EINTR)
+		;
+	if (got != sizeof report)
+		setup_failed(AG_STAGE_FORK, got < 0 ? errno : ECHILD);
+	if (!report.ready)
+		setup_failed(report.stage, report.error);
+	if (report.listener_fd >= 0)
+		tell_simple(AG_LAUNCH_LISTENER, report.listener_fd, 0);
 }
 
 static void start_command(char **argv)
@@ -304,10 +323,13 @@ static void start_command(char **argv)
 		setup_failed(AG_STAGE_FORK, errno);
 	if (command_pid == 0) {
 		close(go[1]);
+		close(status[0]);
 		become_command(&config, go[0], status[1], argv);
 	}
 	go_fd = go[1];
 	status_fd = status[0];
+	close(status[1]);
+	await_ready();
 	/*
 	 * Standard streams and inherited descriptors belong to the command: a pipe must end when the command ends it.
 	 */

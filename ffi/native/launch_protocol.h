@@ -8,10 +8,12 @@
 
 #include <stdint.h>
 
-#define AG_LAUNCH_VERSION 2
+#define AG_LAUNCH_VERSION 3
 #define AG_LAUNCH_PATH_BYTES 4096 /* PATH_MAX, NUL included */
 #define AG_LAUNCH_FDS_MAX 1024    /* inherited descriptors >= 3 that the command keeps */
 #define AG_LAUNCH_KEEP_NOFILE UINT64_MAX
+#define AG_LAUNCH_TESTS_MAX 128 /* tests of system calls that the guard is asked about */
+#define AG_LAUNCH_ANY_ARGUMENT UINT32_MAX
 
 enum ag_launch_type {
 	/* guard to launcher */
@@ -27,6 +29,7 @@ enum ag_launch_type {
 	AG_LAUNCH_STOPPED = 19,      /* value: signal that stopped the command */
 	AG_LAUNCH_CONTINUED = 20,    /* the stopped command runs again */
 	AG_LAUNCH_SETUP_FAILED = 21, /* stage, value: errno; the launcher exits with 125 */
+	AG_LAUNCH_LISTENER = 22,     /* pid, value: the command's descriptor of the listener; STARTED follows */
 };
 
 enum ag_launch_stage {
@@ -39,6 +42,7 @@ enum ag_launch_stage {
 	AG_STAGE_CGROUP = 6,
 	AG_STAGE_SUBREAPER = 7,
 	AG_STAGE_FORK = 8,
+	AG_STAGE_NOTIFY = 9,
 };
 
 enum ag_launch_on_failure {
@@ -56,6 +60,17 @@ struct ag_launch_message {
 	uint64_t maxrss_kib;
 };
 
+/*
+ * One test of a system call that the guard wants to be asked about; a call that passes any of them waits for the guard.
+ * The number is that of the machine's own ABI. Bits of `value` outside of `mask` are 0.
+ */
+struct ag_launch_test {
+	uint32_t nr;
+	uint32_t arg; /* 0-5: (argument & mask) == value; AG_LAUNCH_ANY_ARGUMENT: every call of that number */
+	uint64_t mask;
+	uint64_t value;
+};
+
 struct ag_launch_config {
 	uint32_t type;
 	uint32_t version;
@@ -65,7 +80,8 @@ struct ag_launch_config {
 	uint64_t ignored;      /* signals that it ignores; all others are at their default */
 	uint64_t nofile_soft;  /* its soft RLIMIT_NOFILE, or AG_LAUNCH_KEEP_NOFILE */
 	uint32_t fd_count;
-	uint32_t reserved;
+	uint32_t test_count;
+	struct ag_launch_test tests[AG_LAUNCH_TESTS_MAX];
 	int32_t fds[AG_LAUNCH_FDS_MAX];    /* ascending, each >= 3 */
 	char cwd[AG_LAUNCH_PATH_BYTES];    /* empty: that of the guard */
 	char cgroup[AG_LAUNCH_PATH_BYTES]; /* empty: none */

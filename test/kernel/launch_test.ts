@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
+  ANY_ARGUMENT,
   CONFIG,
   FDS_MAX,
   KEEP_NOFILE,
@@ -13,6 +14,8 @@ import {
   MESSAGE,
   ON_FAILURE,
   PATH_BYTES,
+  TEST,
+  TESTS_MAX,
 } from "../../ffi/launch_protocol.ts";
 import { buildGuard, events, fixture, guardRun, NATIVE, run, type RunResult } from "./fixtures/launch_run.ts";
 
@@ -205,6 +208,15 @@ describe("protocol", () => {
       AG_LAUNCH_PATH_BYTES: PATH_BYTES,
       AG_LAUNCH_FDS_MAX: FDS_MAX,
       AG_LAUNCH_KEEP_NOFILE: KEEP_NOFILE,
+      AG_LAUNCH_TESTS_MAX: TESTS_MAX,
+      AG_LAUNCH_ANY_ARGUMENT: ANY_ARGUMENT,
+      "sizeof(struct ag_launch_test)": TEST.bytes,
+      ...Object.fromEntries(
+        Object.entries(TEST).filter(([name]) => name !== "bytes").map(([name, value]) => [
+          `offsetof(struct ag_launch_test, ${name})`,
+          value,
+        ]),
+      ),
       "sizeof(struct ag_launch_message)": MESSAGE.bytes,
       "sizeof(struct ag_launch_config)": CONFIG.bytes,
       ...Object.fromEntries(Object.entries(LAUNCH_TYPE).map(([name, value]) => [`AG_LAUNCH_${name}`, value])),
