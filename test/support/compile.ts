@@ -8,6 +8,10 @@ export interface CompileOptions {
   readonly static_link?: boolean;
 }
 
+/** musl has its own C headers; the kernel's come after them from the distribution. */
+const MACHINE = process.arch === "arm64" ? "aarch64-linux-gnu" : "x86_64-linux-gnu";
+const KERNEL_HEADERS: readonly string[] = ["-idirafter", "/usr/include", "-idirafter", `/usr/include/${MACHINE}`];
+
 /** Builds each C source at most once, into one temporary directory. */
 export class Compiler implements AsyncDisposable {
   readonly #dir: TempDir;
@@ -43,7 +47,7 @@ export class Compiler implements AsyncDisposable {
   }
 
   async #compile(source: string, target: string, options: CompileOptions): Promise<string> {
-    const compiler = options.static_link === true ? ["musl-gcc", "-static"] : ["gcc"];
+    const compiler = options.static_link === true ? ["musl-gcc", "-static", ...KERNEL_HEADERS] : ["gcc"];
     const done = await run([...compiler, "-O1", "-Wall", "-Werror", "-pthread", source, "-o", target]);
     if (done.exit_code !== 0) throw new Error(`compile ${source}: ${done.stderr}`);
     return target;

@@ -1,0 +1,66 @@
+/** Ways to read a file that a rule forbids. */
+import { link, mkdir, symlink, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { type EscapeCase, type Expectation, leaked, type Place, SECRET } from "../harness/mod.ts";
+
+const RULE = 'action = ["file.read", "file.write"]\npath = "@DIR@/closed/secret"\nverdict = "deny"';
+
+/** The guard sees the open when it has happened, and ends the process. */
+const SEEN: Expectation = { label: "killed_after_effect", mechanism: "signal", effect: "may" };
+/** No system call that the guard can see. */
+const UNSEEN: Expectation = { label: "none", mechanism: "none", effect: "may" };
+
+async function secret({ dir }: Place): Promise<void> {
+  await mkdir(join(dir, "closed"));
+  await writeFile(join(dir, "closed", "secret"), `${SECRET}\n`);
+}
+
+function way(name: string, escape: string, otherwise: Expectation = SEEN): EscapeCase {
+  return {
+    id: `read-${name}`,
+    escape,
+    rules: [RULE],
+    prepare: secret,
+    command: ({ program, dir }) => [program("read_file"), name, join(dir, "closed", "secret")],
+    happened: leaked,
+    expected: [otherwise],
+  };
+}
+
+/** Reads through a second name that was made before the session began. */
+function alias(name: string, escape: string, make: (secret: string, alias: string) => Promise<void>): EscapeCase {
+  return {
+    ...way("name", escape),
+    id: `read-${name}`,
+    prepare: async (place) => {
+      await secret(place);
+      await make(join(place.dir, "closed", "secret"), join(place.dir, "alias"));
+    },
+    command: ({ program, dir }) => [program("read_file"), "name", join(dir, "alias")],
+  };
+}
+
+/** Attempts to read. */
+export const FILE_READS: readonly EscapeCase[] = [
+  way("name", "the file by its name"),
+  way("openat2", "openat2"),
+  way("directory", "a relative name from an opened directory"),
+  way("dots", ".. and doubled slashes"),
+  way("handle", "name_to_handle_at and open_by_handle_at"),
+  way("proc-root", "/proc/PID/root"),
+  way("proc-fd", "O_PATH, then /proc/self/fd"),
+  way("i386", "32-bit system calls (int 0x80)", UNSEEN),
+  way("x32", "x32 system calls", UNSEEN),
+  way("chroot", "chroot to the directory of the file", UNSEEN),
+  way("bind-mount", "bind mount under another name in an own namespace", UNSEEN),
+  way("open-tree", "open_tree and move_mount under another name", UNSEEN),
+  way("message", "descriptor sent by SCM_RIGHTS"),
+  alias("symlink", "symbolic link", symlink),
+  { ...alias("hard-link", "hard link made before the session", link), expected: [UNSEEN] },
+  {
+    ...way("name", "io_uring"),
+    id: "read-io-uring",
+    command: ({ program, dir }) => [program("io_uring"), "open", join(dir, "closed", "secret")],
+    expected: [UNSEEN],
+  },
+];

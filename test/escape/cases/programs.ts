@@ -1,0 +1,65 @@
+/** Ways to start a program that a rule forbids. */
+import { chmod, copyFile, mkdir, symlink, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { type EscapeCase, type Expectation, made, type Place } from "../harness/mod.ts";
+
+const RULE = 'action = "exec"\nexe = "@DIR@/forbidden"\nverdict = "deny"';
+const KILLED: Expectation = { label: "killed_before_effect", mechanism: "signal" };
+
+async function forbidden({ dir, program }: Place): Promise<void> {
+  await copyFile(program("mark"), join(dir, "forbidden"));
+}
+
+function shell(name: string, escape: string, line: string, more: Partial<EscapeCase> = {}): EscapeCase {
+  return {
+    id: `exec-${name}`,
+    escape,
+    rules: [RULE],
+    prepare: forbidden,
+    command: () => ["/bin/sh", "-c", line],
+    happened: made("proof"),
+    expected: [KILLED],
+    ...more,
+  };
+}
+
+function started(name: string, escape: string): EscapeCase {
+  return shell(name, escape, "", {
+    command: ({ program, dir }) => [program("start"), name, join(dir, "forbidden"), "proof"],
+  });
+}
+
+/** Attempts to start. */
+export const PROGRAMS: readonly EscapeCase[] = [
+  shell("background", "a & b in a shell", "true & ./forbidden proof; wait"),
+  shell("substitution", "$(...) in a shell", 'echo "$(./forbidden proof)"'),
+  shell("quoting", "quotes and backslashes in a shell", `./for'bid'd\\en proof`),
+  shell("base64", "a command line decoded at run time", 'eval "$(echo Li9mb3JiaWRkZW4gcHJvb2Y= | base64 -d)"'),
+  shell("env", "through another program (env)", "env ./forbidden proof"),
+  shell("path", "through PATH", 'PATH="$PWD" forbidden proof'),
+  shell("xargs", "through xargs", "echo proof | xargs ./forbidden"),
+  shell("symlink", "a symbolic link with another name", "./link proof", {
+    prepare: async (place) => {
+      await forbidden(place);
+      await symlink("forbidden", join(place.dir, "link"));
+    },
+  }),
+  shell("interpreter", "as the interpreter of a script", "./script proof", {
+    prepare: async (place) => {
+      await forbidden(place);
+      await writeFile(join(place.dir, "script"), `#!${join(place.dir, "forbidden")}\n`);
+      await chmod(join(place.dir, "script"), 0o755);
+      await mkdir(join(place.dir, "nothing"));
+    },
+    happened: made("script-ran"),
+  }),
+  started("descriptor", "execveat on a descriptor"),
+  started("thread", "from a thread that is not the first"),
+  started("spawn", "posix_spawn (vfork)"),
+  started("rewriting", "argv rewritten by another thread during execve"),
+  {
+    ...started("memfd", "memfd and execveat"),
+    rules: ['action = "exec"\nexe = "/memfd:*"\nverdict = "deny"'],
+    expected: [{ label: "killed_after_effect", mechanism: "signal", effect: "may" }],
+  },
+];

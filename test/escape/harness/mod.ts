@@ -1,0 +1,10 @@
+/**
+ * test/escape/harness: runs attempts to get around the guard and compares what became of them with what the record
+ * says. A case is added to a file of test/escape/cases/, its C program to test/escape/programs/.
+ */
+export * from "./effects.ts";
+export { expectationOf, judge, ruleNames, shownOf } from "./judge.ts";
+export { buildPrograms } from "./programs.ts";
+export { hostChecks, runCases } from "./run.ts";
+export { escapeTable } from "./table.ts";
+export type { EscapeCase, EscapeResult, Expectation, Place, Seen } from "./types.ts";

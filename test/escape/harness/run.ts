@@ -1,0 +1,136 @@
+/**
+ * Runs cases as guarded processes: those that share a guard one after the other in one session, the others each under a
+ * guard of its own.
+ */
+import { existsSync, readFileSync } from "node:fs";
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { Entry } from "../../../lib/core/mod.ts";
+import { EXECUTABLE, GuardSetup, run } from "../../support/mod.ts";
+import { judge, ruleNames, shownOf } from "./judge.ts";
+import { programIn } from "./programs.ts";
+import type { EscapeCase, EscapeResult, Place, Seen } from "./types.ts";
+
+/** Seconds that one attempt may take, then it is ended: an attempt that hangs has not reached its aim. */
+const CASE_S = 60;
+const GUARD_MS = 900_000;
+
+/** Reads what the host can do: ids of the checks of `doctor` that are `ok`. */
+export async function hostChecks(): Promise<ReadonlySet<string>> {
+  const done = await run([EXECUTABLE, "doctor", "--json"]);
+  if (done.exit_code !== 0) throw new Error(`doctor: exit ${done.exit_code}: ${done.stderr}`);
+  const { checks }: { checks: readonly { readonly id: string; readonly state: string }[] } = JSON.parse(done.stdout);
+  return new Set(checks.filter(({ state }) => state === "ok").map(({ id }) => id));
+}
+
+/** Runs all cases. `programs` is a directory that `buildPrograms` filled. */
+export async function runCases(
+  cases: readonly EscapeCase[],
+  options: { readonly programs: string; readonly host: ReadonlySet<string> },
+): Promise<readonly EscapeResult[]> {
+  const ids = new Set(cases.flatMap(ruleNames));
+  if (ids.size !== cases.flatMap(ruleNames).length) throw new Error("two escape cases have the same id");
+  const together = cases.filter(({ alone }) => alone !== true);
+  const groups = [
+    ...(together.length > 0 ? [together] : []),
+    ...cases.filter(({ alone }) => alone === true).map((one) => [one]),
+  ];
+  const results = new Map<string, EscapeResult>();
+  for (const group of groups) for (const result of await runGroup(group, options)) results.set(result.id, result);
+  return cases.flatMap(({ id }) => results.get(id) ?? []);
+}
+
+async function runGroup(
+  cases: readonly EscapeCase[],
+  options: { readonly programs: string; readonly host: ReadonlySet<string> },
+): Promise<readonly EscapeResult[]> {
+  await using setup = await GuardSetup.create();
+  const placed: readonly (readonly [EscapeCase, Place])[] = cases.map((
+    escape,
+  ) => [escape, placeOf(escape, setup, options)]);
+  const lines: string[] = [];
+  for (const [escape, place] of placed) {
+    await mkdir(place.dir, { recursive: true });
+    await escape.prepare?.(place);
+    lines.push(attempt(escape, place, setup.dir.path));
+  }
+  await writeFile(setup.policy, policyOf(placed));
+  const driver = setup.dir.join("driver.sh");
+  await writeFile(driver, lines.join(""));
+  const [only] = cases.length === 1 ? cases : [];
+  const flags = only?.flags ?? [];
+  const done = await setup.guard(["/bin/sh", driver], { flags, deadline_ms: GUARD_MS });
+  const entries = await setup.entries();
+  const problems = await alarms(setup, entries, done.stderr);
+  const results: EscapeResult[] = [];
+  for (const [escape, place] of placed) {
+    const output = outputOf(escape, setup.dir.path);
+    const started = output.status >= 0 || escape.alone === true;
+    const seen = { place, entries, ...output };
+    const result = judge(escape, shownOf(escape, entries), {
+      happened: await escape.happened(seen),
+      host: options.host,
+    });
+    const own = started ? [] : [`never ran: the guard ended with ${done.exit_code}: ${done.stderr}`];
+    const details = result.problems.length > 0
+      ? [`status ${output.status}, said: ${output.stdout}${output.stderr}`]
+      : [];
+    results.push({ ...result, problems: [...result.problems, ...own, ...details, ...problems] });
+  }
+  return results;
+}
+
+function placeOf(
+  { id }: EscapeCase,
+  setup: GuardSetup,
+  { programs }: { readonly programs: string },
+): Place {
+  return { dir: join(setup.work, id), program: (name) => programIn(programs, name) };
+}
+
+/** The shell lines of one attempt; its output and status are kept outside of its directory. */
+function attempt(escape: EscapeCase, place: Place, outside: string): string {
+  const at = (suffix: string): string => quote(join(outside, `${escape.id}.${suffix}`));
+  const words = escape.command(place).map(quote).join(" ");
+  return `cd ${quote(place.dir)} || exit 96
+timeout -k 5 ${CASE_S} ${words} > ${at("out")} 2> ${at("err")} < /dev/null
+echo $? > ${at("status")}
+`;
+}
+
+function outputOf({ id }: EscapeCase, outside: string): Pick<Seen, "stdout" | "stderr" | "status"> {
+  const read = (suffix: string): string | undefined => {
+    const path = join(outside, `${id}.${suffix}`);
+    return existsSync(path) ? readFileSync(path, "utf8") : undefined;
+  };
+  const status = read("status")?.trim();
+  // Without a status the driver was ended during the attempt, or before it.
+  return { stdout: read("out") ?? "", stderr: read("err") ?? "", status: status ? Number(status) : -1 };
+}
+
+function policyOf(placed: readonly (readonly [EscapeCase, Place])[]): string {
+  const [first] = placed;
+  const head = first?.[0].head ?? '[default]\n"*" = "allow"\n';
+  const rules = placed.flatMap(([escape, { dir }]) =>
+    escape.rules.map((body, index) => {
+      const text = body.replaceAll("@DIR@", dir);
+      return `[[rules]]\nname = "${ruleNames(escape)[index]}"\nenforce = "best"\n${text.trim()}\n`;
+    })
+  );
+  return `version = 1\nname = "escape"\nmode = "enforce"\n\n${head}\n${rules.join("\n")}`;
+}
+
+/** What makes a whole run wrong: the kernel and user space disagree, or the record does not verify. */
+async function alarms(setup: GuardSetup, entries: readonly Entry[], stderr: string): Promise<readonly string[]> {
+  const mismatches = entries.flatMap(({ action }) => action?.type === "guard.mismatch" ? [action.detail] : []);
+  const verified = await setup.verify();
+  return [
+    ...mismatches.map((detail) => `alarm: ${detail}`),
+    ...(verified.exit_code === 0 ? [] : [`audit verify: exit ${verified.exit_code}: ${verified.stderr}`]),
+    ...(entries.length > 0 ? [] : [`nothing was recorded: ${stderr}`]),
+  ];
+}
+
+function quote(word: string): string {
+  return `'${word.replaceAll("'", "'\\''")}'`;
+}

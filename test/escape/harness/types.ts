@@ -1,0 +1,68 @@
+/** The vocabulary of the escape suite: one way around the guard, and what must become of it. */
+import type { Entry, Mechanism, OutcomeLabel } from "../../../lib/core/mod.ts";
+
+/** Where a case runs. */
+export interface Place {
+  /** Its own directory, absolute, without symbolic links; the program's working directory. */
+  readonly dir: string;
+  /** Path of a program of `test/escape/programs/` (without `.c`), linked statically. */
+  program(name: string): string;
+}
+
+/** What is known after the run. */
+export interface Seen {
+  readonly place: Place;
+  readonly stdout: string;
+  readonly stderr: string;
+  /** Exit status as a shell gives it: 128 + signal number after a signal. */
+  readonly status: number;
+  /** The whole record of the run. */
+  readonly entries: readonly Entry[];
+}
+
+/** What must become of the attempt, where the host has what `needs` names. */
+export interface Expectation {
+  /** Ids of checks of `agentguard doctor` that must all be `ok`; absent: on every host. */
+  readonly needs?: readonly string[];
+  /** `none`: the kernel refuses the call before any rule is asked, and no rule of the case decides anything. */
+  readonly label: OutcomeLabel | "none";
+  readonly mechanism: Mechanism;
+  /** `may`: this host makes no promise, and the label says so. Default: the effect must not have happened. */
+  readonly effect?: "may";
+}
+
+/** One attempt. */
+export interface EscapeCase {
+  /** Lower case with dashes, unique: also the name of its rules. */
+  readonly id: string;
+  /** The escape class, for the table. */
+  readonly escape: string;
+  /** Bodies of `[[rules]]`, without name; `@DIR@` stands for the case's directory. */
+  readonly rules: readonly string[];
+  /** Makes what the attempt needs, before anything runs. */
+  readonly prepare?: (place: Place) => Promise<void>;
+  /** The guarded program and its arguments. */
+  readonly command: (place: Place) => readonly string[];
+  /** True if the attempt reached what it wanted. */
+  readonly happened: (seen: Seen) => boolean | Promise<boolean>;
+  /** The first one whose needs are met counts. */
+  readonly expected: readonly Expectation[];
+  /** The case needs a guard of its own: it attacks the guard, or sets `options`. */
+  readonly alone?: boolean;
+  /** Lines before the rules of the policy, for example `[default]`; only with `alone`. */
+  readonly head?: string;
+  /** Arguments of the guard; only with `alone`. */
+  readonly flags?: readonly string[];
+}
+
+/** A line of the table. */
+export interface EscapeResult {
+  readonly id: string;
+  readonly escape: string;
+  /** The label that the record shows; the weakest where there are several; `none` without a decision. */
+  readonly label: OutcomeLabel | "none";
+  readonly mechanism: Mechanism | "none";
+  readonly effect: "none" | "happened";
+  /** What is not as expected; empty for success. */
+  readonly problems: readonly string[];
+}

@@ -1,0 +1,115 @@
+/* Sends a byte to port PORT of 127.66.0.1 (or ::1) in the way that is named: connect WAY PORT. */
+#include "attack.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/ip.h>
+#include <netinet/udp.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+static struct sockaddr_in v4 = {.sin_family = AF_INET};
+static struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
+
+static int datagram(int family)
+{
+	int fd = socket(family, SOCK_DGRAM, 0);
+
+	expect(fd, "socket");
+	return fd;
+}
+
+static void by_tcp(void)
+{
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	expect(connect(fd, (void *)&v4, sizeof(v4)), "connect");
+}
+
+static void by_udp(void)
+{
+	int fd = datagram(AF_INET);
+
+	expect(connect(fd, (void *)&v4, sizeof(v4)), "connect");
+	expect(send(fd, "x", 1, 0), "send");
+}
+
+static void by_sendto(void)
+{
+	expect(sendto(datagram(AF_INET), "x", 1, 0, (void *)&v4, sizeof(v4)), "sendto");
+}
+
+static void by_sendmmsg(void)
+{
+	struct iovec io = {.iov_base = "x", .iov_len = 1};
+	struct mmsghdr m = {.msg_hdr = {.msg_name = &v4, .msg_namelen = sizeof(v4), .msg_iov = &io, .msg_iovlen = 1}};
+
+	expect(sendmmsg(datagram(AF_INET), &m, 1, 0), "sendmmsg");
+}
+
+static void by_mapped(void)
+{
+	expect(sendto(datagram(AF_INET6), "x", 1, 0, (void *)&v6, sizeof(v6)), "sendto");
+}
+
+static void by_raw(void)
+{
+	struct {
+		struct iphdr ip;
+		struct udphdr udp;
+		char data;
+	} __attribute__((packed)) packet = {
+		.ip = {.version = 4, .ihl = 5, .ttl = 64, .protocol = IPPROTO_UDP},
+		.udp = {.dest = v4.sin_port, .len = htons(9)},
+		.data = 'x',
+	};
+	int fd = socket(AF_INET, SOCK_RAW, IPPROTO_RAW);
+
+	expect(fd, "raw socket");
+	packet.ip.daddr = v4.sin_addr.s_addr;
+	expect(sendto(fd, &packet, sizeof(packet), 0, (void *)&v4, sizeof(v4)), "sendto");
+}
+
+static void by_fast_open(void)
+{
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	expect(sendto(fd, "x", 1, MSG_FASTOPEN, (void *)&v4, sizeof(v4)), "sendto with MSG_FASTOPEN");
+}
+
+static void by_two_connects(void)
+{
+	struct sockaddr nowhere = {.sa_family = AF_UNSPEC};
+	struct sockaddr_in allowed = v4;
+	int fd = datagram(AF_INET);
+
+	allowed.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	expect(connect(fd, (void *)&allowed, sizeof(allowed)), "first connect");
+	expect(connect(fd, &nowhere, sizeof(nowhere)), "disconnect");
+	expect(sendto(fd, "x", 1, 0, (void *)&v4, sizeof(v4)), "sendto");
+}
+
+static const struct {
+	const char *name;
+	void (*run)(void);
+} ways[] = {
+	{"tcp", by_tcp},       {"udp", by_udp}, {"sendto", by_sendto},       {"sendmmsg", by_sendmmsg},
+	{"mapped", by_mapped}, {"raw", by_raw}, {"fast-open", by_fast_open}, {"reconnect", by_two_connects},
+};
+
+int main(int argc, char **argv)
+{
+	size_t i;
+
+	if (argc != 3)
+		return 95;
+	v4.sin_port = v6.sin6_port = htons(atoi(argv[2]));
+	inet_pton(AF_INET, "127.66.0.1", &v4.sin_addr);
+	inet_pton(AF_INET6, "::ffff:127.66.0.1", &v6.sin6_addr);
+	for (i = 0; i < sizeof(ways) / sizeof(ways[0]); i++)
+		if (strcmp(ways[i].name, argv[1]) == 0) {
+			ways[i].run();
+			succeed();
+		}
+	return 95;
+}
