@@ -27,8 +27,10 @@ export const LIMITS = {
   decision_ring_bytes: 8_388_608,
   /** Entries in one commit of the recorder. */
   commit_entries_max: 1_024,
-  /** Longest wait before a commit, milliseconds. */
+  /** Longest wait of a decision and of all that is not merely seen before its commit, milliseconds. */
   commit_wait_ms_max: 5,
+  /** The same for what was only seen. Every commit interrupts the machine, also whoever is guarded. */
+  commit_seen_wait_ms_max: 50,
   /** Entries waiting for the recorder before opens are coalesced. */
   recorder_queue_soft: 65_536,
   /** Time for an orderly shutdown, milliseconds. */

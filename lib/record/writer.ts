@@ -22,6 +22,9 @@ import { untilAborted, Waiters } from "./waiters.ts";
 const RETRY_MS_MIN = 50;
 const RETRY_MS_MAX = 5_000;
 
+/** When the next attempt is: not at all, once what was only seen has waited, within the time of a decision, at once. */
+type Hurry = "none" | "seen" | "urgent" | "now";
+
 /**
  * Opens the record in `directory` for writing, creating it and its key where there is none. Throws `busy` when another
  * writer has it, `tamper` when its end does not verify, `config` for a key or an origin that cannot be used, `io`,
@@ -56,7 +59,10 @@ export class RecordWriter implements RecordSink, AsyncDisposable {
   readonly #waiters: Waiters = new Waiters();
   /** The next attempt. */
   #next: Disposable | undefined;
-  #soon = false;
+  /** How soon that is. */
+  #hurry: Hurry = "none";
+  /** Whether anything in the queue wants more than to be written some time. */
+  #urgent = false;
   #reason: string | undefined;
   #retry_ms = RETRY_MS_MIN;
   #closed = false;
@@ -91,6 +97,7 @@ export class RecordWriter implements RecordSink, AsyncDisposable {
     if (this.#queue.full && this.#reason === undefined) this.#attempt();
     this.#appended++;
     this.#queue.push(draft);
+    this.#urgent ||= !isMerelySeen(draft);
     this.#schedule();
   }
 
@@ -201,15 +208,22 @@ export class RecordWriter implements RecordSink, AsyncDisposable {
 
   #schedule(): void {
     // While stalled the retry is scheduled; a flush is what hurries it.
-    if (this.#soon || this.#reason !== undefined) return;
+    if (this.#hurry === "now" || this.#reason !== undefined) return;
     if (this.#queue.length >= this.#batch_max) this.#scheduleSoon();
-    else this.#next ??= this.#timers.after(LIMITS.commit_wait_ms_max, () => this.#run());
+    else if (this.#urgent && this.#hurry !== "urgent") this.#scheduleAfter(LIMITS.commit_wait_ms_max, "urgent");
+    else if (this.#hurry === "none") this.#scheduleAfter(LIMITS.commit_seen_wait_ms_max, "seen");
+  }
+
+  #scheduleAfter(wait_ms: number, hurry: Hurry): void {
+    this.#next?.[Symbol.dispose]();
+    this.#hurry = hurry;
+    this.#next = this.#timers.after(wait_ms, () => this.#run());
   }
 
   #scheduleSoon(): void {
-    if (this.#soon) return;
+    if (this.#hurry === "now") return;
     this.#next?.[Symbol.dispose]();
-    this.#soon = true;
+    this.#hurry = "now";
     this.#next = soon(() => this.#run());
   }
 
@@ -217,9 +231,9 @@ export class RecordWriter implements RecordSink, AsyncDisposable {
   #run(): void {
     this.#next?.[Symbol.dispose]();
     this.#next = undefined;
-    this.#soon = false;
+    this.#hurry = "none";
     if (!this.#attempt()) {
-      this.#next = this.#timers.after(this.#retry_ms, () => this.#run());
+      this.#scheduleAfter(this.#retry_ms, "urgent");
       this.#retry_ms = Math.min(this.#retry_ms * 2, RETRY_MS_MAX);
     } else if (this.#waiters.impatient) {
       this.#scheduleSoon();
@@ -252,6 +266,8 @@ export class RecordWriter implements RecordSink, AsyncDisposable {
     const recovered = this.#reason !== undefined;
     this.#reason = undefined;
     if (recovered) this.#onState({ status: "writing" });
+    // What is left did not fit: it has waited as long as the rest, and what of it is urgent is not looked for.
+    if (this.#queue.length === 0) this.#urgent = false;
     this.#waiters.settle(this.#queue.taken);
     this.#publish(batch);
   }
@@ -275,4 +291,9 @@ export class RecordWriter implements RecordSink, AsyncDisposable {
       }
     }
   }
+}
+
+/** True for what had no effect that the record must be ahead of: things seen, and bytes that went through files. */
+function isMerelySeen({ kind, outcome }: EntryDraft): boolean {
+  return kind === "observation" || (kind === "outcome" && outcome?.label === "observed");
 }

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { Database } from "bun:sqlite";
 import { statSync } from "node:fs";
-import { AgentguardError, type EntryDraft } from "../../../lib/core/mod.ts";
+import { AgentguardError, type EntryDraft, LIMITS } from "../../../lib/core/mod.ts";
 import {
   type CommittedEntry,
   FIRST_PREV,
@@ -9,9 +9,10 @@ import {
   openRecordReader,
   parseEntry,
   RECORD_LOCK_FILE,
+  type Timers,
 } from "../../../lib/record/mod.ts";
 import { TempDir, waitUntil } from "../../support/mod.ts";
-import { KeptLog, observation, openWriter, recordFile, tamper, TestClock } from "./support.ts";
+import { decision, decisionId, KeptLog, observation, openWriter, recordFile, tamper, TestClock } from "./support.ts";
 
 let dir: TempDir;
 beforeEach(async () => {
@@ -50,6 +51,52 @@ test("entries become durable by themselves, without a flush", async () => {
   expect(lines(dir.path)).toHaveLength(1);
   writer.append(observation(2));
   await waitUntil("the next commit", () => writer.stats().committed === 2);
+});
+
+/** Timers that only say what was asked of them last. */
+class AskedTimers implements Timers {
+  asked: { readonly delay_ms: number; readonly run: () => void } | undefined;
+
+  after(delay_ms: number, callback: () => void): Disposable {
+    const asked = { delay_ms, run: callback };
+    this.asked = asked;
+    return {
+      [Symbol.dispose]: () => {
+        if (this.asked === asked) this.asked = undefined;
+      },
+    };
+  }
+}
+
+test("what was only seen waits longer for its commit than what was decided, and goes with it", async () => {
+  const timers = new AskedTimers();
+  await using writer = openWriter(dir.path, { timers });
+  const seen: EntryDraft = observation(1);
+  const bytes: EntryDraft = {
+    time_us: seen.time_us,
+    kind: "outcome",
+    outcome: { decision_id: decisionId(1), label: "observed", mechanism: "none", bytes_read: 1 },
+  };
+  for (const draft of [seen, bytes]) {
+    writer.append(draft);
+    expect(timers.asked?.delay_ms).toBe(LIMITS.commit_seen_wait_ms_max);
+  }
+  const urgent: readonly EntryDraft[] = [
+    decision(1),
+    { ...bytes, outcome: { decision_id: decisionId(1), label: "prevented", mechanism: "cgroup" } },
+    { time_us: seen.time_us, kind: "gap", gap: { source: "telemetry", type: "record", count: 1 } },
+  ];
+  for (const draft of urgent) {
+    writer.append(seen);
+    expect(timers.asked?.delay_ms).toBe(LIMITS.commit_seen_wait_ms_max);
+    writer.append(draft);
+    expect(timers.asked?.delay_ms).toBe(LIMITS.commit_wait_ms_max);
+    writer.append(seen);
+    expect(timers.asked?.delay_ms).toBe(LIMITS.commit_wait_ms_max);
+    timers.asked?.run();
+    expect(writer.pending()).toBe(0);
+    expect(timers.asked).toBeUndefined();
+  }
 });
 
 test("one commit takes many entries, and no more than its bound", async () => {
