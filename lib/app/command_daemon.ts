@@ -81,7 +81,10 @@ class Daemon {
     };
     process.on("SIGTERM", stop);
     process.on("SIGINT", stop);
-    process.on("SIGHUP", reload);
+    process.on("SIGHUP", () => {
+      guard.recorder.reopen();
+      reload();
+    });
     using watch = new PolicyWatch(policies, reload, { log, timers: systemTimers });
     watch.start();
     await guard.reader.search();

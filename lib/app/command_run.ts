@@ -2,7 +2,7 @@
 import { homedir } from "node:os";
 import { basename } from "node:path";
 import type { Config } from "../config/mod.ts";
-import { type Clock, errorMessage, type Log, type SessionInfo } from "../core/mod.ts";
+import { AgentguardError, type Clock, errorMessage, type Log, type SessionInfo } from "../core/mod.ts";
 import {
   type CommandExit,
   launchCommand,
@@ -16,6 +16,7 @@ import { EXIT, type RunCommand } from "./command.ts";
 import { requireEnforceable } from "./enforceable.ts";
 import { Guard } from "./guard.ts";
 import type { LoadedPolicy } from "./policy_files.ts";
+import { usesStreams } from "./record_settings.ts";
 import { forwardSignals } from "./signals.ts";
 
 /** What a run needs beside its command line. */
@@ -38,6 +39,10 @@ const REST_MS_MAX = 5_000;
 
 /** Runs the command to its end and returns its exit code; throws what kept the guard from starting it. */
 export async function commandRun(command: RunCommand, parts: RunParts): Promise<number> {
+  if (usesStreams(parts.policy.snapshot)) {
+    const fix = "name a file: the guarded command has stdout and stderr to itself";
+    throw new AgentguardError("config", `[[record.sink]] goes to a stream; ${fix}`);
+  }
   const guard = await Guard.start({ ...parts, policies: command.policies, home: homedir() });
   const run = new GuardedRun(guard, command, parts);
   try {

@@ -54,7 +54,7 @@ export function guardStatus(parts: StatusParts): GuardStatus {
     policy: parts.policy,
     queues: queues(parts),
     losses: parts.losses,
-    counters: parts.stats,
+    counters: { ...parts.stats, ...recordCounters(parts) },
     config: Object.fromEntries(CONFIG_KEYS.map((key): [string, ConfigValue] => [key, parts.config[key]])),
   };
 }
@@ -74,7 +74,14 @@ function layers(parts: StatusParts): readonly LayerStatus[] {
 
 function queues({ stats, recorder }: StatusParts): readonly QueueStatus[] {
   const pending = stats.recorder_pending + recorder.sink.pending();
+  const sinks = recorder.metrics?.sinks ?? [];
   return [
+    ...sinks.map(({ path, queued, capacity }): QueueStatus => ({
+      name: `sink ${path}`,
+      length: queued,
+      capacity,
+      unit: "entries",
+    })),
     { name: "recorder", length: pending, capacity: LIMITS.recorder_queue_soft * 4, unit: "entries" },
     { name: "ring.decisions", length: stats.ring_decisions_bytes, capacity: LIMITS.decision_ring_bytes, unit: "bytes" },
     {
@@ -84,4 +91,26 @@ function queues({ stats, recorder }: StatusParts): readonly QueueStatus[] {
       unit: "bytes",
     },
   ];
+}
+
+/** What the recorder and its sinks did since the start; times in milliseconds. */
+function recordCounters({ recorder }: StatusParts): Readonly<Record<string, number>> {
+  const { metrics } = recorder;
+  if (metrics === undefined) return {};
+  const { p50, p99, max } = metrics.commit_ms;
+  const counters: Record<string, number> = {
+    record_appended: metrics.appended,
+    record_committed: metrics.committed,
+    record_commits: metrics.commits,
+    record_dropped: metrics.dropped,
+    record_pending: metrics.pending,
+    record_commit_ms_p50: p50,
+    record_commit_ms_p99: p99,
+    record_commit_ms_max: max,
+  };
+  for (const { path, written, dropped, diverted, errors, rotations, blocks } of metrics.sinks) {
+    const figures = { written, dropped, diverted, errors, rotations, blocks: blocks ? 1 : 0 };
+    for (const [name, value] of Object.entries(figures)) counters[`sink ${path} ${name}`] = value;
+  }
+  return counters;
 }

@@ -1,26 +1,19 @@
-/** The `[record]` table of the policy. */
+/** From the `[record]` table of the policy to what the recorder thread is told. */
 import { AgentguardError } from "../core/mod.ts";
 import type { PolicySnapshot } from "../decide/mod.ts";
 import type { RecorderSettings } from "./recorder_protocol.ts";
 
-/** Keys that this version knows. */
-const KEYS: readonly string[] = ["origin", "on_tamper"];
+/** The settings. Throws `config` for what this version does not do yet. */
+export function recordSettings({ record }: PolicySnapshot): RecorderSettings {
+  const { origin, on_tamper, sinks, keep_ms, max_bytes, keep_sessions, anchors, witness_for } = record;
+  const keeps = keep_ms ?? max_bytes ?? keep_sessions;
+  if (keeps !== undefined || anchors.length > 0 || witness_for.length > 0) {
+    throw new AgentguardError("config", "[record]: this version neither prunes nor anchors; remove those keys");
+  }
+  return { origin, on_tamper, sinks };
+}
 
-/** Reads it; throws `config` for anything that it does not know. */
-export function recordSettings(snapshot: PolicySnapshot): RecorderSettings {
-  const { origin, on_tamper, ...other } = snapshot.record;
-  const unknown = Object.keys(other)[0];
-  if (unknown !== undefined) {
-    throw new AgentguardError("config", `[record] ${unknown}: unknown key, known are ${KEYS.join(", ")}`);
-  }
-  if (origin !== undefined && typeof origin !== "string") {
-    throw new AgentguardError("config", "[record] origin: give a text");
-  }
-  if (on_tamper !== undefined && on_tamper !== "refuse" && on_tamper !== "alarm") {
-    throw new AgentguardError("config", '[record] on_tamper: give "refuse" or "alarm"');
-  }
-  return {
-    ...(origin === undefined ? undefined : { origin }),
-    ...(on_tamper === undefined ? undefined : { on_tamper }),
-  };
+/** True where entries go to the guard's own stdout or stderr: a guarded command writes there, too. */
+export function usesStreams({ record }: PolicySnapshot): boolean {
+  return record.sinks.some(({ path, fallback }) => path.startsWith("/dev/std") || fallback?.startsWith("/dev/std"));
 }

@@ -1,13 +1,15 @@
 /** What main and the recorder thread say to each other, beside the entries that travel through ports. */
 import type { ErrorCode } from "../core/mod.ts";
-import type { OnTamper, RecorderState } from "../record/mod.ts";
+import type { LineSinkMetrics, LineSinkSettings, OnTamper, RecorderState } from "../record/mod.ts";
 
 /** What may be set of the record. */
 export interface RecorderSettings {
   /** Name of the log in its checkpoints; only for a new record. */
-  readonly origin?: string;
+  readonly origin: string | undefined;
   /** `refuse` by default: the guard does not start on a record that does not verify. */
-  readonly on_tamper?: OnTamper;
+  readonly on_tamper: OnTamper | undefined;
+  /** Where committed entries go, too. */
+  readonly sinks: readonly LineSinkSettings[];
 }
 
 /** Requests of main. */
@@ -20,7 +22,23 @@ export type RecorderRequest =
   }
   /** Entries come through `port` from now on. */
   | { readonly op: "serve"; readonly port: MessagePort }
+  /** Opens the files of the sinks anew. */
+  | { readonly op: "reopen" }
   | { readonly op: "close" };
+
+/** Figures of the recorder, at most 250 ms old while entries come. */
+export interface RecorderMetrics {
+  readonly appended: number;
+  readonly committed: number;
+  readonly commits: number;
+  /** Drafts that a full queue pushed out. */
+  readonly dropped: number;
+  /** Drafts that wait. */
+  readonly pending: number;
+  /** Durations of the last 1,024 commits, milliseconds. */
+  readonly commit_ms: { readonly p50: number; readonly p99: number; readonly max: number };
+  readonly sinks: readonly LineSinkMetrics[];
+}
 
 /** What the recorder reports. */
 export type RecorderReport =
@@ -28,4 +46,5 @@ export type RecorderReport =
   | { readonly op: "closed" }
   | { readonly op: "failed"; readonly code: ErrorCode; readonly message: string }
   | { readonly op: "state"; readonly state: RecorderState }
-  | { readonly op: "log"; readonly level: "warn" | "error"; readonly message: string };
+  | { readonly op: "metrics"; readonly metrics: RecorderMetrics }
+  | { readonly op: "log"; readonly level: "info" | "warn" | "error"; readonly message: string };

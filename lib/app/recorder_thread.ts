@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { AgentguardError, type Log } from "../core/mod.ts";
 import { type CommitListener, messagePort, type RecorderState, RemoteSink } from "../record/mod.ts";
 import { workerUrl } from "./worker_url.ts";
-import type { RecorderReport, RecorderRequest, RecorderSettings } from "./recorder_protocol.ts";
+import type { RecorderMetrics, RecorderReport, RecorderRequest, RecorderSettings } from "./recorder_protocol.ts";
 
 /** The recorder: one thread, one record, any number of producers. */
 export class RecorderThread {
@@ -12,6 +12,7 @@ export class RecorderThread {
   readonly #worker: Worker;
   readonly #log: Log;
   #state: RecorderState = { status: "writing" };
+  #metrics: RecorderMetrics | undefined;
   readonly #closed = Promise.withResolvers<void>();
   readonly #opened = Promise.withResolvers<void>();
   /** Ports made before the record was open. */
@@ -33,7 +34,7 @@ export class RecorderThread {
   }
 
   /** Opens the record in `directory`. Throws what opening throws: `busy`, `tamper`, `io`; the thread has ended then. */
-  async open(directory: string, settings: RecorderSettings = {}): Promise<void> {
+  async open(directory: string, settings: RecorderSettings): Promise<void> {
     this.#post({ op: "open", directory, boot_id: bootId(), settings });
     try {
       await this.#opened.promise;
@@ -50,6 +51,16 @@ export class RecorderThread {
   /** Whether entries become durable. */
   get state(): RecorderState {
     return this.#state;
+  }
+
+  /** The newest figures; absent before the first commit. */
+  get metrics(): RecorderMetrics | undefined {
+    return this.#metrics;
+  }
+
+  /** Lets the sinks open their files anew; what fails is logged. */
+  reopen(): void {
+    if (this.#is_open && !this.#closing) this.#post({ op: "reopen" });
   }
 
   /** A port for another producer; give it to the thread that produces. */
@@ -88,6 +99,9 @@ export class RecorderThread {
         return;
       case "closed":
         this.#closed.resolve();
+        return;
+      case "metrics":
+        this.#metrics = report.metrics;
         return;
       case "failed":
         this.#failed(new AgentguardError(report.code, report.message));

@@ -1,69 +1,46 @@
-/** Entry of the recorder thread: the one writer of the record, fed by ports. */
-import { AgentguardError, errorMessage, IdGenerator, type Log, silentLog, systemClock } from "../core/mod.ts";
-import {
-  createRedactor,
-  messagePort,
-  openRecordWriter,
-  openRedactKey,
-  type RecordWriter,
-  type ServedProducer,
-  serveRecorder,
-} from "../record/mod.ts";
-import { systemTimers } from "../task/mod.ts";
-import type { RecorderReport, RecorderRequest, RecorderSettings } from "./recorder_protocol.ts";
+/** Entry of the recorder thread. */
+import { AgentguardError, errorMessage, type Log, type LogFields, silentLog } from "../core/mod.ts";
+import { RecorderHost } from "./recorder_host.ts";
+import type { RecorderReport, RecorderRequest } from "./recorder_protocol.ts";
 
 declare const self: Worker;
 
 const post = (report: RecorderReport): void => self.postMessage(report);
-const log: Log = {
-  ...silentLog,
-  warn: (message) => post({ op: "log", level: "warn", message }),
-  error: (message) => post({ op: "log", level: "error", message }),
+const say = (level: "info" | "warn" | "error") => (message: string, fields: LogFields = {}): void => {
+  const details = Object.entries(fields).map(([name, value]) => `${name} ${String(value)}`).join(", ");
+  post({ op: "log", level, message: details === "" ? message : `${message}: ${details}` });
 };
+const log: Log = { ...silentLog, info: say("info"), warn: say("warn"), error: say("error") };
 
-/** The writer and who feeds it; set once by `open`. */
-const recorder: { writer: RecordWriter | undefined; readonly producers: ServedProducer[] } = {
-  writer: undefined,
-  producers: [],
-};
+/** Set once by `open`. */
+const recorder: { host: RecorderHost | undefined } = { host: undefined };
 
-function open(directory: string, boot_id: string, settings: RecorderSettings): void {
-  try {
-    const redact = createRedactor({ key: openRedactKey(directory) });
-    recorder.writer = openRecordWriter(directory, {
-      ...settings,
-      redact,
-      boot_id,
-      clock: systemClock,
-      ids: new IdGenerator(systemClock),
-      log,
-      timers: systemTimers,
-      onState: (state) => {
-        post({ op: "state", state });
-        for (const producer of recorder.producers) producer.tellState(state);
-      },
-    });
-    post({ op: "opened" });
-  } catch (error) {
-    const code = error instanceof AgentguardError ? error.code : "io";
-    post({ op: "failed", code, message: errorMessage(error) });
-  }
+async function open(request: Extract<RecorderRequest, { op: "open" }>): Promise<void> {
+  recorder.host = await RecorderHost.open({
+    ...request,
+    log,
+    onState: (state) => post({ op: "state", state }),
+    onMetrics: (metrics) => post({ op: "metrics", metrics }),
+  });
+  post({ op: "opened" });
 }
 
-async function close(): Promise<void> {
-  try {
-    await recorder.writer?.close();
-    post({ op: "closed" });
-  } catch (error) {
-    post({ op: "failed", code: error instanceof AgentguardError ? error.code : "io", message: errorMessage(error) });
+async function carryOut(request: RecorderRequest): Promise<void> {
+  switch (request.op) {
+    case "open":
+      return await open(request);
+    case "serve":
+      return recorder.host?.serve(request.port);
+    case "reopen":
+      return await recorder.host?.reopen();
+    default:
+      await recorder.host?.close();
+      post({ op: "closed" });
   }
 }
 
 self.onmessage = (event: MessageEvent<RecorderRequest>): void => {
-  const request = event.data;
-  if (request.op === "open") open(request.directory, request.boot_id, request.settings);
-  else if (request.op === "close") void close();
-  else if (recorder.writer !== undefined) {
-    recorder.producers.push(serveRecorder(messagePort(request.port), recorder.writer, { log }));
-  }
+  carryOut(event.data).catch((error: unknown) => {
+    post({ op: "failed", code: error instanceof AgentguardError ? error.code : "io", message: errorMessage(error) });
+  });
 };

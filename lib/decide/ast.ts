@@ -2,6 +2,7 @@
 import type { ActionType, ApprovalSettings, Cidr, PortRange, Protocol, Verdict } from "../core/mod.ts";
 import type { Position } from "./diagnostic.ts";
 import type { PathGlob, TextGlob } from "./glob.ts";
+import type { RecordConfig } from "./record_config.ts";
 import type { Table } from "./toml.ts";
 
 /** What a file does with its verdicts. `disabled`: its rules and defaults do not exist. */
@@ -245,6 +246,6 @@ export interface PolicyFile {
   readonly guard: GuardConfig;
   readonly agents: readonly AgentNode[];
   readonly config: Table;
-  readonly record: Table;
+  readonly record: RecordConfig;
   readonly rules: readonly RuleNode[];
 }

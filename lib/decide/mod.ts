@@ -50,6 +50,12 @@ export {
 } from "./enforcement.ts";
 export { type LoadOptions, loadPolicy } from "./load.ts";
 export { lower, type Lowering, type LowerOptions } from "./lower.ts";
+export {
+  NO_RECORD_CONFIG,
+  type RecordAnchorConfig,
+  type RecordConfig,
+  type RecordSinkConfig,
+} from "./record_config.ts";
 export { type RuleEnforcement } from "./report.ts";
 export { type GuardSettings, PolicySnapshot, type RuleInfo } from "./snapshot.ts";
 export { type CommandLine, type InnerCommand, readCommandLine, readShellScript } from "./shell.ts";

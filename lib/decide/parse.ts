@@ -5,6 +5,7 @@ import type { AgentNode, Defaults, DefaultVerdict, FileMode, GuardConfig, Policy
 import { type Diagnostics, quote } from "./diagnostic.ts";
 import { parseApproval } from "./parse_approval.ts";
 import { parseArgv, parsePathPatterns, parseProgramPatterns } from "./parse_predicates.ts";
+import { parseRecord } from "./parse_record.ts";
 import { parseRule } from "./parse_rule.ts";
 import { isSdkRule, parseSdkRule } from "./parse_sdk.ts";
 import { PatternBudget, type ReadContext, TableReader } from "./reader.ts";
@@ -54,7 +55,7 @@ export function parsePolicy(source: PolicySource, diagnostics: Diagnostics): Pol
     guard: parseGuard(reader.child("guard")),
     agents: parseAgents(reader),
     config: reader.child("config")?.table ?? EMPTY_TABLE,
-    record: reader.child("record")?.table ?? EMPTY_TABLE,
+    record: parseRecord(reader.child("record")),
     rules: parseRules(reader),
   };
   if (context.budget.exceeded && !diagnostics.failed) {

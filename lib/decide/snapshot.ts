@@ -7,6 +7,7 @@ import type { Diagnostic, Position } from "./diagnostic.ts";
 import { Evaluator } from "./evaluator.ts";
 import { marksAskedBy } from "./marks.ts";
 import { mergeApproval } from "./parse_approval.ts";
+import { mergeRecordConfigs, type RecordConfig } from "./record_config.ts";
 import type { NumberedLayer, NumberedRule } from "./reference.ts";
 import { NO_PAST, type PolicyState, type StateView } from "./state.ts";
 import type { Table } from "./toml.ts";
@@ -110,9 +111,9 @@ export class PolicySnapshot implements Decider {
     return merged(this.layers.map((layer) => layer.file.config));
   }
 
-  /** The `[record]` tables of all layers, later ones over earlier ones, key by key. */
-  get record(): Table {
-    return merged(this.layers.map((layer) => layer.file.record));
+  /** The `[record]` tables of all layers as one; a later layer only tightens. */
+  get record(): RecordConfig {
+    return mergeRecordConfigs(this.layers.map((layer) => layer.file.record));
   }
 
   /** The `[approval]` tables of all layers as one: see `mergeApproval`. */

@@ -1,6 +1,7 @@
 /** What the JSON-lines sink needs of files, as a port: tests let single calls fail. */
 import * as fs from "node:fs";
 import { promisify } from "node:util";
+import { AgentguardError, errorMessage } from "../core/mod.ts";
 
 /** Facts about an open file. */
 export interface FileFacts {
@@ -8,6 +9,8 @@ export interface FileFacts {
   readonly is_regular: boolean;
   /** Character devices such as `/dev/null` take lines, too; pipes and directories by name do not. */
   readonly is_device: boolean;
+  /** When the file was made, wall-clock milliseconds; 0 where the file system does not say. */
+  readonly born_ms: number;
 }
 
 /** Calls on files. Each rejects with the system's error, whose `code` names it. */
@@ -30,7 +33,8 @@ export const systemFileCalls: FileCalls = {
   openAppend: (path, mode) => promisify(fs.open)(path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK, mode),
   facts: async (fd) => {
     const stat = await promisify(fs.fstat)(fd);
-    return { size: stat.size, is_regular: stat.isFile(), is_device: stat.isCharacterDevice() };
+    const { size, birthtimeMs: born_ms } = stat;
+    return { size, is_regular: stat.isFile(), is_device: stat.isCharacterDevice(), born_ms };
   },
   write: (fd, bytes, offset) =>
     new Promise((resolve, reject) =>
@@ -48,4 +52,10 @@ export const systemFileCalls: FileCalls = {
 /** The name of the system's error, or "" for any other. */
 export function errorName(thrown: unknown): string {
   return thrown instanceof Error && "code" in thrown && typeof thrown.code === "string" ? thrown.code : "";
+}
+
+/** What a failed call means for the lines: `io`, unless it is an error of ours already. */
+export function ioError(what: string, cause: unknown): AgentguardError {
+  if (cause instanceof AgentguardError) return cause;
+  return new AgentguardError("io", `${what} JSON lines: ${errorMessage(cause)}`, { cause });
 }

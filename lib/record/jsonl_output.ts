@@ -1,5 +1,5 @@
 /** Where JSON lines go: a file that is appended to, rotated and opened anew, or a descriptor that is there already. */
-import { AgentguardError, errorMessage, type Log } from "../core/mod.ts";
+import { AgentguardError, type Clock, errorMessage, type Log } from "../core/mod.ts";
 import { errorName, type FileCalls } from "./jsonl_calls.ts";
 import type { Timers } from "./timers.ts";
 
@@ -14,6 +14,8 @@ export interface RotationOptions {
   readonly file_bytes_max?: number;
   /** Lines of one file, at most, counted from when it was opened. */
   readonly file_lines_max?: number;
+  /** Age of one file, at most, milliseconds; looked at when lines come. */
+  readonly file_age_ms_max?: number;
   /** Files kept beside the current one, as `PATH.1` (the newest) to `PATH.N`, 1 to 1,000; 5 by default. */
   readonly files_kept?: number;
 }
@@ -21,6 +23,7 @@ export interface RotationOptions {
 /** What an output works with. */
 export interface OutputParts extends RotationOptions {
   readonly calls: FileCalls;
+  readonly clock: Clock;
   readonly timers: Timers;
   readonly log: Log;
   /** True if a file is made durable before it is put aside. */
@@ -41,6 +44,7 @@ export class JsonLinesOutput {
   readonly #parts: OutputParts;
   #fd: number;
   #lines = 0;
+  #opened_us: number;
   #rotations = 0;
   /** Rotating failed: not tried again before the file has this size. */
   #retry_size = 0;
@@ -51,6 +55,7 @@ export class JsonLinesOutput {
     this.#target = target;
     this.#parts = parts;
     this.#fd = fd;
+    this.#opened_us = parts.clock.wallUs();
   }
 
   /** Opens the target. Rejects with `io`, or `config` for a path that is no file. */
@@ -100,11 +105,15 @@ export class JsonLinesOutput {
 
   /** The lines that go into the current file, after rotation where it is full. */
   async #fitting(path: string, lines: readonly string[]): Promise<readonly string[]> {
-    const { calls, file_bytes_max = Infinity, file_lines_max = Infinity } = this.#parts;
-    if (file_bytes_max === Infinity && file_lines_max === Infinity) return lines;
-    let { size } = await calls.facts(this.#fd);
+    const { calls, clock, file_bytes_max = Infinity, file_lines_max = Infinity, file_age_ms_max = Infinity } =
+      this.#parts;
+    if (file_bytes_max === Infinity && file_lines_max === Infinity && file_age_ms_max === Infinity) return lines;
+    const facts = await calls.facts(this.#fd);
+    let { size } = facts;
     if (size < this.#retry_size) return lines;
-    const full = this.#lines >= file_lines_max || size + bytesOf(lines[0] ?? "") > file_bytes_max;
+    const age_ms = clock.wallUs() / 1_000 - (facts.born_ms > 0 ? facts.born_ms : this.#opened_us / 1_000);
+    const full = this.#lines >= file_lines_max || size + bytesOf(lines[0] ?? "") > file_bytes_max ||
+      age_ms >= file_age_ms_max;
     if (full && size > 0) {
       if (!await this.#rotate(path, size)) return lines;
       size = 0;
@@ -164,10 +173,11 @@ export class JsonLinesOutput {
   }
 
   async #replace(fd: number): Promise<void> {
-    const { calls, log, syncs } = this.#parts;
+    const { calls, clock, log, syncs } = this.#parts;
     const before = this.#fd;
     this.#fd = fd;
     this.#lines = 0;
+    this.#opened_us = clock.wallUs();
     this.#retry_size = 0;
     this.#torn = false;
     try {

@@ -3,7 +3,7 @@
  */
 import { AgentguardError, errorMessage, invariant } from "../core/mod.ts";
 import { LineAdmission } from "./jsonl_admission.ts";
-import { errorName, systemFileCalls } from "./jsonl_calls.ts";
+import { errorName, ioError, systemFileCalls } from "./jsonl_calls.ts";
 import type { JsonLinesMetrics, JsonLinesOptions, LineConsumer } from "./jsonl_options.ts";
 import { JsonLinesOutput, type JsonLinesTarget } from "./jsonl_output.ts";
 import type { CommittedEntry } from "./recorder.ts";
@@ -75,6 +75,11 @@ export class JsonLinesSink implements LineConsumer, AsyncDisposable {
    * Then it took nothing.
    */
   async accept(entries: readonly CommittedEntry[]): Promise<void> {
+    await this.offer(entries);
+  }
+
+  /** As `accept`, but `undefined` where nothing has to be waited for, and it throws instead of rejecting. */
+  offer(entries: readonly CommittedEntry[]): Promise<void> | undefined {
     if (this.#closed) throw new AgentguardError("closed", "write JSON lines: the sink is closed");
     if (this.#waiters.length > 0) {
       throw new AgentguardError("overflow", "write JSON lines: wait until the entries before were taken");
@@ -84,7 +89,8 @@ export class JsonLinesSink implements LineConsumer, AsyncDisposable {
     const { diverted, waits } = this.#lines.admit(entries, { refused: refused !== undefined });
     this.#wake();
     const room = waits ? this.#untilRoom() : undefined;
-    await Promise.all([room, diverted.length === 0 ? undefined : this.#options.fallback?.accept(diverted)]);
+    const taken = diverted.length === 0 ? undefined : this.#options.fallback?.accept(diverted);
+    return room === undefined ? taken : Promise.all([room, taken]).then(() => {});
   }
 
   /**
@@ -288,9 +294,4 @@ export class JsonLinesSink implements LineConsumer, AsyncDisposable {
       this.#lines.loseDiverted(diverted);
     }
   }
-}
-
-function ioError(what: string, cause: unknown): AgentguardError {
-  if (cause instanceof AgentguardError) return cause;
-  return new AgentguardError("io", `${what} JSON lines: ${errorMessage(cause)}`, { cause });
 }

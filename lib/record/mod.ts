@@ -30,6 +30,7 @@ export type {
 } from "./jsonl_options.ts";
 export type { JsonLinesTarget, RotationOptions } from "./jsonl_output.ts";
 export { JsonLinesSink, openJsonLinesSink } from "./jsonl_sink.ts";
+export { type LineSinkMetrics, type LineSinkParts, LineSinks, type LineSinkSettings } from "./line_sinks.ts";
 export { localPublicKey } from "./local_key.ts";
 export { type LogState, noteOf, type RecordHead, type StoredCheckpoint, type StoredKey } from "./log_state.ts";
 export { ENTRY_BYTES_MAX, FIRST_PREV, leafHash, parseEntry } from "./entry.ts";

@@ -10,6 +10,11 @@ export interface RecordWriterOptions extends OpenOptions, CommitterOptions {
   readonly timers: Timers;
   /** Told when writing begins to fail, each time the reason changes, and when it works again. Must not throw. */
   readonly onState?: (state: RecorderState) => void;
+  /**
+   * Asked before each commit: why nothing may be committed now, or `undefined`. The writer is stalled meanwhile, and
+   * asks again as it tries a failed commit again. Not asked by `close`.
+   */
+  readonly brake?: () => string | undefined;
   /** Drafts that may wait; four times `LIMITS.recorder_queue_soft` by default. */
   readonly queue_max?: number;
   /** Entries in one commit; `LIMITS.commit_entries_max` by default. */

@@ -52,6 +52,7 @@ export class RecordWriter implements RecordSink, AsyncDisposable {
   readonly #clock: Clock;
   readonly #timers: Timers;
   readonly #onState: (state: RecorderState) => void;
+  readonly #brake: () => string | undefined;
   readonly #batch_max: number;
   readonly #queue: DraftQueue;
   readonly #committer: Committer;
@@ -79,6 +80,7 @@ export class RecordWriter implements RecordSink, AsyncDisposable {
     this.#clock = options.clock;
     this.#timers = options.timers;
     this.#onState = options.onState ?? (() => {});
+    this.#brake = options.brake ?? (() => undefined);
     this.#batch_max = options.commit_entries_max ?? LIMITS.commit_entries_max;
     this.#queue = new DraftQueue(options.queue_max ?? LIMITS.recorder_queue_soft * 4);
     this.#committer = new Committer(opened.store, opened.signer, options);
@@ -245,6 +247,11 @@ export class RecordWriter implements RecordSink, AsyncDisposable {
   /** Commits the unfinished batch or the next one; false when that failed. */
   #attempt(): boolean {
     if (this.pending() === 0) return true;
+    const held = this.#closed ? undefined : this.#brake();
+    if (held !== undefined) {
+      this.#fail(new AgentguardError("io", held));
+      return false;
+    }
     const start_us = this.#clock.monotonicUs();
     let batch: readonly SealedEntry[];
     try {

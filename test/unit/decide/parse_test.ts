@@ -343,7 +343,7 @@ test("config and record are handed out, the rest of the settings merged so that 
     'log = "info"',
     "retries = 3",
     "[record]",
-    "keep_days = 30",
+    'keep = "30d"',
     "[guard]",
     'on_failure = "open"',
     'on_loss = "freeze"',
@@ -363,7 +363,7 @@ test("config and record are handed out, the rest of the settings merged so that 
     ),
   );
   expect(snapshot.config).toEqual({ log: "debug", retries: 3 });
-  expect(snapshot.record).toEqual({ keep_days: 30 });
+  expect(snapshot.record).toMatchObject({ keep_ms: 30 * 86_400_000, sinks: [], anchors: [] });
   expect(snapshot.approval).toEqual({ timeout_ms: 30_000, approvers: ["user:b"] });
   expect(snapshot.guard).toEqual({ on_failure: "open", on_loss: "freeze" });
   const hard = load(base, enforcing("[guard]", 'on_failure = "deny"', 'on_loss = "record"'));
