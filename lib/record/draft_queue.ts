@@ -193,3 +193,8 @@ function gapDraft(type: string, loss: Loss): EntryDraft {
   };
   return { time_us: loss.to_us, kind: "gap", gap };
 }
+
+/** True for what had no effect that the record must be ahead of: things seen, and bytes that went through files. */
+export function isMerelySeen({ kind, outcome }: EntryDraft): boolean {
+  return kind === "observation" || (kind === "outcome" && outcome?.label === "observed");
+}

@@ -10,8 +10,9 @@ import {
 } from "../core/mod.ts";
 import type { Store, WriterLock } from "../store/mod.ts";
 import { Committer } from "./committer.ts";
-import { DraftQueue } from "./draft_queue.ts";
+import { DraftQueue, isMerelySeen } from "./draft_queue.ts";
 import type { SealedEntry } from "./entry.ts";
+import { CommitListeners } from "./listeners.ts";
 import type { RecordHead } from "./log_state.ts";
 import { markClosed, type OpenedRecord, openForWriting } from "./open.ts";
 import type { CommitListener, RecorderState, RecorderStats, RecordWriterOptions } from "./recorder.ts";
@@ -56,7 +57,7 @@ export class RecordWriter implements RecordSink, AsyncDisposable {
   readonly #batch_max: number;
   readonly #queue: DraftQueue;
   readonly #committer: Committer;
-  readonly #listeners: Set<CommitListener> = new Set();
+  readonly #listeners: CommitListeners;
   readonly #waiters: Waiters = new Waiters();
   /** The next attempt. */
   #next: Disposable | undefined;
@@ -77,6 +78,7 @@ export class RecordWriter implements RecordSink, AsyncDisposable {
     this.#store = opened.store;
     this.#lock = opened.lock;
     this.#log = options.log;
+    this.#listeners = new CommitListeners(options.log);
     this.#clock = options.clock;
     this.#timers = options.timers;
     this.#onState = options.onState ?? (() => {});
@@ -146,8 +148,7 @@ export class RecordWriter implements RecordSink, AsyncDisposable {
 
   /** Calls `listener` with each batch from now on, once it is durable; gives the way to stop that. */
   onCommit(listener: CommitListener): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    return this.#listeners.add(listener);
   }
 
   /** Whether entries become durable, and why not. */
@@ -276,7 +277,7 @@ export class RecordWriter implements RecordSink, AsyncDisposable {
     // What is left did not fit: it has waited as long as the rest, and what of it is urgent is not looked for.
     if (this.#queue.length === 0) this.#urgent = false;
     this.#waiters.settle(this.#queue.taken);
-    this.#publish(batch);
+    this.#listeners.publish(batch);
   }
 
   #fail(thrown: unknown): void {
@@ -287,20 +288,4 @@ export class RecordWriter implements RecordSink, AsyncDisposable {
     if (changed) this.#onState({ status: "stalled", reason });
     this.#waiters.fail(new AgentguardError(code, `flush the record: ${reason}`, { cause: thrown }));
   }
-
-  /** A listener that fails is a defect of that listener, not a reason to stop recording. */
-  #publish(batch: readonly SealedEntry[]): void {
-    for (const listener of this.#listeners) {
-      try {
-        listener(batch);
-      } catch (thrown) {
-        this.#log.error("commit listener failed", { error: errorMessage(thrown) });
-      }
-    }
-  }
-}
-
-/** True for what had no effect that the record must be ahead of: things seen, and bytes that went through files. */
-function isMerelySeen({ kind, outcome }: EntryDraft): boolean {
-  return kind === "observation" || (kind === "outcome" && outcome?.label === "observed");
 }

@@ -1,0 +1,35 @@
+/** Who is given each committed batch. */
+import { errorMessage, type Log } from "../core/mod.ts";
+import type { CommitListener, CommittedEntry } from "./recorder.ts";
+
+/** Listeners, called in the order in which they came. */
+export class CommitListeners {
+  readonly #log: Log;
+  readonly #listeners: Set<CommitListener> = new Set();
+
+  constructor(log: Log) {
+    this.#log = log;
+  }
+
+  /** Adds one; gives the way to take it away. */
+  add(listener: CommitListener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Calls all. One that fails is a defect of that listener, not a reason to stop recording: it is logged. */
+  publish(batch: readonly CommittedEntry[]): void {
+    for (const listener of this.#listeners) {
+      try {
+        listener(batch);
+      } catch (thrown) {
+        this.#log.error("commit listener failed", { error: errorMessage(thrown) });
+      }
+    }
+  }
+
+  /** Takes all away. */
+  clear(): void {
+    this.#listeners.clear();
+  }
+}
