@@ -56,8 +56,8 @@ export const NO_RECORD_CONFIG: RecordConfig = Object.freeze({
 });
 
 /**
- * The tables of all layers as one. A later layer only tightens: it adds sinks, anchors and logs and cannot take one away,
- * what is kept longest is kept, and `refuse` wins. The origin is that of the last layer that names one.
+ * The tables of all layers as one. A later layer only tightens: it adds sinks, anchors and logs and cannot take one
+ * away, what is kept longest is kept, and `refuse` wins. The origin is that of the last layer that names one.
  */
 export function mergeRecordConfigs(layers: readonly RecordConfig[]): RecordConfig {
   const on_tamper = layers.flatMap((layer) => layer.on_tamper ?? []);
