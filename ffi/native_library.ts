@@ -83,6 +83,8 @@ export interface Shim {
   ag_load_acquire(a: Pointer | null): number;
   ag_store_release(a: Pointer | null, b: number): void;
   ag_print_function(): Pointer | null;
+  /** Gives this thread's large blocks pages of 2 MiB while `on` is 1; nothing on the main thread. */
+  ag_large_blocks(on: number): void;
   ag_messages(): unknown;
   ag_messages_clear(): void;
 }
@@ -130,6 +132,7 @@ const SHIM = {
   ag_load_acquire: { args: [T.ptr], returns: T.f64 },
   ag_store_release: { args: [T.ptr, T.f64], returns: T.void },
   ag_print_function: { args: [], returns: T.ptr },
+  ag_large_blocks: { args: [T.i32], returns: T.void },
   ag_messages: { args: [], returns: T.cstring },
   ag_messages_clear: { args: [], returns: T.void },
 } as const;

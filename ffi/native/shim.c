@@ -6,10 +6,13 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -42,6 +45,28 @@ double ag_load_acquire(const uint64_t *word)
 void ag_store_release(uint64_t *word, double position)
 {
 	__atomic_store_n(word, (uint64_t)position, __ATOMIC_RELEASE);
+}
+
+/*
+ * libbpf reads the kernel's 5 MB of types into fresh memory twice; at 4 KiB a fault that is half of a start. While it
+ * loads, large blocks of this thread come from its malloc arena, and that in pages of 2 MiB where the kernel has them.
+ * A hint: without it everything works, more slowly.
+ */
+#define AG_ARENA_BYTES (64ul << 20) /* HEAP_MAX_SIZE of glibc's arenas, to which they are aligned */
+#define AG_LARGE_BYTES (32 << 20)   /* DEFAULT_MMAP_THRESHOLD_MAX */
+#define AG_LARGE_DEFAULT (128 << 10)
+
+void ag_large_blocks(int32_t on)
+{
+	void *inside;
+
+	mallopt(M_MMAP_THRESHOLD, on ? AG_LARGE_BYTES : AG_LARGE_DEFAULT);
+	if (!on || syscall(SYS_gettid) == getpid()) /* the main thread's heap is no such arena */
+		return;
+	inside = malloc(64);
+	if (inside)
+		madvise((void *)((uintptr_t)inside & ~(AG_ARENA_BYTES - 1)), AG_ARENA_BYTES, MADV_HUGEPAGE);
+	free(inside);
 }
 
 #define AG_MESSAGES_MAX 65536

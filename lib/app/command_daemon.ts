@@ -8,6 +8,7 @@ import { systemTimers } from "../task/mod.ts";
 import type { DaemonCommand } from "./command.ts";
 import { requireEnforceable } from "./enforceable.ts";
 import { Guard } from "./guard.ts";
+import type { ReaderThread } from "./reader_thread.ts";
 import type { LoadedPolicy } from "./policy_files.ts";
 import { PolicyWatch } from "./policy_watch.ts";
 import type { ReaderEvent } from "./reader_protocol.ts";
@@ -19,6 +20,8 @@ export interface DaemonParts {
   readonly log: Log;
   readonly clock: Clock;
   readonly version: string;
+  /** Spawned, not open yet. */
+  readonly reader: ReaderThread;
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 

@@ -15,6 +15,7 @@ import { sleep } from "../task/mod.ts";
 import { EXIT, type RunCommand } from "./command.ts";
 import { requireEnforceable } from "./enforceable.ts";
 import { Guard } from "./guard.ts";
+import type { ReaderThread } from "./reader_thread.ts";
 import type { LoadedPolicy } from "./policy_files.ts";
 import { usesStreams } from "./record_settings.ts";
 import { forwardSignals } from "./signals.ts";
@@ -26,6 +27,8 @@ export interface RunParts {
   readonly log: Log;
   readonly clock: Clock;
   readonly version: string;
+  /** Spawned, not open yet. */
+  readonly reader: ReaderThread;
   /** The state that the guard was started in, which the command gets back. */
   readonly state: StartState;
   /** One line for the user, at the end. */

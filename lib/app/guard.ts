@@ -29,7 +29,7 @@ import { EventHub } from "./event_hub.ts";
 import { type LoadedPolicy, loadPolicySources } from "./policy_files.ts";
 import type { PolicyLoad, ReaderEvent } from "./reader_protocol.ts";
 import { recordSettings } from "./record_settings.ts";
-import { ReaderThread } from "./reader_thread.ts";
+import type { ReaderThread } from "./reader_thread.ts";
 import { RecorderThread } from "./recorder_thread.ts";
 import { Sessions } from "./sessions.ts";
 import { guardStatus } from "./guard_status.ts";
@@ -42,6 +42,8 @@ export interface GuardParts {
   readonly log: Log;
   readonly clock: Clock;
   readonly version: string;
+  /** Spawned, not open yet; the guard takes it over. */
+  readonly reader: ReaderThread;
   /** What `~` stands for in rules that the kernel holds. */
   readonly home: string | undefined;
   /** Its sessions are found running; without this it starts them. */
@@ -67,14 +69,13 @@ export class Guard implements StatusPort, ReloadPort {
   private constructor(
     parts: GuardParts,
     recorder: RecorderThread,
-    reader: ReaderThread,
     losses: Map<string, LossStatus>,
   ) {
     this.#parts = parts;
     this.#policy = parts.policy;
     this.#losses = losses;
     this.recorder = recorder;
-    this.reader = reader;
+    this.reader = parts.reader;
     this.ids = new IdGenerator(parts.clock);
     this.#started_us = parts.clock.wallUs();
     this.sessions = new Sessions({ clock: parts.clock, log: parts.log, sink: recorder.sink });
@@ -85,7 +86,7 @@ export class Guard implements StatusPort, ReloadPort {
   }
 
   /**
-   * Opens the record and loads the probes at the same time, then serves the control API. Whatever fails, nothing of it
+   * Opens the record while the probes load, then serves the control API. Whatever fails, nothing of it
    * stays: `busy` (another guard has the record), `tamper`, `io`, `unsupported` (no BPF here).
    */
   static async start(parts: GuardParts): Promise<Guard> {
@@ -94,7 +95,7 @@ export class Guard implements StatusPort, ReloadPort {
     const losses = new Map<string, LossStatus>();
     const held: { guard?: Guard } = {};
     const recorder = RecorderThread.create(parts.log);
-    const starting = ReaderThread.start({
+    const starting = parts.reader.open({
       policy: policyLoad(parts.policy, parts),
       recorder: recorder.connect(),
       onEvent: (event) => {
@@ -110,7 +111,7 @@ export class Guard implements StatusPort, ReloadPort {
     try {
       if (opened.status === "rejected") throw opened.reason;
       if (loaded.status === "rejected") throw loaded.reason;
-      const guard = new Guard(parts, recorder, loaded.value, losses);
+      const guard = new Guard(parts, recorder, losses);
       held.guard = guard;
       guard.#record({ type: "guard.start", detail: `agentguard ${parts.version}, pid ${process.pid}` });
       guard.#recordPolicy();
@@ -119,7 +120,7 @@ export class Guard implements StatusPort, ReloadPort {
       return guard;
     } catch (error) {
       // The first failure is the one to tell; a reader whose recorder is gone cannot flush.
-      if (loaded.status === "fulfilled") loaded.value.terminate();
+      parts.reader.terminate();
       if (opened.status === "fulfilled") await recorder.close().catch(() => {});
       throw error;
     }

@@ -14,16 +14,17 @@ import {
 import { loadPolicy, lower, type PolicySnapshot, StatefulDecider } from "../decide/mod.ts";
 import { Decoder } from "../decode/mod.ts";
 import { Enricher, NameResolver, ProcessTable, SessionTable } from "../enrich/mod.ts";
-import { Epoll, openLibbpf, openShim, probeImage, RingMemory, SystemCalls } from "../../ffi/mod.ts";
+import { Epoll, RingMemory, type SystemCalls } from "../../ffi/mod.ts";
 import { type ActivePolicy, Pipeline } from "../pipeline/mod.ts";
-import { type FrameSink, KernelProbes, type ProbeSupport, RingReader } from "../source/mod.ts";
+import { type FrameSink, type KernelProbes, type ProbeSupport, RingReader } from "../source/mod.ts";
+import type { LoadedKernel } from "./loaded_kernel.ts";
 import type { PolicyLoad } from "./reader_protocol.ts";
 
 /** What the stages need from outside. */
 export interface KernelStagesParts {
   readonly clock: Clock;
   readonly sink: RecordSink;
-  readonly self_pid: number;
+  readonly kernel: LoadedKernel;
   readonly policy: PolicyLoad;
   readonly onAgent: (scope: number, process: ProcessInfo) => void;
   readonly onLoss: (gap: Gap, session: SessionInfo | undefined) => void;
@@ -50,15 +51,13 @@ export class KernelStages implements Disposable {
   #decider: StatefulDecider | undefined;
   #decode_errors = 0;
 
-  /** Loads everything; nothing is attached yet. Throws `unsupported` where this kernel takes no programs. */
+  /** Takes the loaded probes over; nothing is attached yet. Throws `unsupported` where this kernel takes none. */
   constructor(parts: KernelStagesParts) {
     this.#parts = parts;
-    const shim = openShim();
-    this.system = new SystemCalls(shim);
-    const bpf = openLibbpf(shim);
-    const loaded = KernelProbes.load({ bpf, shim, system: this.system, image: probeImage(), self_pid: parts.self_pid });
-    if (!loaded.ok) throw new AgentguardError("unsupported", loadFailure(loaded.error));
-    this.probes = loaded.value;
+    const { shim, system, probes } = parts.kernel;
+    if (!probes.ok) throw new AgentguardError("unsupported", loadFailure(probes.error));
+    this.system = system;
+    this.probes = probes.value;
     const ring = (name: "decisions" | "telemetry"): RingMemory =>
       new RingMemory(this.system, shim, { fd: this.probes.map(name).fd, size: this.probes.ring_bytes[name] });
     this.rings = { decisions: ring("decisions"), telemetry: ring("telemetry") };

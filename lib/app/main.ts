@@ -23,6 +23,7 @@ import { ConsoleLog } from "./console_log.ts";
 import { DoctorHost } from "./doctor_host.ts";
 import { painter } from "./format_text.ts";
 import { configTables, loadPolicySources } from "./policy_files.ts";
+import { ReaderThread } from "./reader_thread.ts";
 
 /** Runs the command line of this process and ends it. */
 export async function main(): Promise<never> {
@@ -88,6 +89,8 @@ function plainCommand(command: Exclude<Command, RunCommand | DaemonCommand>, io:
 /** Everything that can be wrong is found before anything starts. */
 async function guardCommand(command: RunCommand | DaemonCommand, io: CommandIo, state: StartState): Promise<number> {
   const failed = command.kind === "run" ? EXIT.guard_failed : EXIT.failed;
+  // The longest step of a start goes first. It attaches nothing: what is wrong is still found before anything begins.
+  const reader = ReaderThread.spawn();
   try {
     const flagged = resolveConfig({ flags: command.flags, env: io.env, uid: io.uid, cwd: io.cwd });
     if (!flagged.ok) throw configProblem(flagged.error);
@@ -115,7 +118,7 @@ async function guardCommand(command: RunCommand | DaemonCommand, io: CommandIo, 
       clock: systemClock,
       write: (text) => void io.stderr.write(text),
     });
-    const parts = { config, policy: policy.value, log, clock: systemClock, version: BUILD_INFO.version };
+    const parts = { config, policy: policy.value, log, clock: systemClock, version: BUILD_INFO.version, reader };
     if (command.kind === "daemon") return await commandDaemon(command, { ...parts, env: io.env });
     return await commandRun(command, { ...parts, state, notice: (text) => log.info(text) });
   } catch (error) {
@@ -123,5 +126,7 @@ async function guardCommand(command: RunCommand | DaemonCommand, io: CommandIo, 
     const usage = error.code === "usage" || error.code === "config" || error.code === "policy";
     const other = error.code === "tamper" ? EXIT.tampered : failed;
     return await failWith(io, error.message, usage ? EXIT.usage : other);
+  } finally {
+    reader.terminate();
   }
 }

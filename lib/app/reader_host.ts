@@ -14,6 +14,7 @@ import {
 } from "../core/mod.ts";
 import { SessionCgroupAttachments } from "./cgroup_attachments.ts";
 import { KernelStages } from "./kernel_stages.ts";
+import type { LoadedKernel } from "./loaded_kernel.ts";
 import { readProcess, withExactStart } from "./process_details.ts";
 import { inheritedEvents, sessionEntry, snapshotEvent } from "./reader_entries.ts";
 import {
@@ -32,7 +33,7 @@ export interface ReaderHostParts {
   readonly clock: Clock;
   /** Where entries go. `dropped` counts what the sink itself had to drop. */
   readonly sink: RecordSink & { dropped?(): number };
-  readonly self_pid: number;
+  readonly kernel: LoadedKernel;
   readonly emit: (event: ReaderEvent) => void;
   /** Gives other work of the thread its turn. */
   readonly yieldTurn: () => Promise<void>;
@@ -85,7 +86,7 @@ export class ReaderHost {
     const stages = new KernelStages({
       clock: this.#parts.clock,
       sink: this.#parts.sink,
-      self_pid: this.#parts.self_pid,
+      kernel: this.#parts.kernel,
       policy: request.policy,
       onAgent: (scope, process) => this.#agent(scope, process),
       onLoss: (gap, session) => {

@@ -28,6 +28,17 @@ export interface BeginSession {
   readonly cgroup?: { readonly directory: string; readonly id: string };
 }
 
+/** First message of main: the probes are loaded at once. */
+export interface ReaderStart {
+  /** The guard's own process, which the programs leave alone. */
+  readonly self_pid: number;
+}
+
+/** Second message; requests come after it. */
+export interface ReaderConnect {
+  readonly recorder: MessagePort;
+}
+
 /** Requests of main. Each is answered with its id. */
 export type ReaderRequest =
   | { readonly op: "open"; readonly policy: PolicyLoad; readonly stats: SharedArrayBuffer }

@@ -5,10 +5,12 @@ import type { ProbeSupport } from "../source/mod.ts";
 import {
   type BeginSession,
   type PolicyLoad,
+  type ReaderConnect,
   type ReaderEvent,
   type ReaderMessage,
   type ReaderOpened,
   type ReaderRequest,
+  type ReaderStart,
   type SessionEnd,
   STAT_NAMES,
   type StatName,
@@ -16,7 +18,7 @@ import {
 } from "./reader_protocol.ts";
 import { workerUrl } from "./worker_url.ts";
 
-/** What is needed to start the reader. */
+/** What is needed to open the reader. */
 export interface ReaderThreadParts {
   readonly policy: PolicyLoad;
   /** The reader's port to the recorder. */
@@ -35,39 +37,48 @@ export class ReaderThread {
   readonly #system: SystemCalls;
   readonly #stats: Float64Array;
   readonly #shared: SharedArrayBuffer;
-  readonly #onEvent: (event: ReaderEvent) => void;
+  #onEvent: (event: ReaderEvent) => void = () => {};
   readonly #waiting: Map<number, Waiting> = new Map();
   #support: readonly ProbeSupport[] = [];
   #wake_fd = -1;
   #next_id = 1;
   #failure: AgentguardError | undefined;
 
-  private constructor(parts: ReaderThreadParts) {
+  private constructor() {
     this.#system = new SystemCalls(openShim());
     this.#shared = new SharedArrayBuffer(STATS_BYTES);
     this.#stats = new Float64Array(this.#shared);
-    this.#onEvent = parts.onEvent;
     this.#worker = new Worker(workerUrl("reader_worker"));
     this.#worker.onmessage = (event: MessageEvent<ReaderMessage>) => this.#receive(event.data);
     this.#worker.onerror = (event) => this.#fail(new AgentguardError("io", `run the kernel reader: ${event.message}`));
-    this.#worker.postMessage({ recorder: parts.recorder, self_pid: process.pid }, [parts.recorder]);
+    const start: ReaderStart = { self_pid: process.pid };
+    this.#worker.postMessage(start);
   }
 
-  /** Starts the thread and loads the probes. Throws `unsupported` where this kernel or user takes none. */
-  static async start(parts: ReaderThreadParts): Promise<ReaderThread> {
-    const thread = new ReaderThread(parts);
+  /**
+   * Starts the thread, which loads the probes while others read the policy. `open` or `terminate` must follow; nothing
+   * is attached, and nobody is seen, before that.
+   */
+  static spawn(): ReaderThread {
+    return new ReaderThread();
+  }
+
+  /** Makes the thread ready. Throws `unsupported` where this kernel or user takes no probes; it has ended then. */
+  async open(parts: ReaderThreadParts): Promise<void> {
     try {
-      const opened = await thread.#call({ op: "open", policy: parts.policy, stats: thread.#shared });
+      this.#onEvent = parts.onEvent;
+      const connect: ReaderConnect = { recorder: parts.recorder };
+      this.#worker.postMessage(connect, [parts.recorder]);
+      const opened = await this.#call({ op: "open", policy: parts.policy, stats: this.#shared });
       if (!isOpened(opened)) {
         throw new AgentguardError("invariant", "open the kernel reader: it answered with something else");
       }
-      thread.#support = opened.support;
-      thread.#wake_fd = opened.wake_fd;
+      this.#support = opened.support;
+      this.#wake_fd = opened.wake_fd;
     } catch (error) {
-      thread.#worker.terminate();
+      this.terminate();
       throw error;
     }
-    return thread;
   }
 
   /** Which programs this kernel took. */

@@ -1,25 +1,24 @@
-/** Entry of the kernel reader thread. Its first message brings the port to the recorder; then come requests. */
+/** Entry of the kernel reader thread. It loads the probes, is given its port to the recorder, then takes requests. */
 import { AgentguardError, errorMessage, systemClock } from "../core/mod.ts";
 import { messagePort, RemoteSink } from "../record/mod.ts";
+import { type LoadedKernel, loadKernel } from "./loaded_kernel.ts";
 import { ReaderHost } from "./reader_host.ts";
-import type { ReaderMessage, ReaderRequest } from "./reader_protocol.ts";
+import type { ReaderConnect, ReaderMessage, ReaderRequest, ReaderStart } from "./reader_protocol.ts";
 
 declare const self: Worker;
-
-/** First message. */
-interface ReaderStart {
-  readonly recorder: MessagePort;
-  readonly self_pid: number;
-}
 
 const post = (message: ReaderMessage): void => self.postMessage(message);
 
 self.onmessage = (event: MessageEvent<ReaderStart>): void => {
-  const { recorder, self_pid } = event.data;
+  const kernel = loadKernel(event.data.self_pid);
+  self.onmessage = (next: MessageEvent<ReaderConnect>): void => serve(kernel, next.data.recorder);
+};
+
+function serve(kernel: LoadedKernel, recorder: MessagePort): void {
   const host = new ReaderHost({
     clock: systemClock,
     sink: new RemoteSink(messagePort(recorder)),
-    self_pid,
+    kernel,
     emit: post,
     yieldTurn: () => new Promise((resolve) => setImmediate(resolve)),
   });
@@ -33,4 +32,4 @@ self.onmessage = (event: MessageEvent<ReaderStart>): void => {
       },
     );
   };
-};
+}

@@ -22,7 +22,7 @@ export const LIMITS = {
   /** Network rules in the kernel: four 64-bit words of a bit vector. */
   kernel_net_rules_max: 256,
   /** Telemetry ring, bytes: 100 ms of 500,000 events/s at 300 bytes, rounded up to a power of two. */
-  telemetry_ring_bytes: 33_554_432,
+  telemetry_ring_bytes: 16_777_216,
   /** Decision ring, bytes: a storm of 5,000 execs at 1 KiB, rounded up. */
   decision_ring_bytes: 8_388_608,
   /** Entries in one commit of the recorder. */

@@ -1,8 +1,8 @@
 /** The `[approval]` table: who answers questions, how, and where they are told of them. */
 import type { ApprovalListen, ApprovalSettings, ApprovalWebhook, SecretSource } from "../core/mod.ts";
-import { isIP } from "node:net";
 import { quote } from "./diagnostic.ts";
 import { DURATION_HINT, parseDuration } from "./duration.ts";
+import { parseIpv4 } from "./net.ts";
 import { type TableReader, typeName } from "./reader.ts";
 
 const KEYS = ["timeout", "approvers", "quorum", "allow_same_uid", "totp", "listen", "webhook", "slack"];
@@ -136,7 +136,7 @@ function parseListen(reader: TableReader | undefined): ApprovalListen | undefine
 }
 
 function isLoopback(address: string): boolean {
-  return isIP(address) === 4 ? address.startsWith("127.") : address === "::1";
+  return parseIpv4(address) >= 0 ? address.startsWith("127.") : address === "::1";
 }
 
 function parseWebhook(reader: TableReader | undefined): ApprovalWebhook | undefined {
