@@ -167,17 +167,16 @@ export class KernelStages implements Disposable {
   }
 
   #install(snapshot: PolicySnapshot, load: PolicyLoad): ActivePolicy {
-    const { policy, report } = lower(snapshot, load.home === undefined ? {} : { home: load.home });
+    const { policy, in_kernel } = lower(snapshot, load.home === undefined ? {} : { home: load.home });
     this.#kernel_policy.install(policy);
     this.#kernel_policy.setAgents(agentPrograms(snapshot));
-    const in_kernel = report.filter((each) => each.in_kernel);
     // Labels and rates outlive a reload.
     this.#decider = new StatefulDecider(snapshot, this.#decider?.state);
     return {
       decider: this.#decider,
       ref: snapshot.ref,
       ruleName: (index) => snapshot.rules[index]?.name,
-      in_kernel: new Set(in_kernel.map((each) => each.rule_index)),
+      in_kernel,
     };
   }
 }

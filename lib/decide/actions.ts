@@ -96,6 +96,11 @@ const PREDICATE_TYPES: Readonly<Record<PredicateName, readonly ActionType[] | un
   label: undefined,
 };
 
+/** The same to ask about one type. */
+const PREDICATE_SETS: ReadonlyMap<string, ReadonlySet<ActionType>> = new Map(
+  Object.entries(PREDICATE_TYPES).flatMap(([name, types]) => types === undefined ? [] : [[name, new Set(types)]]),
+);
+
 /** The action types in which a predicate can hold; `undefined` for those that ask about the process or session. */
 export function typesOfPredicate(name: PredicateName): readonly ActionType[] | undefined {
   return PREDICATE_TYPES[name];
@@ -114,10 +119,10 @@ export function reachableTypes({ node }: { readonly node: RuleNode }): readonly 
   let types = node.actions;
   let name: PredicateName;
   for (name in node.predicates) {
-    const possible = node.predicates[name] === undefined ? undefined : PREDICATE_TYPES[name];
+    const possible = node.predicates[name] === undefined ? undefined : PREDICATE_SETS.get(name);
     // Most rules lose nothing here: then no list is made.
-    if (possible === undefined || types.every((type) => possible.includes(type))) continue;
-    types = types.filter((type) => possible.includes(type));
+    if (possible === undefined || types.every((type) => possible.has(type))) continue;
+    types = types.filter((type) => possible.has(type));
   }
   return types;
 }

@@ -2,7 +2,8 @@
 import type { Action, ExecAction, Ruling, Verdict } from "../core/mod.ts";
 import type { FileMode } from "./ast.ts";
 import { reasonInside, reasonOfDefault, reasonOfRule, reasonWithShadow } from "./reason.ts";
-import type { CompiledRule, DefaultAnswer, Selection } from "./selection.ts";
+import type { CompiledRule } from "./compiled_rule.ts";
+import type { DefaultAnswer, Selection } from "./selection.ts";
 
 const STRICTNESS: Readonly<Record<Verdict, number>> = { allow: 0, log: 1, redact: 2, ask: 3, deny: 4 };
 

@@ -1,13 +1,13 @@
 /** Which mechanisms could keep a rule that forbids, for each of its action types. */
 import type { ActionType } from "../core/mod.ts";
-import { predicateNames, reachableTypes } from "./actions.ts";
+import { predicateNames } from "./actions.ts";
 import {
   type EnforcementCandidate,
   type EnforcementMechanism,
   type EnforcementPart,
   orderCandidates,
 } from "./enforcement.ts";
-import type { NumberedRule } from "./reference.ts";
+import type { TypedRule } from "./typed_rules.ts";
 
 /** What lowering found out about a rule, for the types that one kernel program decides. */
 export interface KernelForm {
@@ -49,9 +49,9 @@ const KILLABLE = /^(?:exec$|file\.|net\.|unix\.)/;
 const RESOLVED = "compared by resolved names";
 
 /** The parts of a rule that forbids: types with the same candidates together, in the order of the rule's types. */
-export function candidateParts(rule: NumberedRule, forms: KernelForms): readonly EnforcementPart[] {
+export function candidateParts(rule: TypedRule, forms: KernelForms): readonly EnforcementPart[] {
   const parts: { readonly key: string; readonly actions: ActionType[]; readonly part: EnforcementPart }[] = [];
-  for (const type of reachableTypes(rule)) {
+  for (const type of rule.types) {
     const candidates = orderCandidates(candidatesOf(type, rule, forms), rule.node.verdict);
     const key = JSON.stringify(candidates);
     const known = parts.find((part) => part.key === key);
@@ -64,7 +64,7 @@ export function candidateParts(rule: NumberedRule, forms: KernelForms): readonly
   return parts.map(({ part }) => part);
 }
 
-function candidatesOf(type: ActionType, rule: NumberedRule, forms: KernelForms): readonly EnforcementCandidate[] {
+function candidatesOf(type: ActionType, rule: TypedRule, forms: KernelForms): readonly EnforcementCandidate[] {
   const candidates: EnforcementCandidate[] = [];
   const add = (mechanism: EnforcementMechanism, complete: boolean, note = ""): void => {
     candidates.push({ mechanism, complete, note });

@@ -1,6 +1,6 @@
 /** Checks that need a whole rule, or several: duplicates, rules that can never hold or never matter, inline tests. */
 import type { ActionType } from "../core/mod.ts";
-import type { Predicates } from "./ast.ts";
+import type { Predicates, RuleNode } from "./ast.ts";
 import { predicateNames, reachableTypes, typesOfPredicate } from "./actions.ts";
 import type { Diagnostics } from "./diagnostic.ts";
 import { runInlineTests } from "./inline_tests.ts";
@@ -62,15 +62,14 @@ function checkMarks(layers: readonly NumberedLayer[], diagnostics: Diagnostics):
 }
 
 function checkNames(layer: NumberedLayer, diagnostics: Diagnostics): void {
-  const first = new Map<string, number>();
+  const first = new Map<string, RuleNode>();
   for (const { node } of layer.rules) {
-    const line = first.get(node.name);
-    if (line === undefined) first.set(node.name, node.name_position.line);
-    else {diagnostics.error(
-        node.name_position,
-        `duplicate rule name "${node.name}", first in line ${line}`,
-        "rename one of them",
-      );}
+    const known = first.get(node.name);
+    if (known === undefined) first.set(node.name, node);
+    else {
+      const message = `duplicate rule name "${node.name}", first in line ${known.name_position.line}`;
+      diagnostics.error(node.name_position, message, "rename one of them");
+    }
   }
   const agents = new Set<string>();
   for (const agent of layer.file.agents) {

@@ -4,15 +4,13 @@
 import { ACTION_TYPES, type ActionType, type Verdict } from "../core/mod.ts";
 import { reachableTypes } from "./actions.ts";
 import { type Anchors, planAnchors } from "./anchors.ts";
-import type { FileMode, RuleNode } from "./ast.ts";
-import { marksSetBy } from "./marks.ts";
+import type { FileMode } from "./ast.ts";
+import { CompiledRule, compileEffects } from "./compiled_rule.ts";
 import { NetIndex } from "./net_index.ts";
 import { type PathAnchor, type PathIndex, PathIndexBuilder } from "./path_index.ts";
-import { allOf, compilePredicates } from "./predicates.ts";
-import type { RulePlace } from "./predicates_facts.ts";
 import { reasonOfDefault } from "./reason.ts";
 import type { NumberedLayer, NumberedRule } from "./reference.ts";
-import { type Check, type CompiledPredicate, type CompiledRule, type DefaultAnswer, ruleKey } from "./selection.ts";
+import type { DefaultAnswer } from "./selection.ts";
 
 /** The rules of one layer for one action type. */
 export interface TypeTable {
@@ -44,7 +42,7 @@ export function compileLayer(layer: NumberedLayer, asked: ReadonlySet<string>): 
   const builders = groups.map(() => new TableBuilder());
   const leaving = groups.map(() => new TableBuilder());
   for (const [rule, anchors] of planAnchors(layer.rules)) {
-    const compiled = compileRule(rule, anchors, { layer });
+    const compiled = new CompiledRule(rule, anchors, { layer });
     const effects = compileEffects(rule, anchors, { layer, asked });
     const reached = reached_by.get(rule) ?? [];
     groups.forEach(([first], group) => {
@@ -83,7 +81,8 @@ function groupTypes(
   reached_by: ReadonlyMap<NumberedRule, readonly ActionType[]>,
 ): { readonly groups: readonly (readonly ActionType[])[]; readonly types: ReadonlyMap<ActionType, number> } {
   const reaches = new Map<string, readonly ActionType[]>();
-  for (const reached of reached_by.values()) reaches.set(reached.join(" "), reached);
+  // Many rules share one list: equal ones are told by their text, the same one by itself.
+  for (const reached of new Set(reached_by.values())) reaches.set(reached.join(" "), reached);
   const groups = new Map<string, ActionType[]>();
   for (const type of ACTION_TYPES) {
     const members = [...reaches.values()].map((reached) => reached.includes(type) ? "1" : "0").join("");
@@ -94,83 +93,6 @@ function groupTypes(
   }
   const list = [...groups.values()];
   return { groups: list, types: new Map(list.flatMap((members, i) => members.map((type) => [type, i]))) };
-}
-
-/** The conditions of a rule, seen from one side: what forbids, or what permits. */
-function conditions(
-  node: RuleNode,
-  one_name: boolean,
-  place: RulePlace,
-): { readonly checks: readonly CompiledPredicate[]; readonly excepts: readonly Check[] } {
-  const excepts = node.excepts.map((except): Check => {
-    // Exceptions take the other side: what a rule forbids is excepted only when every name says so.
-    const holds = allOf(compilePredicates(except, !one_name, place).map(({ check }) => check));
-    return holds === undefined ? () => false : (names) => !holds(names);
-  });
-  return { checks: compilePredicates(node.predicates, one_name, place), excepts };
-}
-
-function compileRule(rule: NumberedRule, anchors: Anchors, { layer }: { readonly layer: NumberedLayer }): CompiledRule {
-  const { index, name, node } = rule;
-  const one_name = node.verdict !== "allow";
-  const { checks, excepts } = conditions(node, one_name, placeOf(rule, layer));
-  const others = checks.filter((compiled) => compiled.name !== anchors.kind);
-  const { verdict, reason } = node;
-  return {
-    kind: "rule",
-    index,
-    name,
-    node,
-    verdict,
-    observe: node.mode === "observe",
-    key: ruleKey(verdict, index),
-    is_log: verdict === "log",
-    one_name,
-    check: allOf([...checks.map(({ check }) => check), ...excepts]),
-    rest: allOf([...others.map(({ check }) => check), ...excepts]),
-    ruling: reason === undefined
-      ? undefined
-      : Object.freeze({ verdict, rule: name, rule_index: index, reason, mode: "enforce" }),
-    asks_arguments: node.predicates.argv !== undefined,
-    effect: undefined,
-  };
-}
-
-function placeOf({ name, node }: NumberedRule, { file }: NumberedLayer): RulePlace {
-  return { rule: name, observes: file.mode !== "enforce" || node.mode === "observe", file: file.file };
-}
-
-const NO_EFFECTS: readonly CompiledRule[] = [];
-
-/** What the rule leaves behind: the marks that are asked for, and its rates. Each holds where the rule does. */
-function compileEffects(
-  rule: NumberedRule,
-  anchors: Anchors,
-  { layer, asked }: { readonly layer: NumberedLayer; readonly asked: ReadonlySet<string> },
-): readonly CompiledRule[] {
-  const { node } = rule;
-  if (asked.size === 0 && node.predicates.rate === undefined) return NO_EFFECTS;
-  const place = placeOf(rule, layer);
-  const effects: CompiledRule[] = [];
-  // Marks and counts are about attempts, so the rule is seen as one that forbids. Then one more deny leaves no fewer.
-  const attempt = { ...node, verdict: "log" as const };
-  const { rate, ...others } = node.predicates;
-  if (rate !== undefined) {
-    // An action counts where all but the rate holds.
-    const counted = compileRule({ ...rule, node: { ...attempt, predicates: others } }, anchors, { layer });
-    effects.push({ ...counted, effect: { kind: "rate", rates: rate } });
-  }
-  const marks = marksSetBy(node).filter((mark) => asked.has(mark));
-  if (marks.length > 0) {
-    // What permits may rely on a mark only where the rule holds from both sides.
-    const { checks, excepts } = conditions(node, false, place);
-    const surely = allOf([...checks.map(({ check }) => check), ...excepts]);
-    effects.push({
-      ...compileRule({ ...rule, node: attempt }, anchors, { layer }),
-      effect: { kind: "marks", marks, place, surely },
-    });
-  }
-  return effects;
 }
 
 function defaultAnswer(verdict: Verdict, type: ActionType): DefaultAnswer {

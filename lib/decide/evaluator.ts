@@ -11,7 +11,8 @@ import { EventNames, hostName, normalName } from "./names.ts";
 import { isNet } from "./predicates.ts";
 import { counterName, rateKey, type RulePlace } from "./predicates_facts.ts";
 import { REASON_DISABLED } from "./reason.ts";
-import { type CompiledRule, Selection } from "./selection.ts";
+import type { CompiledRule } from "./compiled_rule.ts";
+import { Selection } from "./selection.ts";
 import type { PolicyState, StateView } from "./state.ts";
 
 const DISABLED: Ruling = Object.freeze({ verdict: "allow", rule_index: -1, reason: REASON_DISABLED, mode: "observe" });
@@ -159,8 +160,7 @@ export class Evaluator {
         return (state) => state.count(counterName(rule.name, i), key, { per_us, now_us });
       });
     }
-    const surely = effect.surely === undefined || effect.surely(names);
-    const views = markViews(ruling, effect.place, surely);
+    const views = markViews(ruling, rule.place, rule.surelyHolds(names));
     return effect.marks.flatMap((mark) =>
       views.map((view) => (state: PolicyState) => state.mark(session, markKey(mark, view), now_us))
     );

@@ -36,8 +36,12 @@ const SLASH = 47;
 const TILDE = 126;
 const AT = 64;
 
+/** What makes a text more than itself. Most patterns have none of it, or only a `**` at one end. */
+const SPECIAL = /[*?[\]{}\\~]/;
+
 /** Reads a glob over a plain text; two or more `*` in a row mean the same as one. */
 export function parseTextGlob(text: string): Result<readonly TextGlob[], GlobError> {
+  if (text !== "" && !SPECIAL.test(text)) return ok([{ kind: "literal", text }]);
   const expanded = expandGlob(text);
   if (!expanded.ok) return expanded;
   return ok(expanded.value.map((lexemes) => toTextGlob(lexemes)));
@@ -45,6 +49,8 @@ export function parseTextGlob(text: string): Result<readonly TextGlob[], GlobErr
 
 /** Reads a glob over paths. */
 export function parsePathGlob(text: string): Result<readonly PathGlob[], GlobError> {
+  const plain = plainPathGlob(text);
+  if (plain !== undefined) return ok([plain]);
   const expanded = expandGlob(text);
   if (!expanded.ok) return expanded;
   const globs: PathGlob[] = [];
@@ -54,6 +60,28 @@ export function parsePathGlob(text: string): Result<readonly PathGlob[], GlobErr
     globs.push(glob.value);
   }
   return ok(globs);
+}
+
+/**
+ * The glob of the commonest forms (literal segments below the root, a home or any directory, with or without a deep
+ * end), without the way through lexemes; `undefined` for all others, and for everything that is an error.
+ */
+function plainPathGlob(text: string): PathGlob | undefined {
+  const home = text.startsWith("~/");
+  const anywhere = text.startsWith("**/");
+  const deep = text.endsWith("/**");
+  const start = home ? 2 : anywhere ? 3 : 1;
+  const end = deep ? text.length - 3 : text.length;
+  if (!(home || anywhere || text.startsWith("/")) || start >= end) return undefined;
+  const middle = text.slice(start, end);
+  if (SPECIAL.test(middle)) return undefined;
+  const segments: Segment[] = anywhere ? [{ kind: "deep" }] : [];
+  for (const part of middle.split("/")) {
+    if (part === "" || part === "." || part === "..") return undefined;
+    segments.push({ kind: "literal", text: part });
+  }
+  if (deep) segments.push({ kind: "deep" });
+  return { root: home ? "home" : anywhere ? "anywhere" : "absolute", segments };
 }
 
 function toTextGlob(lexemes: readonly Lexeme[]): TextGlob {

@@ -11,14 +11,12 @@ import {
   type LoweredPolicy,
   type NetActionName,
 } from "../core/mod.ts";
-import { reachableTypes } from "./actions.ts";
 import { BASE_MECHANISMS, type HostMechanisms } from "./enforcement.ts";
 import { lowerExecRule } from "./lower_exec.ts";
-import { lowerFileRule } from "./lower_file.ts";
 import { KERNEL_NET_ACTIONS, lowerNetRule, netActionsOf } from "./lower_net.ts";
-import type { NumberedLayer, NumberedRule } from "./reference.ts";
 import { EnforcementReport, type RuleEnforcement } from "./report.ts";
 import type { PolicySnapshot } from "./snapshot.ts";
+import { type TypedLayer, typedLayers, type TypedRule } from "./typed_rules.ts";
 
 /** How to lower. */
 export interface LowerOptions {
@@ -31,35 +29,41 @@ export interface LowerOptions {
 /** A policy for the kernel, and what becomes of each rule. */
 export interface Lowering {
   readonly policy: LoweredPolicy;
-  /** One element per rule, in the order of `PolicySnapshot.rules`. */
+  /** Indexes of the rules that the kernel's copy holds as a whole: its verdicts must be those of user space. */
+  readonly in_kernel: ReadonlySet<number>;
+  /** One element per rule, in the order of `PolicySnapshot.rules`; made when it is asked for. */
   readonly report: readonly RuleEnforcement[];
 }
 
 /** Lowers a snapshot. Layers that only observe, and rules that only observe, put nothing into the kernel. */
 export function lower(snapshot: PolicySnapshot, options: LowerOptions): Lowering {
-  const report = new EnforcementReport(options.host ?? { available: BASE_MECHANISMS });
-  const layers = snapshot.layers.filter((layer) => layer.file.mode === "enforce");
+  const report = new EnforcementReport(typedLayers(snapshot.layers), {
+    host: options.host ?? { available: BASE_MECHANISMS },
+    ...(options.home === undefined ? {} : { home: options.home }),
+  });
+  const layers = report.layers.filter((layer) => layer.file.mode === "enforce");
   const net = lowerNet(layers, report);
   const exec = lowerExec(layers, options, { report });
-  for (const rule of layers.flatMap((layer) => layer.rules).filter(forbids)) {
-    if (!reachableTypes(rule).some((type) => type.startsWith("file."))) continue;
-    report.form(rule, "file", lowerFileRule(rule, options.home));
-  }
-  const policy: LoweredPolicy = { generation: snapshot.ref.generation, ...net, ...exec };
-  return { policy, report: report.finish(snapshot.layers) };
+  return {
+    policy: { generation: snapshot.ref.generation, ...net, ...exec },
+    in_kernel: report.inKernel(),
+    get report(): readonly RuleEnforcement[] {
+      return report.finish();
+    },
+  };
 }
 
-function forbids({ node }: NumberedRule): boolean {
+function forbids({ node }: TypedRule): boolean {
   return node.mode === "enforce" && (node.verdict === "deny" || node.verdict === "ask");
 }
 
 /** Rules that lift a default. */
-function permits({ node }: NumberedRule): boolean {
+function permits({ node }: TypedRule): boolean {
   return node.mode === "enforce" && (node.verdict === "allow" || node.verdict === "redact");
 }
 
 /** Layers whose default refuses an action. */
-function refusingLayers(layers: readonly NumberedLayer[], action: ActionType): readonly NumberedLayer[] {
+function refusingLayers(layers: readonly TypedLayer[], action: ActionType): readonly TypedLayer[] {
   return layers.filter((layer) => {
     const verdict = layer.file.defaults.get(action);
     return verdict === "deny" || verdict === "ask";
@@ -75,27 +79,23 @@ type Lifter =
   | { readonly kind: "none" }
   | { readonly kind: "nobody" }
   | { readonly kind: "undecidable" }
-  | { readonly kind: "layer"; readonly layer: NumberedLayer };
+  | { readonly kind: "rules"; readonly rules: readonly TypedRule[] };
 
-function lifter(
-  layers: readonly NumberedLayer[],
-  action: ActionType,
-): Lifter {
+function lifter(layers: readonly TypedLayer[], action: ActionType): Lifter {
   const refusing = refusingLayers(layers, action);
-  const [first] = refusing;
+  const lifting = refusing.map(({ rules }) => rules.filter((rule) => permits(rule) && rule.types.includes(action)));
+  const [first] = lifting;
   if (first === undefined) return { kind: "none" };
-  const lifts = (layer: NumberedLayer): boolean =>
-    layer.rules.some((rule) => permits(rule) && reachableTypes(rule).includes(action));
-  if (!refusing.every(lifts)) return { kind: "nobody" };
-  return refusing.length === 1 ? { kind: "layer", layer: first } : { kind: "undecidable" };
+  if (lifting.some((rules) => rules.length === 0)) return { kind: "nobody" };
+  return lifting.length === 1 ? { kind: "rules", rules: first } : { kind: "undecidable" };
 }
 
 type NetPart = Pick<LoweredPolicy, "net" | "net_default">;
 
-function lowerNet(layers: readonly NumberedLayer[], report: EnforcementReport): NetPart {
+function lowerNet(layers: readonly TypedLayer[], report: EnforcementReport): NetPart {
   const rules: LoweredNetRule[] = [];
-  for (const rule of layers.flatMap((layer) => layer.rules).filter(forbids)) {
-    const actions = netActionsOf(rule);
+  for (const rule of layers.flatMap((layer) => layer.rules)) {
+    const actions = forbids(rule) ? netActionsOf(rule.types) : [];
     if (actions.length === 0) continue;
     const lowered = lowerNetRule(rule, actions);
     if (typeof lowered === "string") report.form(rule, "net", lowered);
@@ -122,7 +122,7 @@ function lowerNet(layers: readonly NumberedLayer[], report: EnforcementReport): 
 
 /** The rules that lift the default of one action where the kernel can refuse by default; else `undefined`. */
 function lowerNetDefault(
-  layers: readonly NumberedLayer[],
+  layers: readonly TypedLayer[],
   action: NetActionName,
   { report, room }: { readonly report: EnforcementReport; readonly room: number },
 ): readonly LoweredNetRule[] | undefined {
@@ -134,8 +134,7 @@ function lowerNetDefault(
     return undefined;
   }
   const rules: LoweredNetRule[] = [];
-  const done: NumberedRule[] = [];
-  for (const rule of found.layer.rules.filter((rule) => permits(rule) && reachableTypes(rule).includes(action))) {
+  for (const rule of found.rules) {
     const lowered = lowerNetRule(rule, [action]);
     const reason = typeof lowered === "string"
       ? lowered
@@ -147,22 +146,21 @@ function lowerNetDefault(
       return undefined;
     }
     rules.push(...lowered.rules);
-    done.push(rule);
   }
-  for (const rule of done) report.form(rule, "net", { complete: true, note: "" });
+  for (const rule of found.rules) report.form(rule, "net", { complete: true, note: "" });
   return rules;
 }
 
 type ExecPart = Pick<LoweredPolicy, "exec" | "exec_default">;
 
 function lowerExec(
-  layers: readonly NumberedLayer[],
+  layers: readonly TypedLayer[],
   { home }: LowerOptions,
   { report }: { readonly report: EnforcementReport },
 ): ExecPart {
   const rules: LoweredExecRule[] = [];
-  for (const rule of layers.flatMap((layer) => layer.rules).filter(forbids)) {
-    if (!reachableTypes(rule).includes("exec")) continue;
+  for (const rule of layers.flatMap((layer) => layer.rules)) {
+    if (!forbids(rule) || !rule.types.includes("exec")) continue;
     const lowered = lowerExecRule(rule, home);
     report.form(rule, "exec", lowered);
     if (typeof lowered !== "string") rules.push(lowered.rule);
@@ -175,17 +173,15 @@ function lowerExec(
     return { exec: rules, exec_default: "allow" };
   }
   const lifting: LoweredExecRule[] = [];
-  const done: NumberedRule[] = [];
-  for (const rule of found.layer.rules.filter((rule) => permits(rule) && reachableTypes(rule).includes("exec"))) {
+  for (const rule of found.rules) {
     const lowered = lowerExecRule(rule, home);
     if (typeof lowered === "string") {
       report.blocksDefault(rule, "exec", lowered);
       return { exec: rules, exec_default: "allow" };
     }
     lifting.push(lowered.rule);
-    done.push(rule);
   }
-  for (const rule of done) {
+  for (const rule of found.rules) {
     report.form(rule, "exec", {
       complete: false,
       note: "the kernel asks for one matching name; user space kills where the other does not match",

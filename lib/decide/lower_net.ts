@@ -1,7 +1,7 @@
 /** Network rules to what a cgroup program can ask: action, network, port, protocol. */
-import type { LoweredNetRule, NetActionName, NetMatch } from "../core/mod.ts";
+import type { ActionType, LoweredNetRule, NetActionName, NetMatch } from "../core/mod.ts";
 import type { Predicates } from "./ast.ts";
-import { predicateNames, reachableTypes } from "./actions.ts";
+import { predicateNames } from "./actions.ts";
 import type { NumberedRule } from "./reference.ts";
 
 /** Network actions that the kernel decides. `net.listen` is only seen. */
@@ -14,9 +14,8 @@ export interface NetLowering {
   readonly note: string;
 }
 
-/** The kernel's network actions that a rule can cover. */
-export function netActionsOf(rule: NumberedRule): readonly NetActionName[] {
-  const types = reachableTypes(rule);
+/** The kernel's network actions among some types. */
+export function netActionsOf(types: readonly ActionType[]): readonly NetActionName[] {
   return KERNEL_NET_ACTIONS.filter((action) => types.includes(action));
 }
 
@@ -73,6 +72,7 @@ interface Part {
 
 /** A kernel rule has one exception: actions that have none, and actions that have one, become rules of their own. */
 function splitByExcept(excepts: readonly Predicates[], actions: readonly NetActionName[]): readonly Part[] | string {
+  if (excepts.length === 0) return [{ actions, except: undefined }];
   const parts: Part[] = [];
   for (const action of actions) {
     const relevant = excepts.filter((except) => except.action === undefined || except.action.includes(action));

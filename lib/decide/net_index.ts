@@ -4,7 +4,8 @@ import type { Cidr, PortRange } from "../core/mod.ts";
 import type { EventNames } from "./names.ts";
 import { byteMask } from "./net.ts";
 import { v4Mask, v4Number } from "./predicates.ts";
-import type { Candidate, CompiledRule, Selection } from "./selection.ts";
+import type { CompiledRule } from "./compiled_rule.ts";
+import type { Candidate, Selection } from "./selection.ts";
 import { HASH_SEED, hashStep } from "./text_table.ts";
 
 type Bucket = Map<number, Candidate[]>;

@@ -36,10 +36,10 @@ const EMPTY_TABLE: Table = Object.freeze({});
 export function parsePolicy(source: PolicySource, diagnostics: Diagnostics): PolicyFile | undefined {
   const document = readDocument(source, diagnostics);
   if (document === undefined) return undefined;
-  const { table, places, lines } = document;
+  const { table, path } = document;
   const start = { file: source.file, line: 1, column: 1 };
-  const context: ReadContext = { lines, diagnostics, actions: new Map(), budget: new PatternBudget(PATTERNS_MAX) };
-  const reader = new TableReader(table, places, context, { fallback: start });
+  const context: ReadContext = { diagnostics, actions: new Map(), budget: new PatternBudget(PATTERNS_MAX) };
+  const reader = new TableReader(table, path, context);
   reader.refuseUnknown(FILE_KEYS, explainTopLevel);
   if (!reader.has("version") && !isSdkFile(reader)) {
     diagnostics.error(start, "policy has no version", "begin with version = 1");

@@ -18,7 +18,7 @@ import { hostName } from "./names.ts";
 import { parseCidr, parsePorts } from "./net.ts";
 import { parseArgs, parseFlag, parseRanges, parseTokens } from "./parse_facts.ts";
 import { parseLabels, parseRates, parseTimes } from "./parse_past.ts";
-import { fitsPattern, type Located, type TableReader, typeName } from "./reader.ts";
+import { fitsPattern, type Located, type ParsedActions, type TableReader, typeName } from "./reader.ts";
 import { didYouMean } from "./suggest.ts";
 
 /** Every predicate but `action`. */
@@ -99,13 +99,17 @@ export function parsePredicates(reader: TableReader): Predicates {
 }
 
 /** Action types and globs on them, without duplicates; `named` are those written out. */
-export function parseActions(reader: TableReader): { readonly all: ActionType[]; readonly named: ActionType[] } {
+export function parseActions(reader: TableReader): ParsedActions {
+  const { actions } = reader.context;
+  const single = reader.table["action"];
+  // Many rules share a few texts, and with them the lists.
+  const known = typeof single === "string" ? actions.get(single) : undefined;
+  if (known !== undefined) return known;
   const all = new Set<ActionType>();
   const named = new Set<ActionType>();
   for (const { value, position } of reader.strings("action") ?? []) {
     if (!fitsPattern(value, position, reader.context.diagnostics)) continue;
-    const types = reader.context.actions.get(value) ?? expandAction(value);
-    reader.context.actions.set(value, types);
+    const types = actions.get(value)?.all ?? expandAction(value);
     if (types.length === 0) {
       reader.context.diagnostics.error(
         position,
@@ -118,7 +122,9 @@ export function parseActions(reader: TableReader): { readonly all: ActionType[];
       if (type === value) named.add(type);
     }
   }
-  return { all: [...all], named: [...named] };
+  const parsed = { all: [...all], named: [...named] };
+  if (typeof single === "string" && parsed.all.length > 0) actions.set(single, parsed);
+  return parsed;
 }
 
 /** Path patterns under a key. */

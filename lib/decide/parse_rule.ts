@@ -1,9 +1,9 @@
 /** One `[[rules]]` entry: from its table to the syntax tree. */
-import type { ActionType, Verdict } from "../core/mod.ts";
+import type { Verdict } from "../core/mod.ts";
 import type { InlineTest, PredicateName, Predicates, RuleNode } from "./ast.ts";
 import type { Position } from "./diagnostic.ts";
 import { parseActions, parsePredicates, PREDICATE_KEYS } from "./parse_predicates.ts";
-import type { TableReader } from "./reader.ts";
+import type { ParsedActions, TableReader } from "./reader.ts";
 
 const VERDICTS: readonly Verdict[] = ["allow", "deny", "ask", "redact", "log"];
 const RULE_KEYS: readonly string[] = [
@@ -69,7 +69,7 @@ function parseName(reader: TableReader): string | undefined {
   return name;
 }
 
-function parseRuleActions(reader: TableReader): { readonly all: ActionType[]; readonly named: ActionType[] } {
+function parseRuleActions(reader: TableReader): ParsedActions {
   if (reader.has("action")) return parseActions(reader);
   reader.context.diagnostics.error(
     reader.position,

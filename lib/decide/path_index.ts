@@ -5,7 +5,8 @@
 import type { PathGlob, Segment } from "./glob.ts";
 import { homeEnd } from "./match.ts";
 import type { EventNames } from "./names.ts";
-import type { Candidate, CompiledRule, Selection } from "./selection.ts";
+import type { CompiledRule } from "./compiled_rule.ts";
+import type { Candidate, Selection } from "./selection.ts";
 import { HASH_SEED, hashStep, TextTable } from "./text_table.ts";
 
 const SLASH = 47;

@@ -1,7 +1,7 @@
 /** Reads values out of a TOML table, with the place of each and an error for each that does not fit. */
 import { type ActionType, LIMITS } from "../core/mod.ts";
 import { type Diagnostics, type Position, quote } from "./diagnostic.ts";
-import type { LineIndex, Place } from "./positions.ts";
+import type { SourcePath } from "./positions.ts";
 import { didYouMean } from "./suggest.ts";
 import { isTable, type Table } from "./toml.ts";
 
@@ -14,12 +14,17 @@ export interface Located<T> {
   readonly position: Position;
 }
 
+/** What an action pattern stands for; `named` are the types that it writes out. */
+export interface ParsedActions {
+  readonly all: readonly ActionType[];
+  readonly named: readonly ActionType[];
+}
+
 /** What all readers of one file share. */
 export interface ReadContext {
-  readonly lines: LineIndex;
   readonly diagnostics: Diagnostics;
   /** Action patterns already expanded: many rules share a few. */
-  readonly actions: Map<string, readonly ActionType[]>;
+  readonly actions: Map<string, ParsedActions>;
   /** Patterns that the file may still have, after braces are expanded. */
   readonly budget: PatternBudget;
 }
@@ -49,25 +54,18 @@ export class PatternBudget {
 export class TableReader {
   readonly table: Table;
   readonly context: ReadContext;
-  readonly #place: Place | undefined;
-  /** For keys whose place is unknown. */
-  readonly #fallback: Position;
-
-  constructor(table: Table, place: Place | undefined, context: ReadContext, options: { readonly fallback: Position }) {
-    this.table = table;
-    this.context = context;
-    this.#place = place;
-    this.#fallback = options.fallback;
-  }
-
   /** Where the table begins. */
-  get position(): Position {
-    return this.#place === undefined ? this.#fallback : this.context.lines.position(this.#place.offset);
+  readonly position: SourcePath;
+
+  constructor(table: Table, path: SourcePath, context: ReadContext) {
+    this.table = table;
+    this.position = path;
+    this.context = context;
   }
 
   /** Where a key stands. */
-  at(key: string): Position {
-    return this.#positionOf(this.#place?.key(key));
+  at(key: string): SourcePath {
+    return this.position.below(key);
   }
 
   /** True if the key is there. */
@@ -149,15 +147,15 @@ export class TableReader {
       this.error(key, `${key} has ${value.length} elements, the limit is ${ELEMENTS_MAX}`, "split the rule");
       return [];
     }
-    const list = this.#place?.key(key);
-    return value.map((element: unknown, i) => ({ value: element, position: this.#positionOf(list?.item(i), key) }));
+    const list = this.at(key);
+    return value.map((element: unknown, i) => ({ value: element, position: list.below(i) }));
   }
 
   /** A table. */
   child(key: string): TableReader | undefined {
     const value = this.table[key];
     if (value === undefined) return undefined;
-    if (isTable(value)) return this.#reader(value, this.#place?.key(key), this.at(key));
+    if (isTable(value)) return new TableReader(value, this.at(key), this.context);
     this.error(key, `${key} is ${typeName(value)}, not a table`);
     return undefined;
   }
@@ -166,27 +164,18 @@ export class TableReader {
   children(key: string): readonly TableReader[] {
     const value = this.table[key];
     if (value === undefined) return [];
-    const place = this.#place?.key(key);
-    if (isTable(value)) return [this.#reader(value, place, this.at(key))];
+    const path = this.at(key);
+    if (isTable(value)) return [new TableReader(value, path, this.context)];
     if (!Array.isArray(value)) {
       this.error(key, `${key} is ${typeName(value)}, not a table or a list of tables`);
       return [];
     }
     return value.flatMap((element: unknown, i) => {
-      const position = this.#positionOf(place?.item(i), key);
-      if (isTable(element)) return [this.#reader(element, place?.item(i), position)];
+      const position = path.below(i);
+      if (isTable(element)) return [new TableReader(element, position, this.context)];
       this.context.diagnostics.error(position, `${key} has ${typeName(element)} where a table belongs`);
       return [];
     });
-  }
-
-  #reader(table: Table, place: Place | undefined, fallback: Position): TableReader {
-    return new TableReader(table, place, this.context, { fallback });
-  }
-
-  #positionOf(place: Place | undefined, key?: string): Position {
-    if (place !== undefined) return this.context.lines.position(place.offset);
-    return key === undefined ? this.position : this.at(key);
   }
 }
 

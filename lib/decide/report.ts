@@ -1,16 +1,16 @@
 /** Which mechanism enforces each rule on a host, and what is left. */
-import type { ActionType } from "../core/mod.ts";
-import { reachableTypes } from "./actions.ts";
+import type { ActionType, Verdict } from "../core/mod.ts";
 import { candidateParts, type KernelForm, type KernelForms } from "./candidates.ts";
 import {
   chooseEnforcement,
   type ChosenEnforcement,
   ENFORCEMENT_MECHANISMS,
   type EnforcementMechanism,
-  type EnforcementPart,
   type HostMechanisms,
 } from "./enforcement.ts";
-import type { NumberedLayer, NumberedRule } from "./reference.ts";
+import { lowerFileRule } from "./lower_file.ts";
+import { KERNEL_NET_ACTIONS } from "./lower_net.ts";
+import type { TypedLayer, TypedRule } from "./typed_rules.ts";
 
 /** What becomes of one rule on a host. */
 export interface RuleEnforcement {
@@ -25,8 +25,6 @@ export interface RuleEnforcement {
   /** False if something that the rule forbids is not prevented; the note says what. */
   readonly complete: boolean;
   readonly note: string;
-  /** The kernel's copy of the policy holds the whole rule: its verdicts must be those of user space. */
-  readonly in_kernel: boolean;
   /** Empty for rules that prevent nothing. */
   readonly parts: readonly ChosenEnforcement[];
 }
@@ -36,18 +34,26 @@ type Conclusion = Omit<RuleEnforcement, "rule" | "rule_index" | "file" | "line">
 /** Classes of actions that a kernel program decides. */
 export type KernelClass = keyof KernelForms;
 
+/** For what the report is. */
+export interface ReportOptions {
+  readonly host: HostMechanisms;
+  readonly home?: string;
+}
+
 /** Collects what lowering found out about each rule. */
 export class EnforcementReport {
-  readonly #host: HostMechanisms;
-  readonly #forms = new Map<NumberedRule, KernelForms>();
-  readonly #left_defaults = new Map<NumberedRule, string>();
+  readonly layers: readonly TypedLayer[];
+  readonly #options: ReportOptions;
+  readonly #forms = new Map<TypedRule, KernelForms>();
+  readonly #left_defaults = new Map<TypedRule, string>();
 
-  constructor(host: HostMechanisms) {
-    this.#host = host;
+  constructor(layers: readonly TypedLayer[], options: ReportOptions) {
+    this.layers = layers;
+    this.#options = options;
   }
 
   /** The kernel's form of one class of a rule's actions, or why it has none. */
-  form(rule: NumberedRule, of: KernelClass, form: KernelForm | string): void {
+  form(rule: TypedRule, of: KernelClass, form: KernelForm | string): void {
     const known = this.#forms.get(rule)?.[of];
     // Of several forms of one class (network actions are lowered one by one) all must be complete.
     const merged = typeof known === "object" && typeof form === "object"
@@ -57,29 +63,53 @@ export class EnforcementReport {
   }
 
   /** The rule permits and has no kernel form, so the kernel must not refuse the action by default. */
-  blocksDefault(rule: NumberedRule, action: ActionType, why: string): void {
+  blocksDefault(rule: TypedRule, action: ActionType, why: string): void {
     this.#left_defaults.set(rule, `${why}; so the kernel lets ${action} through by default and user space decides`);
   }
 
   /** Several layers would have to agree: said at every rule that permits the action. */
-  defaultLeft(layers: readonly NumberedLayer[], action: ActionType, why: string): void {
+  defaultLeft(layers: readonly TypedLayer[], action: ActionType, why: string): void {
     for (const rule of layers.flatMap((layer) => layer.rules)) {
-      if (rule.node.verdict === "allow" && reachableTypes(rule).includes(action)) this.#left_defaults.set(rule, why);
+      if (rule.node.verdict === "allow" && rule.types.includes(action)) this.#left_defaults.set(rule, why);
     }
   }
 
+  /** Indexes of the rules that the kernel's copy holds as a whole. */
+  inKernel(): ReadonlySet<number> {
+    const held = new Set<number>();
+    for (const [{ index, types, node }, { net, exec }] of this.#forms) {
+      const whole = (form: KernelForm | string | undefined): boolean => typeof form === "object" && form.complete;
+      const holds = node.verdict === "allow"
+        ? [net, exec].every((form) => form === undefined || whole(form))
+        : types.every((type) =>
+          type === "exec" ? whole(exec) : KERNEL_NET_ACTIONS.some((net) => net === type) && whole(net)
+        );
+      if (holds) held.add(index);
+    }
+    return held;
+  }
+
   /** One element per rule of all layers. */
-  finish(layers: readonly NumberedLayer[]): readonly RuleEnforcement[] {
-    return layers.flatMap((layer) =>
+  finish(): readonly RuleEnforcement[] {
+    const conclude = new Concluder(this.#options);
+    return this.layers.flatMap((layer) =>
       layer.rules.map((rule): RuleEnforcement => {
         const { position } = rule.node;
-        const place = { rule: rule.name, rule_index: rule.index, file: position.file, line: position.line };
-        return { ...place, ...this.#conclude(layer, rule) };
+        return {
+          rule: rule.name,
+          rule_index: rule.index,
+          file: position.file,
+          // Looking a place up costs more than the rest: only who shows the rule does it.
+          get line(): number {
+            return position.line;
+          },
+          ...this.#conclude(layer, rule, conclude),
+        };
       })
     );
   }
 
-  #conclude(layer: NumberedLayer, rule: NumberedRule): Conclusion {
+  #conclude(layer: TypedLayer, rule: TypedRule, concluder: Concluder): Conclusion {
     const { node } = rule;
     if (layer.file.mode !== "enforce") return observed(`the file's mode is ${layer.file.mode}`);
     if (node.mode === "observe") return observed("the rule's mode is observe");
@@ -87,19 +117,48 @@ export class EnforcementReport {
     if (node.verdict === "redact") return { ...observed("redaction is not in this version"), complete: false };
     const forms = this.#forms.get(rule) ?? {};
     if (node.verdict === "allow") return lifted(forms, this.#left_defaults.get(rule));
-    const parts = candidateParts(rule, forms).map((part) => chooseEnforcement(part, node.verdict, this.#host));
+    const is_file = rule.types.some((type) => type.startsWith("file."));
+    return concluder.conclude(rule, is_file ? { ...forms, file: lowerFileRule(rule, this.#options.home) } : forms);
+  }
+}
+
+/** Concludes about rules that forbid. Rules of one kind share what is found. */
+class Concluder {
+  readonly #host: HostMechanisms;
+  readonly #known = new Map<readonly ActionType[], Map<string, Conclusion>>();
+
+  constructor({ host }: ReportOptions) {
+    this.#host = host;
+  }
+
+  conclude(rule: TypedRule, forms: KernelForms): Conclusion {
+    const { verdict, predicates } = rule.node;
+    let known = this.#known.get(rule.types);
+    if (known === undefined) this.#known.set(rule.types, known = new Map());
+    const asks_arguments = predicates.argv !== undefined || predicates.opaque !== undefined;
+    const key = [verdict, String(asks_arguments), keyOf(forms.net), keyOf(forms.exec), keyOf(forms.file)].join("\n");
+    const found = known.get(key) ?? this.#find(rule, forms, verdict);
+    known.set(key, found);
+    return found;
+  }
+
+  #find(rule: TypedRule, forms: KernelForms, verdict: Verdict): Conclusion {
+    const parts = candidateParts(rule, forms).map((part) => chooseEnforcement(part, verdict, this.#host));
     return {
       ...strongest(parts.map(({ mechanism }) => mechanism)),
       complete: parts.length > 0 && parts.every(({ complete }) => complete),
       note: notesOf(parts),
-      in_kernel: parts.length > 0 && parts.every(heldInKernel),
       parts,
     };
   }
 }
 
+function keyOf(form: KernelForm | string | undefined): string {
+  return form === undefined ? "" : typeof form === "string" ? `- ${form}` : `${form.complete} ${form.note}`;
+}
+
 function observed(note: string): Conclusion {
-  return { mechanism: "observe_only", mechanisms: ["observe_only"], complete: true, note, in_kernel: false, parts: [] };
+  return { mechanism: "observe_only", mechanisms: ["observe_only"], complete: true, note, parts: [] };
 }
 
 /** A rule that permits has a mechanism only where the kernel refuses by default and must know it. */
@@ -110,18 +169,12 @@ function lifted({ net, exec }: KernelForms, left: string | undefined): Conclusio
   if (used.length === 0) return observed(left ?? "an allow rule only lifts a default");
   const complete = used.every(([, form]) => form.complete);
   const note = used.map(([, form]) => form.note).filter((text) => text !== "").join("; ");
-  return { ...strongest(used.map(([mechanism]) => mechanism)), complete, note, in_kernel: complete, parts: [] };
+  return { ...strongest(used.map(([mechanism]) => mechanism)), complete, note, parts: [] };
 }
 
 function strongest(used: readonly EnforcementMechanism[]): Pick<RuleEnforcement, "mechanism" | "mechanisms"> {
   const mechanisms = ENFORCEMENT_MECHANISMS.filter((mechanism) => used.includes(mechanism));
   return { mechanism: mechanisms[0] ?? "observe_only", mechanisms };
-}
-
-function heldInKernel({ candidates }: EnforcementPart): boolean {
-  return candidates.some(({ mechanism, complete }) =>
-    complete && (mechanism === "cgroup" || mechanism === "exec_kill")
-  );
 }
 
 /** The notes of all parts; with several parts each says which actions it is about. */

@@ -1,8 +1,8 @@
 /** Rules as the compiled tables hold them, and the search for the one that decides. */
 import type { Ruling, Verdict } from "../core/mod.ts";
-import type { PredicateName, RatePattern, RuleNode } from "./ast.ts";
+import type { PredicateName } from "./ast.ts";
+import type { CompiledRule } from "./compiled_rule.ts";
 import type { EventNames } from "./names.ts";
-import type { RulePlace } from "./predicates_facts.ts";
 
 /** A compiled condition. */
 export type Check = (names: EventNames) => boolean;
@@ -20,43 +20,6 @@ export interface DefaultAnswer {
   /** The finished ruling; `undefined` where no layer says anything. */
   readonly ruling: Ruling | undefined;
 }
-
-/** One rule, compiled. */
-export interface CompiledRule {
-  readonly kind: "rule";
-  readonly index: number;
-  /** Unique in the snapshot. */
-  readonly name: string;
-  readonly node: RuleNode;
-  readonly verdict: Verdict;
-  readonly observe: boolean;
-  /** Orders rules by verdict, then by place: the greatest that holds decides. Log rules are below all others. */
-  readonly key: number;
-  readonly is_log: boolean;
-  /** True if one name that matches is enough (everything but `allow`). */
-  readonly one_name: boolean;
-  /** All predicates and exceptions but the type; `undefined` if there are none. */
-  readonly check: Check | undefined;
-  /** The same without the predicate that the index has answered already. */
-  readonly rest: Check | undefined;
-  /** The finished ruling of an enforcing layer, where its reason does not depend on the event. */
-  readonly ruling: Ruling | undefined;
-  /** Asks for arguments: looks inside command lines that have started already, see `hasStarted`. */
-  readonly asks_arguments: boolean;
-  /** What the rule leaves behind where it holds; only in the tables for that. */
-  readonly effect: RuleEffect | undefined;
-}
-
-/** What a rule leaves behind in the state. */
-export type RuleEffect =
-  | {
-    readonly kind: "marks";
-    readonly marks: readonly string[];
-    readonly place: RulePlace;
-    /** Holds where what permits may rely on it. */
-    readonly surely: Check | undefined;
-  }
-  | { readonly kind: "rate"; readonly rates: readonly RatePattern[] };
 
 /** A rule as found through an index. `whole`: what the index found answers the indexed predicate completely. */
 export interface Candidate {
@@ -112,8 +75,7 @@ export class Selection {
       if (candidate === undefined) continue;
       const { rule } = candidate;
       if (!this.#improves(rule)) continue;
-      const check = candidate.whole ? rule.rest : rule.check;
-      if (check === undefined || check(this.#names)) this.#take(rule);
+      if (candidate.whole ? rule.restHolds(this.#names) : rule.holds(this.#names)) this.#take(rule);
     }
   }
 
@@ -122,7 +84,7 @@ export class Selection {
     for (let i = 0; i < rules.length; i++) {
       const rule = rules[i];
       if (rule === undefined || !this.#improves(rule)) continue;
-      if (rule.check === undefined || rule.check(this.#names)) this.#take(rule);
+      if (rule.holds(this.#names)) this.#take(rule);
     }
   }
 

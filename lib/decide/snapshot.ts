@@ -135,11 +135,16 @@ function guardOf(layers: readonly NumberedLayer[]): GuardSettings {
 
 function ruleInfo(layer: NumberedLayer, rule: NumberedRule): RuleInfo {
   const { index, node, name } = rule;
-  const { file, line, column } = node.position;
+  const { position } = node;
   return Object.freeze({
-    file,
-    line,
-    column,
+    file: position.file,
+    // Looking a place up costs more than the rest: only who shows the rule does it.
+    get line(): number {
+      return position.line;
+    },
+    get column(): number {
+      return position.column;
+    },
     name,
     index,
     verdict: node.verdict,

@@ -53,9 +53,9 @@ function readSuite(source: PolicySource, diagnostics: Diagnostics): Suite | unde
   const document = readDocument(source, diagnostics);
   if (document === undefined) return undefined;
   const start = { file: source.file, line: 1, column: 1 };
-  const { table, places, lines } = document;
-  const context: ReadContext = { lines, diagnostics, actions: new Map(), budget: new PatternBudget(0) };
-  const reader = new TableReader(table, places, context, { fallback: start });
+  const { table, path } = document;
+  const context: ReadContext = { diagnostics, actions: new Map(), budget: new PatternBudget(0) };
+  const reader = new TableReader(table, path, context);
   reader.refuseUnknown(SUITE_KEYS);
   const policies = reader.strings("policy")?.map(({ value }) => value) ?? [];
   if (!reader.has("policy")) diagnostics.error(start, "the suite names no policy", 'begin with policy = "NAME.toml"');
@@ -100,8 +100,11 @@ function readCase(
     return undefined;
   }
   if (expect === undefined) return undefined;
+  const { file, line, column } = position;
   return {
-    ...position,
+    file,
+    line,
+    column,
     name,
     said: event.value,
     expect,

@@ -2,7 +2,7 @@
 import { parse, TomlError } from "smol-toml";
 import { errorMessage, LIMITS } from "../core/mod.ts";
 import type { Diagnostics, Position } from "./diagnostic.ts";
-import { LineIndex, type Place, scanPlaces } from "./positions.ts";
+import { SourceMap, SourcePath } from "./positions.ts";
 
 /** A policy file as handed in: its name for messages, and its bytes. */
 export interface PolicySource {
@@ -13,11 +13,10 @@ export interface PolicySource {
 /** A TOML table. Made by the parser without a prototype, so any key is safe. */
 export type Table = Readonly<Record<string, unknown>>;
 
-/** A parsed text: values, and the places of their keys. */
+/** A parsed text: values, and where they stand. */
 export interface Document {
   readonly table: Table;
-  readonly places: Place;
-  readonly lines: LineIndex;
+  readonly path: SourcePath;
 }
 
 /** Nesting of lists and inline tables; the language needs four. */
@@ -48,7 +47,7 @@ export function readDocument(source: PolicySource, diagnostics: Diagnostics): Do
       diagnostics.error(start, "policy is not a TOML table");
       return undefined;
     }
-    return { table, places: scanPlaces(text), lines: new LineIndex(file, text) };
+    return { table, path: new SourcePath(new SourceMap(file, text)) };
   } catch (thrown) {
     const at = thrown instanceof TomlError ? { file, line: thrown.line, column: thrown.column } : start;
     diagnostics.error(at, syntaxMessage(thrown));

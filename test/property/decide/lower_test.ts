@@ -98,7 +98,7 @@ test("the kernel never refuses what user space lets pass, and refuses what compl
       HOMES,
       (layers, events, home) => {
         const snapshot = load(...layers.map((layer) => policyText(layer)));
-        const { policy, report } = lower(snapshot, home === undefined ? {} : { home });
+        const { policy, report, in_kernel } = lower(snapshot, home === undefined ? {} : { home });
         expect(report.map(({ rule_index }) => rule_index)).toEqual(snapshot.rules.map(({ index }) => index));
         for (const raw of events) {
           const each = withHome(raw, home);
@@ -111,8 +111,7 @@ test("the kernel never refuses what user space lets pass, and refuses what compl
             refused++;
             expect([forbidden, verdict, ruling]).toEqual([true, verdict, ruling]);
           }
-          const entry = report[ruling.rule_index];
-          const kernel_holds = entry?.in_kernel === true;
+          const kernel_holds = in_kernel.has(ruling.rule_index);
           // A script is forbidden by its interpreter in user space; what the kernel sees of it is its own affair.
           const by_interpreter = each.action.type === "exec" && each.action.interpreter !== undefined;
           if (forbidden && kernel_holds && each.action.type !== "net.listen" && !by_interpreter) {
