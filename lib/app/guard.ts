@@ -163,6 +163,7 @@ export class Guard implements StatusPort, ReloadPort {
   async reload(): Promise<Result<PolicyStatus, AgentguardError>> {
     const loaded = loadPolicySources(this.#parts.policies, {
       generation: this.snapshot.ref.generation + 1,
+      only: "check",
       ...(this.#parts.config.mode.value === null ? undefined : { mode: this.#parts.config.mode.value }),
     });
     if (!loaded.ok) {

@@ -196,6 +196,7 @@ function loadFailure(support: readonly ProbeSupport[]): string {
 function compile(load: PolicyLoad): PolicySnapshot {
   const loaded = loadPolicy(load.sources, {
     generation: load.generation,
+    only: "decide",
     ...(load.mode === undefined ? undefined : { mode: load.mode }),
   });
   if (loaded.ok) return loaded.value;

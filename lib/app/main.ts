@@ -95,7 +95,11 @@ async function guardCommand(command: RunCommand | DaemonCommand, io: CommandIo, 
     const flagged = resolveConfig({ flags: command.flags, env: io.env, uid: io.uid, cwd: io.cwd });
     if (!flagged.ok) throw configProblem(flagged.error);
     const mode = flagged.value.mode.value;
-    const policy = loadPolicySources(command.policies, { generation: 1, ...(mode === null ? undefined : { mode }) });
+    const policy = loadPolicySources(command.policies, {
+      generation: 1,
+      only: "check",
+      ...(mode === null ? undefined : { mode }),
+    });
     if (!policy.ok) {
       for (const finding of policy.error) await io.stderr.write(`${formatDiagnostic(finding)}\n`);
       return EXIT.usage;

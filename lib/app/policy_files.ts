@@ -10,6 +10,8 @@ export interface PolicyLoadOptions {
   readonly generation: number;
   /** Replaces the mode of every layer that is not disabled. */
   readonly mode?: Mode;
+  /** See `LoadOptions.only`. */
+  readonly only?: "check";
 }
 
 /** A policy with the bytes that it was made from, which other threads compile again. */

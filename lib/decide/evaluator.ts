@@ -17,6 +17,13 @@ import type { PolicyState, StateView } from "./state.ts";
 
 const DISABLED: Ruling = Object.freeze({ verdict: "allow", rule_index: -1, reason: REASON_DISABLED, mode: "observe" });
 
+/** The ruling where the engine itself failed: deny, or in a policy that only observes allow with `would` deny. */
+export function failureRuling(all_observe: boolean, reason: string): Ruling {
+  return all_observe
+    ? { verdict: "allow", rule_index: -1, reason, mode: "observe", would: "deny" }
+    : { verdict: "deny", rule_index: -1, reason, mode: "enforce" };
+}
+
 /** The engine of a snapshot. */
 export class Evaluator {
   readonly #layers: readonly CompiledLayer[];
@@ -38,22 +45,15 @@ export class Evaluator {
     this.leaves_effects = layers.some((layer) => layer.effects.size > 0);
   }
 
-  /** Never throws: an error gives deny, or in a policy that only observes allow with `would` deny. */
+  /** Never throws, see `failureRuling`. */
   evaluate(event: Event, state: StateView, now_us: number): Ruling {
     if (this.#layers.length === 0) return DISABLED;
     try {
       return this.#evaluate(event, state, now_us);
     } catch (thrown) {
       this.#names?.forgetState();
-      return this.failure(`evaluate policy: ${errorMessage(thrown)}`);
+      return failureRuling(this.#all_observe, `evaluate policy: ${errorMessage(thrown)}`);
     }
-  }
-
-  /** The ruling where the engine itself failed. */
-  failure(reason: string): Ruling {
-    return this.#all_observe
-      ? { verdict: "allow", rule_index: -1, reason, mode: "observe", would: "deny" }
-      : { verdict: "deny", rule_index: -1, reason, mode: "enforce" };
   }
 
   /** Takes what the rules leave behind into the state. `ruling` is what was decided about the event before. */

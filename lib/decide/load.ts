@@ -14,6 +14,11 @@ export interface LoadOptions {
   readonly generation: number;
   /** Replaces the mode of every layer that is not disabled (`--mode`). */
   readonly mode?: Mode;
+  /**
+   * Where two threads load the same sources, each needs a part. `check`: the findings; the rules are compiled when
+   * something is decided after all. `decide`: the sources were checked before, so rules are only read and compiled.
+   */
+  readonly only?: "check" | "decide";
 }
 
 /** Layers of one policy. */
@@ -60,14 +65,16 @@ function load(
   }
   if (diagnostics.failed || files.length < sources.length) return undefined;
   const layers = numberLayers(files);
-  checkLayers(layers, diagnostics);
+  if (options.only !== "decide") checkLayers(layers, diagnostics);
   if (diagnostics.failed) return undefined;
   const ref = {
     name: files.map((file) => file.name).join("+"),
     digest: digestOf(files),
     generation: options.generation,
   };
-  return new PolicySnapshot({ ref, layers, warnings: diagnostics.list() });
+  const snapshot = new PolicySnapshot({ ref, layers, warnings: diagnostics.list() });
+  if (options.only !== "check") snapshot.compile();
+  return snapshot;
 }
 
 function withMode(file: PolicyFile, mode: Mode | undefined): PolicyFile {

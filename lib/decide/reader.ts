@@ -1,7 +1,7 @@
 /** Reads values out of a TOML table, with the place of each and an error for each that does not fit. */
 import { type ActionType, LIMITS } from "../core/mod.ts";
 import { type Diagnostics, type Position, quote } from "./diagnostic.ts";
-import type { SourcePath } from "./positions.ts";
+import type { SourcePath } from "./source_path.ts";
 import { didYouMean } from "./suggest.ts";
 import { isTable, type Table } from "./toml.ts";
 

@@ -1,10 +1,19 @@
 /** The compiled policy: immutable, and pure to ask. */
-import type { ActionType, ApprovalSettings, Decider, Event, PolicyRef, Ruling, Verdict } from "../core/mod.ts";
+import {
+  type ActionType,
+  type ApprovalSettings,
+  type Decider,
+  errorMessage,
+  type Event,
+  type PolicyRef,
+  type Ruling,
+  type Verdict,
+} from "../core/mod.ts";
 import { type AgentPattern, agentPattern, type AgentProcess, compileAgent } from "./agents.ts";
 import type { FileMode } from "./ast.ts";
 import { compileLayer } from "./compile.ts";
 import type { Diagnostic, Position } from "./diagnostic.ts";
-import { Evaluator } from "./evaluator.ts";
+import { Evaluator, failureRuling } from "./evaluator.ts";
 import { marksAskedBy } from "./marks.ts";
 import { mergeApproval } from "./parse_approval.ts";
 import { mergeRecordConfigs, type RecordConfig } from "./record_config.ts";
@@ -55,11 +64,9 @@ export class PolicySnapshot implements Decider {
   readonly warnings: readonly Diagnostic[];
   /** The marks that some rule asks about. */
   readonly marks: ReadonlySet<string>;
-  /** Some rule depends on what happened before: decide with a `PolicyState`. */
-  readonly has_state: boolean;
   /** The syntax trees, numbered; what `lower` and the reference interpreter read. */
   readonly layers: readonly NumberedLayer[];
-  readonly #evaluator: Evaluator;
+  #evaluator: Evaluator | undefined;
   readonly #agent_tests: readonly ((process: AgentProcess) => boolean)[];
 
   constructor({ ref, layers, warnings }: SnapshotParts) {
@@ -75,8 +82,17 @@ export class PolicySnapshot implements Decider {
     this.rules = Object.freeze(layers.flatMap((layer) => layer.rules.map((rule) => ruleInfo(layer, rule))));
     const active = layers.filter((layer) => layer.file.mode !== "disabled");
     this.marks = marksAskedBy(active.flatMap((layer) => layer.rules.map((rule) => rule.node)));
-    this.#evaluator = new Evaluator(active.map((layer) => compileLayer(layer, this.marks)));
-    this.has_state = this.#evaluator.leaves_effects;
+  }
+
+  /** Makes the tables that evaluation needs; done by itself when something is first decided. */
+  compile(): Evaluator {
+    const active = this.layers.filter((layer) => layer.file.mode !== "disabled");
+    return this.#evaluator ??= new Evaluator(active.map((layer) => compileLayer(layer, this.marks)));
+  }
+
+  /** Some rule depends on what happened before: decide with a `PolicyState`. */
+  get has_state(): boolean {
+    return this.compile().leaves_effects;
   }
 
   /**
@@ -84,7 +100,12 @@ export class PolicySnapshot implements Decider {
    * time is that of the event.
    */
   evaluate(event: Event, state: StateView = NO_PAST, now_us: number = event.time_us): Ruling {
-    return this.#evaluator.evaluate(event, state, now_us);
+    if (this.#evaluator !== undefined) return this.#evaluator.evaluate(event, state, now_us);
+    try {
+      return this.compile().evaluate(event, state, now_us);
+    } catch (thrown) {
+      return this.failure(`compile policy: ${errorMessage(thrown)}`);
+    }
   }
 
   /**
@@ -92,12 +113,12 @@ export class PolicySnapshot implements Decider {
    * then changed nothing.
    */
   advance(state: PolicyState, event: Event, decided: { readonly ruling: Ruling; readonly now_us: number }): void {
-    this.#evaluator.advance(state, event, decided);
+    this.compile().advance(state, event, decided);
   }
 
   /** The ruling where something around the evaluation failed. */
   failure(reason: string): Ruling {
-    return this.#evaluator.failure(reason);
+    return failureRuling(this.mode !== "enforce", reason);
   }
 
   /** The first `[[agent]]` entry that matches the process. */

@@ -2,7 +2,7 @@
 import { parse, TomlError } from "smol-toml";
 import { errorMessage, LIMITS } from "../core/mod.ts";
 import type { Diagnostics, Position } from "./diagnostic.ts";
-import { SourceMap, SourcePath } from "./positions.ts";
+import { SourceMap, SourcePath } from "./source_path.ts";
 
 /** A policy file as handed in: its name for messages, and its bytes. */
 export interface PolicySource {
