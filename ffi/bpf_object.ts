@@ -4,6 +4,7 @@ import { AgentguardError, err, ok, type Result } from "../lib/core/mod.ts";
 import { BpfMap } from "./bpf_map.ts";
 import { errnoName } from "../lib/core/mod.ts";
 import { type Libbpf, type Shim, takeMessages } from "./native_library.ts";
+import { SystemCalls } from "./system_call.ts";
 
 /** An attached program; disposing detaches it. */
 export interface BpfLink extends Disposable {
@@ -25,6 +26,10 @@ export interface LoadOptions {
   /** First bytes of read-only data sections by map name suffix, for example `.rodata.config`. */
   readonly data?: Readonly<Record<string, Uint8Array>>;
 }
+
+const BPF_PROG_RUN = 10;
+/** Offsets of ctx_size_in and ctx_in, and the bytes up to batch_size. */
+const RUN_CONTEXT_SIZE = 40, RUN_CONTEXT = 48, RUN_ATTRIBUTE_BYTES = 80;
 
 /** A loaded object. */
 export class BpfObject implements Disposable {
@@ -90,6 +95,19 @@ export class BpfObject implements Disposable {
     const fd = this.#bpf.bpf_iter_create(link.value.fd);
     link.value[Symbol.dispose]();
     return fd >= 0 ? ok(fd) : err(`create iterator ${program}: ${errnoName(-fd)}`);
+  }
+
+  /** Runs a `syscall` program once, on this thread; it may change `context`, which is at least as long as it needs. */
+  run(program: string, context: Uint8Array): Result<void, string> {
+    // union bpf_attr of BPF_PROG_RUN, include/uapi/linux/bpf.h
+    const attributes = new DataView(new ArrayBuffer(RUN_ATTRIBUTE_BYTES));
+    attributes.setUint32(0, this.#bpf.bpf_program__fd(this.#program(program)), true);
+    attributes.setUint32(RUN_CONTEXT_SIZE, context.length, true);
+    attributes.setBigUint64(RUN_CONTEXT, BigInt(ptr(context)), true);
+    // SAFETY: both buffers outlive the call; the kernel writes `context.length` bytes back.
+    const system = new SystemCalls(this.#shim);
+    const result = system.call("bpf", BPF_PROG_RUN, Number(ptr(attributes)), attributes.byteLength);
+    return result < 0 ? err(`${errnoName(-result)}: run ${program}`) : ok(undefined);
   }
 
   /** Detaches everything, unloads, closes the maps. Idempotent. */

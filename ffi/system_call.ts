@@ -25,6 +25,7 @@ const NUMBERS = {
     pidfd_getfd: 438,
     write: 1,
     clock_gettime: 228,
+    bpf: 321,
   },
   arm64: {
     read: 63,
@@ -43,6 +44,7 @@ const NUMBERS = {
     pidfd_getfd: 438,
     write: 64,
     clock_gettime: 113,
+    bpf: 280,
   },
 } as const;
 

@@ -51,6 +51,7 @@ AG_KEEP(struct, ag_net_policy);
 AG_KEEP(struct, ag_exec_policy);
 AG_KEEP(struct, ag_control);
 AG_KEEP(struct, ag_config);
+AG_KEEP(struct, ag_self_number);
 AG_KEEP(struct, ag_task);
 
 /* A record grows only with a new AG_ABI_VERSION. */

@@ -21,9 +21,10 @@ export const AgClose = {
 
 /** Layout of C type `ag_config`: its size and the offset of each field in bytes; LENGTH counts elements. */
 export const AgConfig = {
-  SIZE: 8,
+  SIZE: 12,
   self: 0,
   has_cast: 4,
+  pid_level: 8,
 } as const;
 
 /** Layout of C type `ag_control`: its size and the offset of each field in bytes; LENGTH counts elements. */
@@ -435,6 +436,13 @@ export const AgScopeKind = {
 
 /** One value of {@link AgScopeKind}. */
 export type AgScopeKind = (typeof AgScopeKind)[keyof typeof AgScopeKind];
+
+/** Layout of C type `ag_self_number`: its size and the offset of each field in bytes; LENGTH counts elements. */
+export const AgSelfNumber = {
+  SIZE: 8,
+  tgid: 0,
+  level: 4,
+} as const;
 
 /** Layout of C type `ag_task`: its size and the offset of each field in bytes; LENGTH counts elements. */
 export const AgTask = {

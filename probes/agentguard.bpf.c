@@ -2,5 +2,6 @@
 /* The probes: one object, so that all programs share their maps. */
 #include "dispatch.h"
 #include "iterator.h"
+#include "self.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -4,6 +4,7 @@
 #define AGENTGUARD_ITERATOR_H
 
 #include "agentguard_maps.h"
+#include "agentguard_number.h"
 
 SEC("iter/task")
 int ag_tasks(struct bpf_iter__task *ctx)
@@ -15,9 +16,11 @@ int ag_tasks(struct bpf_iter__task *ctx)
 
 	if (!task)
 		return 0;
-	pid = task->tgid;
-	if (pid == ag_self || !task->mm)
+	if (task->tgid == ag_self || !task->mm)
 		return 0; /* kernel threads have no memory */
+	pid = ag_tgid_of(task);
+	if (!pid)
+		return 0;
 	wanted = bpf_map_lookup_elem(&adopt, &pid);
 	scope = bpf_task_storage_get(&scopes, task, wanted, wanted ? BPF_LOCAL_STORAGE_GET_F_CREATE : 0);
 	if (scope && wanted) {
@@ -28,7 +31,7 @@ int ag_tasks(struct bpf_iter__task *ctx)
 		return 0;
 	r.pid = pid;
 	r.start_ns = task->start_boottime;
-	r.ppid = BPF_CORE_READ(task, real_parent, tgid);
+	r.ppid = ag_tgid_of(BPF_CORE_READ(task, real_parent));
 	r.parent_start_ns = BPF_CORE_READ(task, real_parent, group_leader, start_boottime);
 	r.uid = BPF_CORE_READ(task, cred, uid.val);
 	r.cgroup_id = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id);

@@ -248,7 +248,7 @@ int BPF_PROG(ag_exec, struct task_struct *task, int old_pid, struct linux_binprm
 	}
 	r->cgroup_bytes = ag_cgroup_name(s, at, cgroup);
 	at += r->cgroup_bytes & 511;
-	r->ppid = BPF_CORE_READ(task, real_parent, tgid);
+	r->ppid = ag_tgid_of(BPF_CORE_READ(task, real_parent));
 	r->parent_start_ns = BPF_CORE_READ(task, real_parent, group_leader, start_boottime);
 	r->exec_flags = ag_exec_facts(r, bprm, exe, flags);
 	r->exec_id = bpf_ktime_get_boot_ns();
@@ -343,8 +343,8 @@ static __always_inline void ag_check_birthplace(struct task_struct *child, const
 	r->kind = AG_SCOPE_LEFT_CGROUP;
 	r->path_bytes = bytes;
 	ag_fill(&r->h, AG_OP_SCOPE, scope->scope, sizeof(*r) + bytes, 0);
-	r->h.pid = child->tgid;
-	r->h.tid = child->pid;
+	r->h.pid = ag_tgid_of(child);
+	r->h.tid = ag_tid_of(child);
 	r->h.start_ns = child->start_boottime;
 	ag_send_decision(r, sizeof(*r) + bytes, BPF_RB_FORCE_WAKEUP);
 }
@@ -368,7 +368,7 @@ int BPF_PROG(ag_fork, struct task_struct *parent, struct task_struct *child)
 		return 0; /* a thread */
 	if (copy.cgroup_id)
 		ag_check_birthplace(child, &copy);
-	r.child_pid = child->tgid;
+	r.child_pid = ag_tgid_of(child);
 	r.child_start_ns = child->start_boottime;
 	r.uid = bpf_get_current_uid_gid();
 	ag_fill(&r.h, AG_OP_FORK, copy.scope, sizeof(r), 0);
@@ -464,8 +464,8 @@ int BPF_PROG(ag_cgroup_attach, struct cgroup *destination, const char *path, str
 	r->path_bytes = bytes;
 	ag_fill(&r->h, AG_OP_SCOPE, fresh.scope, sizeof(*r) + bytes, 0);
 	/* Who moves and who is moved may differ: the record is about the one that is moved. */
-	r->h.pid = task->tgid;
-	r->h.tid = task->pid;
+	r->h.pid = ag_tgid_of(task);
+	r->h.tid = ag_tid_of(task);
 	r->h.start_ns = BPF_CORE_READ(task, group_leader, start_boottime);
 	ag_send_decision(r, sizeof(*r) + bytes, BPF_RB_FORCE_WAKEUP);
 	return 0;

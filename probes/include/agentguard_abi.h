@@ -82,7 +82,7 @@ struct ag_record {
 	__u32 scope;
 	__u64 seq;     /* counts this ring's records of this CPU, lost ones included */
 	__u64 time_ns; /* CLOCK_BOOTTIME */
-	__u32 pid;     /* tgid in the initial pid namespace */
+	__u32 pid;     /* process, as numbered in the guard's pid namespace; 0: not visible there */
 	__u32 tid;
 	__u64 start_ns; /* group leader's start_boottime: with pid the identity */
 };
@@ -375,8 +375,15 @@ struct ag_exec_policy {
 
 /* Set before load; the verifier prunes by it. */
 struct ag_config {
-	__u32 self;     /* the guard's own process: excluded by the first instruction of every program */
-	__u32 has_cast; /* 1 where the running kernel has bpf_rdonly_cast (Linux 6.2) */
+	__u32 self;      /* the guard in the initial pid namespace: the first instruction of each program excludes it */
+	__u32 has_cast;  /* 1 where the running kernel has bpf_rdonly_cast (Linux 6.2) */
+	__u32 pid_level; /* depth of the guard's pid namespace; 0: the initial one */
+};
+
+/* The guard as the kernel numbers it, see ag_whoami. */
+struct ag_self_number {
+	__u32 tgid; /* in the initial pid namespace */
+	__u32 level;
 };
 
 /* What user space may change while the programs run. */

@@ -3,6 +3,7 @@
 #ifndef AGENTGUARD_EMIT_H
 #define AGENTGUARD_EMIT_H
 
+#include "agentguard_number.h"
 #include "agentguard_maps.h"
 
 /* One scratch per program kind, because programs of different kinds may interrupt each other on a CPU. */
@@ -59,7 +60,7 @@ static __always_inline struct ag_scratch *ag_get_scratch(__u32 kind, __u32 op)
 /* Fills the header for the current task, all but the sequence number. */
 static __always_inline void ag_fill(struct ag_record *h, __u32 op, __u32 scope, __u32 size, __u32 flags)
 {
-	__u64 id = bpf_get_current_pid_tgid();
+	__u64 id = ag_current_numbers();
 
 	h->size = size;
 	h->op = op;

@@ -206,6 +206,15 @@ struct css_set {
 	struct cgroup *dfl_cgrp;
 };
 
+struct upid {
+	int nr;
+};
+
+struct pid {
+	unsigned int level;
+	struct upid numbers[1]; /* one for each level */
+};
+
 struct task_struct {
 	struct thread_info thread_info;
 	int pid;
@@ -220,6 +229,7 @@ struct task_struct {
 	struct signal_struct *signal;
 	const struct cred *cred;
 	struct css_set *cgroups;
+	struct pid *thread_pid;
 };
 
 struct linux_binprm {
@@ -280,6 +290,7 @@ extern void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym __weak;
 const volatile struct ag_config ag_config SEC(".rodata.config") = {};
 #define ag_self (ag_config.self)
 #define ag_has_cast (ag_config.has_cast)
+#define ag_pid_level (ag_config.pid_level)
 
 /* `dst = pointer->field`, by load where that is possible, else by a copying helper. */
 #define AG_READ(dst, pointer, type, field) \

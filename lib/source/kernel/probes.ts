@@ -4,6 +4,7 @@ import { AgConfig, AgControl, AgScope, AgTask } from "../../../probes/abi.gen.ts
 import { type BpfLink, type BpfMap, BpfObject, type Libbpf, type Shim, type SystemCalls } from "../../../ffi/mod.ts";
 import { AgentguardError, err, LIMITS, ok, type Result } from "../../core/mod.ts";
 import { LossCounters } from "./counters.ts";
+import { type OwnNumber, ownNumber } from "./own_number.ts";
 import type { ProbeGroup, ProbeSupport, RunningProcess } from "./port.ts";
 
 /** Programs by group. A group is loaded whole or not at all. */
@@ -23,7 +24,7 @@ export interface ProbeParts {
   readonly shim: Shim;
   readonly system: SystemCalls;
   readonly image: Uint8Array;
-  /** The guard's own process, which the programs leave alone. */
+  /** The guard's own process in its own pid namespace; the programs leave it alone. */
   readonly self_pid: number;
   readonly ring_bytes?: { readonly decisions: number; readonly telemetry: number };
 }
@@ -54,12 +55,14 @@ export class KernelProbes implements Disposable {
    * program type does not cost the others. Fails where not even process events can be had.
    */
   static load(parts: ProbeParts): Result<KernelProbes, readonly ProbeSupport[]> {
-    const all = loadGroups(parts, GROUP_NAMES);
+    const self = ownNumber(parts);
+    if (!self.ok) return err(GROUP_NAMES.map((group) => ({ group, available: false, detail: self.error })));
+    const all = loadGroups(parts, self.value, GROUP_NAMES);
     if (all.ok) return ok(new KernelProbes(parts, all.value, GROUP_NAMES.map((group) => available(group))));
-    const support = tryGroups(parts);
+    const support = tryGroups(parts, self.value);
     const usable = support.filter((each) => each.available).map((each) => each.group);
     if (!usable.includes("process")) return err(support);
-    const some = loadGroups(parts, usable);
+    const some = loadGroups(parts, self.value, usable);
     if (!some.ok) return err(support);
     return ok(new KernelProbes(parts, some.value, support));
   }
@@ -212,13 +215,14 @@ function available(group: ProbeGroup): ProbeSupport {
   return { group, available: true, detail: GROUPS[group].join(", ") };
 }
 
-function loadGroups(parts: ProbeParts, groups: readonly ProbeGroup[]): Result<BpfObject, string> {
+function loadGroups(parts: ProbeParts, self: OwnNumber, groups: readonly ProbeGroup[]): Result<BpfObject, string> {
   let reason = "";
   // bpf_rdonly_cast came with Linux 6.2; without it paths are read by copying, a little slower.
   for (const has_cast of [1, 0]) {
     const config = new Uint8Array(AgConfig.SIZE);
     const view = new DataView(config.buffer);
-    view.setUint32(AgConfig.self, parts.self_pid, true);
+    view.setUint32(AgConfig.self, self.tgid, true);
+    view.setUint32(AgConfig.pid_level, self.level, true);
     view.setUint32(AgConfig.has_cast, has_cast, true);
     const loaded = BpfObject.load(parts.bpf, parts.shim, parts.image, {
       programs: groups.flatMap((group) => GROUPS[group]),
@@ -238,9 +242,9 @@ function lastLine(log: string): string {
     "no message";
 }
 
-function tryGroups(parts: ProbeParts): ProbeSupport[] {
+function tryGroups(parts: ProbeParts, self: OwnNumber): ProbeSupport[] {
   return GROUP_NAMES.map((group) => {
-    const loaded = loadGroups({ ...parts, ring_bytes: { decisions: 4096, telemetry: 4096 } }, [group]);
+    const loaded = loadGroups({ ...parts, ring_bytes: { decisions: 4096, telemetry: 4096 } }, self, [group]);
     if (!loaded.ok) return { group, available: false, detail: loaded.error };
     loaded.value[Symbol.dispose]();
     return available(group);
