@@ -3,9 +3,7 @@ import type { Action, ExecAction, Ruling, Verdict } from "../core/mod.ts";
 import type { FileMode } from "./ast.ts";
 import { reasonInside, reasonOfDefault, reasonOfRule, reasonWithShadow } from "./reason.ts";
 import type { CompiledRule } from "./compiled_rule.ts";
-import type { DefaultAnswer, Selection } from "./selection.ts";
-
-const STRICTNESS: Readonly<Record<Verdict, number>> = { allow: 0, log: 1, redact: 2, ask: 3, deny: 4 };
+import { type DefaultAnswer, type Selection, STRICTNESS } from "./selection.ts";
 
 /** What decides: a rule, or a default. */
 type Answer = CompiledRule | DefaultAnswer;
@@ -48,14 +46,14 @@ export class Answers {
 
   /** Takes the answer of one layer. */
   combine(mode: FileMode, selection: Selection, fallback: DefaultAnswer | undefined): void {
-    const full = answerOf(selection.full, selection.full_log, fallback);
+    const full = answerOf(selection.lifts_full ? selection.full : undefined, selection.full_log, fallback);
     if (full !== undefined && this.#replaces(full, this.#full, this.#has_full)) {
       this.#full = full;
       this.#has_full = true;
       this.#full_inner = this.#inner;
     }
     if (mode !== "enforce") return;
-    const real = answerOf(selection.real, selection.real_log, fallback);
+    const real = answerOf(selection.lifts_real ? selection.real : undefined, selection.real_log, fallback);
     if (real !== undefined && this.#replaces(real, this.#real, this.#has_real)) {
       this.#real = real;
       this.#has_real = true;

@@ -90,6 +90,7 @@ export class Evaluator {
       }
       selection.clear();
       select(table, names, selection);
+      if (!selection.settled(table.fallback)) selection.settle(table.fallback, this.#holding(table, names));
       answers.combine(layer.mode, selection, table.fallback);
     }
     if (loaded && action.type === "exec" && this.#reads_lines) this.#inside(event, names, selection);
@@ -122,7 +123,9 @@ export class Evaluator {
           if (table === undefined) continue;
           selection.clear();
           select(table, names, selection);
-          this.#answers.combine(layer.mode, selection, started || command.builtin ? undefined : table.fallback);
+          const fallback = started || command.builtin ? undefined : table.fallback;
+          if (!selection.settled(fallback)) selection.settle(fallback, this.#holding(table, names));
+          this.#answers.combine(layer.mode, selection, fallback);
         }
       }
     } finally {
@@ -132,14 +135,19 @@ export class Evaluator {
 
   /** Every rule that leaves something behind and holds. */
   #collect(names: EventNames): readonly CompiledRule[] {
+    return this.#layers.flatMap((layer) => {
+      const table = layer.effects.get(names.event.action.type);
+      return table === undefined ? [] : this.#holding(table, names);
+    });
+  }
+
+  /** Every rule of a table that holds. */
+  #holding(table: RuleTable, names: EventNames): readonly CompiledRule[] {
     const selection = this.#selection ??= new Selection(names);
     const collected: CompiledRule[] = [];
     selection.collected = collected;
     try {
-      for (const layer of this.#layers) {
-        const table = layer.effects.get(names.event.action.type);
-        if (table !== undefined) select(table, names, selection);
-      }
+      select(table, names, selection);
     } finally {
       selection.collected = undefined;
     }

@@ -26,6 +26,7 @@
  *   from these two sides. What a file permits rests only on labels that it sets itself; what is enforced never sees
  *   what only observing rules leave behind. In a log rule `label` is what it sets, elsewhere what must be set; `after`
  *   counts from the last time, `since` from the first.
+ * - An ask or a redaction takes the place of a stricter default only where it would hold also as a rule that permits.
  * - A rule with `rate` that forbids holds beyond the rate (attempts count), one that permits up to it.
  * - A command line is decided as if each command in it were started by itself; the strictest of all decides, so
  *   looking inside never widens. Builtins of the shell need no allow. A program that has started is stopped only for

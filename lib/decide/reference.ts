@@ -4,13 +4,14 @@
  * snapshot against it.
  */
 import type { Action, ActionType, Event, ExecAction, Ruling, Verdict } from "../core/mod.ts";
-import type { ArgvToken, PathPattern, PolicyFile, Predicates, ProgramPattern, RuleNode, TextPattern } from "./ast.ts";
+import type { PolicyFile, Predicates, RuleNode, TextPattern } from "./ast.ts";
 import { hasStarted, innerEvent } from "./inner_event.ts";
 import { cidrHolds, parseAddress } from "./net.ts";
 import { REASON_DISABLED, reasonInside, reasonOfDefault, reasonOfRule, reasonWithShadow } from "./reason.ts";
 import { factsHold, type RuleContext } from "./reference_facts.ts";
-import { cwdOf, type Names, newNames, pathNames, requested, type Unsure } from "./reference_names.ts";
-import { normal, pathHolds, type Side, textGlobHolds } from "./reference_patterns.ts";
+import { cwdOf, newNames, pathNames } from "./reference_names.ts";
+import { argvHolds, pathsHold, programHolds, programsHold } from "./reference_objects.ts";
+import { normal, type Side, textGlobHolds } from "./reference_patterns.ts";
 import { readCommandLine } from "./shell.ts";
 import { NO_PAST, type StateView } from "./state.ts";
 
@@ -90,9 +91,14 @@ function answersOf(
       return ruleHolds(node, event, { ...how, rule: name, observes, file: file.file });
     });
     const fallback = how.no_default === true ? undefined : file.defaults.get(event.action.type);
-    const whole = answer(holding, fallback);
+    const lifts = ({ node, name }: NumberedRule): boolean => {
+      const observes = file.mode !== "enforce" || node.mode === "observe";
+      const permitting: RuleNode = { ...node, verdict: "allow" };
+      return ruleHolds(permitting, event, { ...how, rule: name, observes, file: file.file });
+    };
+    const whole = answer(holding, fallback, lifts);
     if (whole !== undefined) full.push(whole);
-    const enforced = answer(holding.filter((rule) => rule.node.mode === "enforce"), fallback);
+    const enforced = answer(holding.filter((rule) => rule.node.mode === "enforce"), fallback, lifts);
     if (file.mode === "enforce" && enforced !== undefined) real.push(enforced);
   }
   return { real, full };
@@ -131,11 +137,21 @@ function reasonOf({ verdict, rule, inner }: Answer, action: Action): string {
   return inner === undefined ? reason : reasonInside(reason, inner);
 }
 
-/** deny > ask > redact > allow > default; a log rule names itself where the action passes. */
-function answer(holding: readonly NumberedRule[], fallback: Verdict | undefined): Answer | undefined {
+/**
+ * deny > ask > redact > allow > default; a log rule names itself where the action passes. A default that is stricter
+ * than what the rules say is lifted only by a rule that would hold also if it permitted.
+ */
+function answer(
+  holding: readonly NumberedRule[],
+  fallback: Verdict | undefined,
+  lifts: (rule: NumberedRule) => boolean,
+): Answer | undefined {
   for (const verdict of ["deny", "ask", "redact"] as const) {
     const rule = holding.find((candidate) => candidate.node.verdict === verdict);
-    if (rule !== undefined) return { verdict, rule };
+    if (rule === undefined) continue;
+    const is_stricter = fallback !== undefined && STRICTNESS[fallback] > STRICTNESS[verdict];
+    const lifting = holding.filter(({ node }) => node.verdict !== "deny" && node.verdict !== "log");
+    return is_stricter && !lifting.some(lifts) ? { verdict: fallback } : { verdict, rule };
   }
   const log = holding.find((candidate) => candidate.node.verdict === "log");
   const allow = holding.find((candidate) => candidate.node.verdict === "allow");
@@ -240,56 +256,4 @@ function isNet(action: Action): action is Extract<Action, { readonly address: st
 function textHolds(patterns: readonly TextPattern[] | undefined, text: string | undefined): boolean {
   if (patterns === undefined) return true;
   return text !== undefined && patterns.some(({ globs }) => globs.some((glob) => textGlobHolds(glob, text)));
-}
-
-function namesHold(names: Names, side: Side, holds: (name: string) => boolean): boolean {
-  const present = names.filter((name) => name !== undefined);
-  if (side === "any") return present.some((name) => holds(typeof name === "string" ? name : name.relative));
-  return present.length > 0 && present.every((name) => typeof name === "string" && holds(name));
-}
-
-function pathsHold(patterns: readonly PathPattern[], names: Names, event: Event, side: Side): boolean {
-  return namesHold(names, side, (name) => patterns.some((pattern) => pathHolds(pattern.globs, name, event, side)));
-}
-
-function programsHold(patterns: readonly ProgramPattern[], event: Event, side: Side): boolean {
-  const { action } = event;
-  if (action.type !== "exec" && action.type !== "exec.failed") return false;
-  const names: (string | Unsure | undefined)[] = [requested(action.requested_path, event)];
-  if (action.type === "exec") {
-    names.push(normal(action.path));
-    // What runs a script is a reason to forbid it, not to permit it.
-    if (side === "any" && action.interpreter !== undefined) names.push(normal(action.interpreter));
-  }
-  return namesHold(names, side, (name) => programHolds(patterns, name, event, side));
-}
-
-function programHolds(patterns: readonly ProgramPattern[], name: string, event: Event, side: Side): boolean {
-  const base = name.slice(name.lastIndexOf("/") + 1);
-  return patterns.some((pattern) =>
-    pattern.kind === "name"
-      ? pattern.globs.some((glob) => textGlobHolds(glob, base))
-      : pathHolds(pattern.globs, name, event, side)
-  );
-}
-
-function argvHolds(patterns: readonly (readonly ArgvToken[])[], event: Event, side: Side): boolean {
-  const { action } = event;
-  if (action.type !== "exec") return false;
-  // Nobody knows what a cut list goes on with: what permits must not rest on it.
-  if (side === "all" && action.flags?.includes("args_truncated") === true) return false;
-  return patterns.some((tokens) => sequenceHolds(tokens, action.argv.slice(1)));
-}
-
-function sequenceHolds(tokens: readonly ArgvToken[], args: readonly string[]): boolean {
-  const [token, ...rest] = tokens;
-  if (token === undefined) return args.length === 0;
-  if (token.kind === "rest") {
-    return Array.from({ length: args.length + 1 }, (_, skip) => skip).some((skip) =>
-      sequenceHolds(rest, args.slice(skip))
-    );
-  }
-  const [arg, ...others] = args;
-  if (arg === undefined) return false;
-  return token.globs.some((glob) => textGlobHolds(glob, arg)) && sequenceHolds(rest, others);
 }

@@ -28,12 +28,21 @@ export interface Candidate {
 }
 
 const RANKS: Readonly<Record<Verdict, number>> = { log: 0, allow: 1, redact: 2, ask: 3, deny: 4 };
+/** What is stricter has the greater number. */
+export const STRICTNESS: Readonly<Record<Verdict, number>> = { allow: 0, log: 1, redact: 2, ask: 3, deny: 4 };
+
 /** More than the rules of a policy; an index fits below it. */
 const INDEX_SPAN = 1 << 20;
 
 /** See `CompiledRule.key`. */
 export function ruleKey(verdict: Verdict, index: number): number {
   return RANKS[verdict] * INDEX_SPAN + (INDEX_SPAN - 1 - index);
+}
+
+/** True where nothing stands in the rule's way: there is no stricter default, or the rule permits. */
+function isLifted(rule: CompiledRule | undefined, fallback: DefaultAnswer | undefined): boolean {
+  if (rule === undefined || fallback === undefined || rule.verdict === "allow") return true;
+  return STRICTNESS[fallback.verdict] <= STRICTNESS[rule.verdict];
 }
 
 /** The best rules of one layer for one event: among those that are enforced (`real`), and among all (`full`). */
@@ -46,6 +55,9 @@ export class Selection {
   #full_key = -1;
   #real_log_key = -1;
   #full_log_key = -1;
+  /** Where the layer's default is stricter than the best rule: some rule lifts it, see `settle`. */
+  lifts_real = true;
+  lifts_full = true;
   /** Where set: every rule that holds is put here, and none is compared. */
   collected: CompiledRule[] | undefined;
   /** Only rules that ask for arguments are considered. */
@@ -66,6 +78,25 @@ export class Selection {
     this.#full_key = -1;
     this.#real_log_key = -1;
     this.#full_log_key = -1;
+    this.lifts_real = true;
+    this.lifts_full = true;
+  }
+
+  /** True where no default is stricter than the best rules; else `settle`. */
+  settled(fallback: DefaultAnswer | undefined): boolean {
+    return isLifted(this.full, fallback) && isLifted(this.real, fallback);
+  }
+
+  /**
+   * A question (or a redaction) takes the place of a stricter default only where some rule would hold also if it
+   * permitted: what rests on one of several names, or on what another file remembers, tightens and does not lift.
+   * `holding` is every rule that holds.
+   */
+  settle(fallback: DefaultAnswer | undefined, holding: readonly CompiledRule[]): void {
+    const lifting = holding.filter(({ verdict }) => verdict !== "deny" && verdict !== "log");
+    const surely = lifting.filter((rule) => rule.surelyHolds(this.#names));
+    this.lifts_full = isLifted(this.full, fallback) || surely.length > 0;
+    this.lifts_real = isLifted(this.real, fallback) || surely.some(({ observe }) => !observe);
   }
 
   /** Considers rules that an index has found. */

@@ -167,6 +167,31 @@ describe("paths", () => {
     expect(allows(allowed, read("/w/a", "/proc/self/root/w/a"))).toBe(false);
   });
 
+  test("a question lifts a stricter default only where every name asks for it", () => {
+    const ask = rule("work", 'action = "file.read"\npath = "/work/**"\nverdict = "ask"');
+    const snapshot = load(enforcing("[default]", 'file = "deny"', ask));
+    expect(snapshot.evaluate(event(read("/work/a")))).toMatchObject({ verdict: "ask", rule: "work" });
+    // A link in the working tree does not turn a refusal into a question.
+    expect(snapshot.evaluate(event(read("/etc/shadow", "/work/link")))).toMatchObject({
+      verdict: "deny",
+      rule_index: -1,
+    });
+    // With a default that is not stricter any name is enough.
+    const open = load(enforcing("[default]", 'file = "ask"', ask));
+    expect(open.evaluate(event(read("/etc/shadow", "/work/link")))).toMatchObject({ verdict: "ask", rule: "work" });
+    // What another rule permits surely is lifted already.
+    const both = load(enforcing(
+      "[default]",
+      'file = "deny"',
+      ask,
+      rule("etc", 'action = "file.read"\npath = ["/etc/**", "/work/**"]\nverdict = "allow"'),
+    ));
+    expect(both.evaluate(event(read("/etc/shadow", "/work/link")))).toMatchObject({ verdict: "ask", rule: "work" });
+    // An observing rule lifts nothing, and says what it would do.
+    const observing = load(enforcing("[default]", 'file = "deny"', `${ask}\nmode = "observe"`));
+    expect(observing.evaluate(event(read("/work/a")))).toMatchObject({ verdict: "deny", would: "ask" });
+  });
+
   test("requested names are made absolute and normal", () => {
     const body = 'action = "file.read"\npath = "/w/a"';
     const from = (cwd: string, name: string): Event =>
