@@ -122,20 +122,20 @@ __noinline int ag_send_net(struct ag_net *net, __u32 scope)
 __noinline int ag_leave_net(struct ag_net *net)
 {
 	__u64 id = bpf_get_current_pid_tgid();
-	struct ag_net *before = bpf_map_lookup_elem(&net_pending, &id);
+	struct ag_net *before = bpf_map_lookup_elem(&net_pending, &id), copy;
 
 	if (!net)
 		return 0;
 	if (before) {
-		struct ag_net sent = *before;
-
-		sent.has_result = sent.verdict != AG_VERDICT_DENY;
-		sent.result = 0;
-		ag_send_net(&sent, 0);
+		copy = *before;
+		copy.has_result = copy.verdict != AG_VERDICT_DENY;
+		copy.result = 0;
+		ag_send_net(&copy, 0);
 	}
-	if (bpf_map_update_elem(&net_pending, &id, net, BPF_ANY)) {
+	copy = *net; /* Linux before 6.4 takes no argument of a global function as a map's value. */
+	if (bpf_map_update_elem(&net_pending, &id, &copy, BPF_ANY)) {
 		ag_count_loss(AG_OP_NET, AG_LOSS_MAP_FULL);
-		ag_send_net(net, 0);
+		ag_send_net(&copy, 0);
 	}
 	return 0;
 }

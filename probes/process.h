@@ -61,6 +61,9 @@ __noinline int ag_match_program(struct ag_exec *r, __u32 at, __u32 bytes, __u32 
 	if (!r || !k || !s || !bytes || at >= AG_RECORD_DATA)
 		return -1;
 	head = bytes < AG_KEY_PATH_MAX ? bytes : AG_KEY_PATH_MAX - 1;
+	AG_BARRIER(head);
+	if (head >= AG_KEY_PATH_MAX)
+		return -1;
 	__builtin_memset(k, 0, sizeof(*k));
 	bpf_probe_read_kernel(k->exact.path, head, s->record + at);
 	bpf_probe_read_kernel(k->tree.path, head, s->record + at);
@@ -79,6 +82,7 @@ __noinline int ag_match_program(struct ag_exec *r, __u32 at, __u32 bytes, __u32 
 	}
 	bpf_loop(bytes, ag_find_slash, &slash, 0);
 	length = bytes - slash.behind;
+	AG_BARRIER(length);
 	if (!length || length >= AG_KEY_PATH_MAX)
 		return -1;
 	__builtin_memset(k->exact.path, 0, sizeof(k->exact.path));
@@ -105,11 +109,14 @@ static __always_inline __u32 ag_cgroup_name(struct ag_scratch *s, __u32 at, stru
 		n = bpf_probe_read_kernel_str(s->record + at, AG_CGROUP_NAME_MAX, up);
 		if (n > 1 && n <= AG_CGROUP_NAME_MAX) {
 			at += n - 1;
+			AG_BARRIER(at);
 			if (at >= AG_RECORD_DATA)
 				return 0;
-			s->record[at++] = '/';
+			s->record[at] = '/';
+			at++;
 		}
 	}
+	AG_BARRIER(at);
 	if (at >= AG_RECORD_DATA)
 		return 0;
 	n = bpf_probe_read_kernel_str(s->record + at, AG_CGROUP_NAME_MAX, name);

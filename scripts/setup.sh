@@ -29,11 +29,19 @@ tmux                             tmux
 /usr/include/zlib.h              zlib1g-dev
 "
 
+# What only the tests on other kernels need: those are skipped where it cannot be installed.
+optional_needs="
+qemu-system-x86_64               qemu-system-x86
+mke2fs                           e2fsprogs
+xz                               xz-utils
+"
+
 # The files whose content decides whether the tools and the libraries are the right ones.
 stamp_inputs=(scripts/setup.sh scripts/tools/package.json scripts/tools/package-lock.json package.json bun.lock)
 
 say() { printf '%s\n' "$*" >&2; }
 
+# Prints the packages of the list $1 that are missing.
 missing_packages() {
   local need package
   while read -r need package; do
@@ -42,7 +50,7 @@ missing_packages() {
       /*) [ -e "$need" ] || printf '%s ' "$package" ;;
       *) command -v "$need" >/dev/null || printf '%s ' "$package" ;;
     esac
-  done <<<"$debian_needs"
+  done <<<"$1"
 }
 
 stamp_value() { (cd "$root" && cat "${stamp_inputs[@]}" | sha256sum); }
@@ -121,10 +129,13 @@ main() {
     "") ;;
     *) sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//p}' "${BASH_SOURCE[0]}" ; [ "$1" = --help ] || exit 2; exit 0 ;;
   esac
-  local missing
+  local missing optional
   export PATH=$PATH:/usr/sbin:/sbin
-  missing=$(missing_packages)
-  if [ -z "$missing" ] && is_stamped; then return; fi
+  missing=$(missing_packages "$debian_needs")
+  optional=$(missing_packages "$optional_needs")
+  # Tried once after each change of this file.
+  [ ! -e "$tools/no-optional" ] || [ "$tools/no-optional" -ot "${BASH_SOURCE[0]}" ] || optional=
+  if [ -z "$missing$optional" ] && is_stamped; then return; fi
   # shellcheck disable=SC2086
   [ -z "$missing" ] || require_root_for $missing
   command -v npm >/dev/null || { say "install Node.js 20 or newer with npm, then try again"; exit 1; }
@@ -132,12 +143,17 @@ main() {
   exec 9>"$tools/lock"
   flock 9
   # Whoever held the lock may have done the work.
-  missing=$(missing_packages)
+  missing=$(missing_packages "$debian_needs")
   if [ -n "$missing" ]; then
     say "[1/3] Debian packages: $missing"
     # shellcheck disable=SC2086
     install_packages $missing 9>&-
   fi
+  # shellcheck disable=SC2086
+  [ -z "$optional" ] || (install_packages $optional 9>&-) || {
+    say "going on without: $optional"
+    touch "$tools/no-optional"
+  }
   if is_stamped; then return; fi
 
   # Caches stay inside, so that an unset or read-only HOME does not matter; npm and Bun trust the system's authorities.

@@ -292,6 +292,12 @@ const volatile struct ag_config ag_config SEC(".rodata.config") = {};
 #define ag_has_cast (ag_config.has_cast)
 #define ag_pid_level (ag_config.pid_level)
 
+/*
+ * Makes the compiler forget what it knows of a variable, so that the test which follows is made on the very register
+ * that is used: verifiers before Linux 6.2 do not carry a bound from one copy to another.
+ */
+#define AG_BARRIER(variable) asm volatile("" : "+r"(variable))
+
 /* `dst = pointer->field`, by load where that is possible, else by a copying helper. */
 #define AG_READ(dst, pointer, type, field) \
 	do { \
