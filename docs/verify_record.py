@@ -8,7 +8,6 @@ KEY is what 'agentguard audit checkpoint --show-key' prints on its last line, or
 The format is described in record.md; the sources are RFC 6962, RFC 8032, C2SP tlog-checkpoint and signed-note.
 """
 import argparse, base64, hashlib, json, os, re, sqlite3, sys, urllib.parse
-
 P, L = 2**255 - 19, 2**252 + 27742317777372353535851937790883648493
 D = -121665 * pow(121666, P - 2, P) % P
 
@@ -101,6 +100,7 @@ def check_record(file, trusted, kept):
     stored = {size: (root, sig) for size, root, sig in db.execute("SELECT size, root, signature FROM checkpoints")}
     key, = db.execute("SELECT public FROM keys ORDER BY id").fetchone()
     chain, seq, prev, frontier, known = [key], 0, "0" * 64, [], open_note(kept, trusted) if kept else None
+    gone, pruned = set(), 0  # numbers of entries without text that no later entry has accounted for, and of the others
     def compare():  # the tree so far with the checkpoint of its size
         root = frontier[-1] if frontier else sha256(b"")
         for left in reversed(frontier[:-1]): root = node(left, root)
@@ -116,9 +116,13 @@ def check_record(file, trusted, kept):
         for line in data.split(b"\n")[:-1]:
             seq, at, parts = seq + 1, seq % 256 * 32, (line.split(b"\x1e") + [b"", b""])[:3]
             text = parts[0] + b'"prev":"%s"' % prev.encode() + parts[1] + b'"seq":%d' % seq + parts[2]
-            leaf, count = sha256(b"\0" + text), seq
-            require(leaf == leaves[at:at + 32], "entry %d, or the hash of the entry before, was changed" % seq)
+            leaf, count = sha256(b"\0" + text) if line else leaves[at:at + 32], seq
+            require(len(leaf) == 32 and leaf == leaves[at:at + 32], "entry %d, or the hash of the entry before, was changed" % seq)
             prev = leaf.hex()
+            if not line: gone.add(seq)
+            if b'"guard.record.pruned"' in text and json.loads(text).get("action", {}).get("type") == "guard.record.pruned":
+                told = gone & {n for a, b in json.loads(text)["action"]["ranges"] for n in range(a, min(b, seq) + 1)}
+                gone, pruned = gone - told, pruned + len(told)
             if b'"guard.key.rotated"' in text and json.loads(text).get("action", {}).get("type") == "guard.key.rotated":
                 key = hand_over(json.loads(text), origin, key)
                 chain.append(key)
@@ -126,10 +130,10 @@ def check_record(file, trusted, kept):
             frontier.append(leaf)
             compare()
     require(seq == max(stored, default=-1), "the record has %d entries, its newest checkpoint covers another number" % seq)
+    require(not gone, "the text of entry %d is gone, and no entry says that it was pruned" % min(gone, default=0))
     require(trusted in chain, "the record is signed by another key, " + key_id(origin, chain[-1]).hex())
     require(not known or known[0] == origin and known[1] <= seq, "cut: the kept checkpoint covers more entries than there are")
-    print("ok: %d entries, %d checkpoints of %s" % (seq, len(stored), origin))
-
+    print("ok: %d entries, %d checkpoints of %s" % (seq, len(stored), origin) + (", %d pruned" % pruned if pruned else ""))
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("proof", nargs="?")
 for option in ("--key", "--db", "--from"): parser.add_argument(option, required=option == "--key")
@@ -137,6 +141,9 @@ given = vars(parser.parse_args())
 text = open(given["key"]).read().strip().split("\n")[-1] if os.path.exists(given["key"]) else given["key"]
 public = base64.b64decode(text)
 require(len(public) == 32, "the key has not 32 bytes")
-if given["db"]: check_record(given["db"], public, given["from"] and open(given["from"], encoding="utf-8").read())
-elif given["proof"]: check_proof(given["proof"], public)
-else: parser.error("name a proof, or a record with --db")
+if not given["db"] and not given["proof"]: parser.error("name a proof, or a record with --db")
+try:
+    if given["db"]: check_record(given["db"], public, given["from"] and open(given["from"], encoding="utf-8").read())
+    else: check_proof(given["proof"], public)
+except (ArithmeticError, AttributeError, LookupError, OSError, TypeError, ValueError, sqlite3.Error) as error:
+    sys.exit("FALSE: it cannot be read: %r" % error)

@@ -235,6 +235,10 @@ function formatOther(action: Exclude<Action, FileOrProcess>): string {
     case "guard.key.rotated":
     case "guard.mismatch":
     case "guard.scope":
+    case "guard.record.pruned":
+    case "guard.record.repaired":
+    case "guard.hold.added":
+    case "guard.hold.released":
       return `${action.type}: ${escapeText(action.detail, DETAIL_CHARS_MAX)}`;
     default:
       return assertNever(action);

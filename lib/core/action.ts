@@ -2,9 +2,10 @@
  * What happened or is asked for: one union that every source speaks, every rule matches and every export maps.
  * Field names are those of the JSON form. A field that could not be had is absent and named in `missing`.
  */
+import type { GuardAction } from "./guard_action.ts";
 
 /** Fields that any action may carry. */
-interface ActionBase {
+export interface ActionBase {
   /** Names of fields that could not be had. */
   readonly missing?: readonly string[];
 }
@@ -126,24 +127,6 @@ export interface UnixConnectAction extends ActionBase {
   readonly type: "unix.connect";
   readonly path: string;
   readonly result: string;
-}
-
-/** Something the guard says of itself or of what it can see. */
-export interface GuardAction extends ActionBase {
-  readonly type:
-    | "guard.start"
-    | "guard.stop"
-    | "guard.ready"
-    | "guard.degraded"
-    | "guard.restored"
-    | "guard.lost"
-    | "guard.policy.loaded"
-    | "guard.tamper"
-    | "guard.recovered"
-    | "guard.key.rotated"
-    | "guard.mismatch"
-    | "guard.scope";
-  readonly detail: string;
 }
 
 /** What an operator did. */
@@ -272,6 +255,10 @@ export const ACTION_TYPES: readonly ActionType[] = [
   "guard.key.rotated",
   "guard.mismatch",
   "guard.scope",
+  "guard.record.pruned",
+  "guard.record.repaired",
+  "guard.hold.added",
+  "guard.hold.released",
   "operator.kill",
   "operator.pause",
   "operator.resume",

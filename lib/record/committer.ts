@@ -72,6 +72,11 @@ export class Committer {
     return this.#unfinished?.sealed.length ?? 0;
   }
 
+  /** The stored index was changed: nothing that was known of it holds. Nothing may be unfinished. */
+  forgetIndex(): void {
+    this.#tables.forgetIndex();
+  }
+
   /** Commits the unfinished batch. Does nothing where there is none. Throws what the store throws. */
   finish(): readonly SealedEntry[] {
     const batch = this.#unfinished;

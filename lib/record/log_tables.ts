@@ -165,6 +165,13 @@ export class LogTables {
     if (this.#term_count > TERMS_MAX) this.#forgetTerms();
   }
 
+  /** Forgets what it knows of the stored index, which was changed behind it; nothing may be added and not written. */
+  forgetIndex(): void {
+    this.#forgetTerms();
+    this.#posted.clear();
+    this.#decided.clear();
+  }
+
   /** Stores a row; when it completes its block, the rows of the block become one. */
   #writeText({ first_seq, last_seq, data }: TextRow): void {
     const insert = this.#store.prepare("INSERT INTO texts (first_seq, data) VALUES (?, ?)");

@@ -1,7 +1,7 @@
 /** Opening a record for writing: the lock first, then the file, its key, and a look at its end. */
 import { existsSync, renameSync } from "node:fs";
 import { join } from "node:path";
-import { AgentguardError, type Clock, type EntryDraft, formatTime } from "../core/mod.ts";
+import { AgentguardError, type Clock, type EntryDraft, errorMessage, formatTime, type Log } from "../core/mod.ts";
 import { openStore, type Store, WriterLock } from "../store/mod.ts";
 import { putCheckpoint, putKey } from "./committer.ts";
 import { RECORD_FILE, RECORD_LOCK_FILE } from "./layout.ts";
@@ -68,6 +68,15 @@ export function openForWriting(directory: string, options: OpenOptions): OpenedR
 /** Notes in the record that its writer is closing it in order. */
 export function markClosed(store: Store): void {
   store.transaction(() => store.exec("UPDATE writer SET clean = 1 WHERE id = 1"));
+}
+
+/** As `markClosed`; a failure is logged: without the mark the next start only says more than it must. */
+export function tryMarkClosed(store: Store, log: Log): void {
+  try {
+    markClosed(store);
+  } catch (thrown) {
+    log.warn("mark the record as closed failed", { error: errorMessage(thrown) });
+  }
 }
 
 function openLocked(directory: string, lock: WriterLock, options: OpenOptions): OpenedRecord {

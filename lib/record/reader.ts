@@ -7,7 +7,9 @@ import { BLOCK_ENTRIES, blockOf, RECORD_FILE } from "./layout.ts";
 import { leafHex, type LogState, readHead, readLogState, type RecordHead } from "./log_state.ts";
 import { storedTiles } from "./log_tables.ts";
 import { hashAt, type TileSource, TileTree } from "./merkle.ts";
+import { activeHolds, type Hold } from "./holds.ts";
 import { blockCondition, type EntryFilter, entryTests } from "./query.ts";
+import { PRUNED_TEXT } from "./pruned.ts";
 import { RECORD_SCHEMA } from "./schema.ts";
 import { lineAt, partsOf } from "./stored_text.ts";
 import { idKey } from "./terms.ts";
@@ -110,10 +112,10 @@ export class RecordReader implements Disposable {
     return undefined;
   }
 
-  /** The entry with this number. */
+  /** The entry with this number; `undefined` where there is none, or its text was pruned. */
   at(seq: number): StoredEntry | undefined {
     const stored = this.#texts.entry(seq);
-    return stored === undefined
+    return stored === undefined || stored === PRUNED_TEXT
       ? undefined
       : { seq, line: lineAt(partsOf(stored), { seq, prev: this.#leafHex(seq - 1) }) };
   }
@@ -138,6 +140,11 @@ export class RecordReader implements Disposable {
   /** Origin, keys and newest checkpoint; `undefined` where nothing was ever signed. */
   state(): LogState | undefined {
     return readLogState(this.#store);
+  }
+
+  /** The holds in force; see `activeHolds`. */
+  holds(): readonly Hold[] {
+    return activeHolds(this.#store);
   }
 
   /** The Merkle tree, for proofs. Nothing in it is verified. */
@@ -183,6 +190,7 @@ export class RecordReader implements Disposable {
       for (const [index, stored] of texts.entries()) {
         const seq = first_seq + index;
         if (stored === undefined) throw unreadable(seq);
+        if (stored === PRUNED_TEXT) continue;
         if (passes?.(stored) === false) continue;
         const at = (seq - 1) % BLOCK_ENTRIES;
         const prev = at === 0 ? this.#leafHex(seq - 1) : hashAt(leaves, at - 1).toHex();

@@ -6,6 +6,9 @@ export interface Timers {
   after(delay_ms: number, callback: () => void): Disposable;
 }
 
+/** When the next attempt is: not at all, once what was only seen has waited, within the time of a decision, at once. */
+export type Hurry = "none" | "seen" | "urgent" | "now";
+
 /**
  * Calls `callback` once the work that is already due has run: no timer is as early. Disposing the result cancels the
  * call.

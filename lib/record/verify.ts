@@ -15,6 +15,7 @@ import {
 import { storedTiles } from "./log_tables.ts";
 import { HASH_BYTES, TILE_WIDTH, TileTree, TreeBuilder } from "./merkle.ts";
 import type { PublicKey, TreeHead } from "./note.ts";
+import { PrunedCollector, type PrunedEntries } from "./pruned.ts";
 import { TextReader } from "./text_reader.ts";
 import { sameBytes } from "./tree_proof.ts";
 import { BlockVerifier } from "./verify_block.ts";
@@ -36,6 +37,8 @@ export interface VerifyOptions {
   readonly signal?: AbortSignal;
 }
 
+/** A guard that prunes while its record is verified is waited for so often. */
+const ATTEMPTS_MAX = 5;
 /** Checkpoints read at once. */
 const CHECKPOINTS_PAGE = 1_024;
 
@@ -69,7 +72,14 @@ class CheckpointCursor {
 
 /** Verifies an opened record; other processes may write meanwhile. Throws only `cancelled`, `closed` and `busy`. */
 export function verifyStore(store: Store, options: VerifyOptions = {}): VerifyReport {
-  const verification = new Verification(store, options);
+  for (let attempt = 1;; attempt++) {
+    const verification = new Verification(store, options);
+    const report = reportOf(verification, options);
+    if (report.ok || !verification.outdated || attempt >= ATTEMPTS_MAX) return report;
+  }
+}
+
+function reportOf(verification: Verification, options: VerifyOptions): VerifyReport {
   try {
     return verification.run();
   } catch (thrown) {
@@ -88,6 +98,10 @@ class Verification {
   #builder: TreeBuilder = new TreeBuilder();
   #entries = 0;
   #checked = 0;
+  readonly #pruned: PrunedCollector = new PrunedCollector();
+  #pruned_entries: PrunedEntries | undefined;
+  /** True where texts went for a reason that came after what was verified: verify again. */
+  outdated = false;
   /** Size of the last checkpoint that agreed. */
   #agreed = 0;
   readonly #expected: CheckpointCursor;
@@ -119,7 +133,7 @@ class Verification {
     const chain = KeyChain.open(this.#store, state, this.#options.key);
     if (!chain.ok) return this.fault({ ...chain.error, why: "foreign_key" });
     const fault = this.#begin(state, chain.value) ?? this.#walk(state, chain.value) ??
-      this.#end(state, chain.value);
+      this.#end(state, chain.value) ?? this.#judgePruned(state);
     return fault === undefined ? this.#verified(state) : this.fault(fault);
   }
 
@@ -161,7 +175,7 @@ class Verification {
 
   /** Every entry up to the newest checkpoint. */
   #walk(state: LogState, chain: KeyChain): Fault | undefined {
-    const blocks = new BlockVerifier(this.#store, { deep: this.#options.structure === true });
+    const blocks = new BlockVerifier(this.#store, { deep: this.#options.structure === true, pruned: this.#pruned });
     const size = state.newest.size;
     let fault = this.#compare(chain);
     let prev = leafHex(this.#store, this.#builder.size);
@@ -235,6 +249,18 @@ class Verification {
     return { seq: covered + 1, why: "unsigned", detail: `entries ${covered + 1} to ${end} have no checkpoint` };
   }
 
+  /** Texts may be gone only where the record itself says so. */
+  #judgePruned(state: LogState): Fault | undefined {
+    if (!this.#pruned.any) return undefined;
+    const judged = this.#pruned.judge(this.#store, state.newest.size);
+    if ("pruned" in judged) {
+      this.#pruned_entries = judged.pruned;
+      return undefined;
+    }
+    this.outdated = (newestCheckpoint(this.#store)?.size ?? 0) > state.newest.size;
+    return judged.fault;
+  }
+
   #verified(state: LogState): VerifiedRecord {
     const { origin, keys, newest } = state;
     const key = keys.find((each) => each.id === newest.key_id)?.key;
@@ -247,6 +273,7 @@ class Verification {
       checkpoints: this.#checked,
       ...(key === undefined ? undefined : { key_id: key.idFor(origin).toHex() }),
       key_trusted: this.#options.key !== undefined,
+      ...(this.#pruned_entries === undefined ? undefined : { pruned: this.#pruned_entries }),
     };
   }
 }

@@ -6,6 +6,7 @@ import { BLOCK_ENTRIES, blockOf, firstOf } from "./layout.ts";
 import { newestCheckpoint } from "./log_state.ts";
 import { readSpan, type Span, storedTiles, widen } from "./log_tables.ts";
 import { HASH_BYTES, hashAt, type TileSource } from "./merkle.ts";
+import { PRUNED_TEXT, type PrunedCollector } from "./pruned.ts";
 import { lineAt, partsOf } from "./stored_text.ts";
 import { idKey, indexedOf, TERM_FIELDS, type TermField } from "./terms.ts";
 import { TextReader } from "./text_reader.ts";
@@ -27,13 +28,15 @@ export class BlockVerifier {
   readonly #texts: TextReader;
   readonly #tiles: TileSource;
   readonly #deep: boolean;
+  readonly #pruned: PrunedCollector;
 
-  /** `deep` also checks the form of each entry and the index. */
-  constructor(store: Store, options: { readonly deep: boolean }) {
+  /** `deep` also checks the form of each entry and the index; `pruned` is told of entries without text. */
+  constructor(store: Store, options: { readonly deep: boolean; readonly pruned: PrunedCollector }) {
     this.#store = store;
     this.#texts = new TextReader(store);
     this.#tiles = storedTiles(store);
     this.#deep = options.deep;
+    this.#pruned = options.pruned;
   }
 
   /** Verifies the entries `from_seq` to `to_seq`, of one block. `prev` is the hash of the entry before, hex. */
@@ -61,7 +64,25 @@ export class BlockVerifier {
     }
     if (next <= to_seq) return missing(next, "the record ends before it, or its block is shorter than it was");
     // The index of a block that is only verified in part knows more than was seen here.
-    return from_seq === firstOf(block) ? index?.compare(to_seq) : undefined;
+    return from_seq === firstOf(block) ? this.#compareIndex(index, to_seq) : undefined;
+  }
+
+  /** A pruning takes texts and index out together, and they are read one after the other here: then once more. */
+  #compareIndex(index: BlockIndex | undefined, to_seq: number): Fault | undefined {
+    const fault = index?.compare(to_seq);
+    if (fault === undefined) return undefined;
+    const again = new BlockIndex(this.#store, blockOf(to_seq));
+    for (const { first_seq, entries } of this.#texts.block(blockOf(to_seq))) {
+      for (const [at, stored] of entries.entries()) {
+        if (first_seq + at > to_seq) break;
+        const entry = stored === undefined || stored === PRUNED_TEXT
+          ? undefined
+          : parseEntry(lineAt(partsOf(stored), { seq: first_seq + at, prev: FIRST_PREV }));
+        if (entry === undefined) again.skip();
+        else again.add(entry.entry_id, parseTime(entry.time) ?? Number.NaN, indexedOf(entry));
+      }
+    }
+    return again.compare(to_seq);
   }
 
   #entry(
@@ -76,6 +97,11 @@ export class BlockVerifier {
     const { seq, leaf, index } = place;
     if (stored === undefined) return edited(seq, "its text is not UTF-8");
     if (leaf.length !== HEX_CHARS) return { seq, why: "tree", detail: "its leaf hash is missing" };
+    if (stored === PRUNED_TEXT) {
+      index?.skip();
+      this.#pruned.add(seq);
+      return undefined;
+    }
     const line = lineAt(partsOf(stored), place);
     if (Bun.SHA256.hash(LEAF_PREFIX + line, "hex") !== leaf) return this.#misfit(stored, place);
     if (index === undefined) return undefined;
@@ -125,6 +151,8 @@ class BlockIndex {
   readonly #terms: Readonly<Record<TermField, Set<string>>>;
   readonly #decisions: Set<number> = new Set();
   #span: Span | undefined;
+  /** Some entries have no text: the index may know more. */
+  #partial = false;
 
   constructor(store: Store, block: number) {
     this.#store = store;
@@ -136,6 +164,11 @@ class BlockIndex {
     this.#span = widen(this.#span, { block: this.#block, time_us, id: idKey(entry_id) });
     for (const [field, value] of terms) this.#terms[field].add(value);
     if (decision_key !== undefined) this.#decisions.add(decision_key);
+  }
+
+  /** An entry without text. */
+  skip(): void {
+    this.#partial = true;
   }
 
   /** Compares with the stored index, given the last entry that was added. */
@@ -153,6 +186,7 @@ class BlockIndex {
       if (decision.get(key, this.#block) === undefined) return this.#fault(`decision key ${key}`);
     }
     const span = readSpan(this.#store, this.#block);
+    if (this.#partial && this.#span === undefined) return undefined;
     if (span === undefined || this.#span === undefined) return this.#fault("its times");
     const { time_min, time_max, id_min, id_max } = this.#span;
     const wide = span.time_min <= time_min && span.time_max >= time_max && span.id_min <= id_min &&
@@ -161,7 +195,7 @@ class BlockIndex {
       span.id_max === id_max;
     // The span of a block that has grown meanwhile may be wider.
     const grown = last_seq < firstOf(this.#block + 1) - 1 && (newestCheckpoint(this.#store)?.size ?? 0) > last_seq;
-    return exact || (wide && grown) ? undefined : this.#fault("its times and ids");
+    return exact || (wide && (grown || this.#partial)) ? undefined : this.#fault("its times and ids");
   }
 
   #fault(what: string): Fault {

@@ -1,5 +1,7 @@
 /** What a verification says. */
 
+import type { PrunedEntries } from "./pruned.ts";
+
 /** What can be wrong. */
 export type FaultReason =
   | "missing" // no entry has this number, but later ones exist or were signed
@@ -31,6 +33,8 @@ export interface VerifiedRecord {
   readonly key_id?: string;
   /** False if no key was given to compare with: then anybody's would have passed. */
   readonly key_trusted: boolean;
+  /** Of the verified entries those whose text was pruned, as the record says; absent where none was. */
+  readonly pruned?: PrunedEntries;
 }
 
 /** A record that does not, with its first fault. */

@@ -14,17 +14,14 @@ import { DraftQueue, isMerelySeen } from "./draft_queue.ts";
 import type { SealedEntry } from "./entry.ts";
 import { CommitListeners } from "./listeners.ts";
 import type { RecordHead } from "./log_state.ts";
-import { markClosed, type OpenedRecord, openForWriting } from "./open.ts";
+import { type OpenedRecord, openForWriting, tryMarkClosed } from "./open.ts";
 import type { CommitListener, RecorderState, RecorderStats, RecordWriterOptions } from "./recorder.ts";
-import { soon, type Timers } from "./timers.ts";
+import { type Hurry, soon, type Timers } from "./timers.ts";
 import { untilAborted, Waiters } from "./waiters.ts";
 
 /** Pauses between attempts while writing fails: doubled each time, milliseconds. */
 const RETRY_MS_MIN = 50;
 const RETRY_MS_MAX = 5_000;
-
-/** When the next attempt is: not at all, once what was only seen has waited, within the time of a decision, at once. */
-type Hurry = "none" | "seen" | "urgent" | "now";
 
 /**
  * Opens the record in `directory` for writing, creating it and its key where there is none. Throws `busy` when another
@@ -151,6 +148,27 @@ export class RecordWriter implements RecordSink, AsyncDisposable {
     return this.#listeners.add(listener);
   }
 
+  /** Lets `work` read the file as of the last commit. Throws `closed`, and what `work` throws. */
+  look<T>(work: (store: Store) => T): T {
+    if (this.#closed) throw new AgentguardError("closed", "read the record: the recorder is closed");
+    return work(this.#store);
+  }
+
+  /**
+   * Lets `work` change the file between two commits: only what is neither signed nor hashed. Throws `busy` while writing
+   * fails, `closed`, and what `work` throws.
+   */
+  maintain<T>(work: (store: Store) => T): T {
+    if (this.#committer.unfinished > 0) {
+      throw new AgentguardError("busy", `maintain the record: it cannot be written: ${this.#reason ?? ""}`);
+    }
+    try {
+      return this.look(work);
+    } finally {
+      this.#committer.forgetIndex();
+    }
+  }
+
   /** Whether entries become durable, and why not. */
   state(): RecorderState {
     return this.#reason === undefined ? { status: "writing" } : { status: "stalled", reason: this.#reason };
@@ -181,7 +199,7 @@ export class RecordWriter implements RecordSink, AsyncDisposable {
     while (done && this.pending() > 0) done = this.#attempt();
     const lost = this.pending();
     const reason = this.#reason ?? "";
-    if (lost === 0) this.#markClosed();
+    if (lost === 0) tryMarkClosed(this.#store, this.#log);
     this.#waiters.fail(new AgentguardError("closed", `flush the record: the recorder closed; ${reason}`));
     this.#listeners.clear();
     try {
@@ -198,15 +216,6 @@ export class RecordWriter implements RecordSink, AsyncDisposable {
   /** The same as `close`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
-  }
-
-  /** Without the mark the next start only says more than it must. */
-  #markClosed(): void {
-    try {
-      markClosed(this.#store);
-    } catch (thrown) {
-      this.#log.warn("mark the record as closed failed", { error: errorMessage(thrown) });
-    }
   }
 
   #schedule(): void {

@@ -62,6 +62,7 @@ export type Severity = "info" | "low" | "medium" | "high" | "critical";
 /** Alarms and losses by type of action. */
 const ALARMS: ReadonlyMap<string, Severity> = new Map([
   ["guard.tamper", "critical"],
+  ["guard.record.repaired", "critical"],
   ["guard.mismatch", "high"],
   ["guard.lost", "high"],
   ["guard.degraded", "medium"],

@@ -65,6 +65,7 @@ const ACTIVITIES: ReadonlyMap<string, readonly [OcsfClassName, number, string]> 
   ["session.end", ["lifecycle", 4, "Stop"]],
   ["guard.tamper", ["finding", 1, "Create"]],
   ["guard.mismatch", ["finding", 1, "Create"]],
+  ["guard.record.repaired", ["finding", 1, "Create"]],
 ]);
 
 /** Classes by the beginning of a type that has no activity of its own. */

@@ -66,6 +66,8 @@ const OWN_NAMES: ReadonlySet<string> = new Set([
   "owner",
   "child",
   "digest",
+  "ranges",
+  "hold",
   "approval_id",
   "decision_id",
   "grant_id",

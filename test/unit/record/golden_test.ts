@@ -1,12 +1,22 @@
 /** Golden vectors of the record's format, and the second verifier, which shares no code with this one, on them. */
-import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { copyFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { checkProof, type EntryProof, openCheckpoint, parseProof, parsePublicKey } from "../../../lib/record/mod.ts";
+import { formatTime, silentLog } from "../../../lib/core/mod.ts";
+import {
+  checkProof,
+  type EntryProof,
+  Keeper,
+  openCheckpoint,
+  openRecordReader,
+  parseProof,
+  parsePublicKey,
+} from "../../../lib/record/mod.ts";
+import { systemTimers } from "../../../lib/task/mod.ts";
 import { TempDir } from "../../support/mod.ts";
 import golden from "./golden.json" with { type: "json" };
 import { type GoldenVectors, rotate, writeGolden } from "./golden_record.ts";
-import { recordFile, rewriteText, tamper } from "./support.ts";
+import { openWriter, recordFile, rewriteText, START_US, tamper, TestClock } from "./support.ts";
 
 // Starting python3 takes seconds on a busy machine.
 setDefaultTimeout(60_000);
@@ -112,4 +122,45 @@ test.each<[string, (directory: string) => void, string]>([
   const { code, said } = python("--key", golden.public_key, "--db", recordFile(copy.path));
   expect(code).toBe(1);
   expect(said).toContain(why);
+});
+
+describe("a record of which entries were pruned", () => {
+  /** Entries 1 to 6 of 7 go: entry 8 says so. */
+  async function prunedCopy(): Promise<TempDir> {
+    const copy = await TempDir.create();
+    for (const name of ["record.db", "signing.key"]) copyFileSync(dir.join(name), copy.join(name));
+    const clock = new TestClock();
+    await using writer = openWriter(copy.path, { clock });
+    const keep = { keep_ms: undefined, max_bytes: undefined, keep_sessions: undefined };
+    using keeper = new Keeper(writer, { clock, timers: systemTimers, log: silentLog, keep });
+    const until = formatTime(START_US + 6);
+    await keeper.request({ op: "erase", terms: { until }, reason: undefined, dry_run: false });
+    return copy;
+  }
+
+  test("both verifiers accept it and say how many", async () => {
+    await using copy = await prunedCopy();
+    const said = "ok: 8 entries, 3 checkpoints of example.com/agentguard, 6 pruned\n";
+    expect(python("--key", golden.public_key, "--db", recordFile(copy.path))).toMatchObject({ code: 0, said });
+    using reader = openRecordReader(copy.path);
+    expect(reader.verify({ structure: true })).toMatchObject({ ok: true, pruned: { entries: 6, ranges: [[1, 6]] } });
+  });
+
+  test.each<[string, (directory: string) => void, string]>([
+    ["one more text that is gone", (at) => rewriteText(at, 7, () => ""), "the text of entry 7 is gone"],
+    ["no entry that says so", (at) => rewriteText(at, 8, () => ""), "the text of entry 1 is gone"],
+    [
+      "another hash in a pruned place",
+      (at) => tamper(at, "UPDATE tiles SET data = CAST(substr(data, 1, 32) || x'00' || substr(data, 34) AS BLOB)"),
+      "entries up to",
+    ],
+  ])("both refuse %s", async (_name, change, why) => {
+    await using copy = await prunedCopy();
+    change(copy.path);
+    const { code, said } = python("--key", golden.public_key, "--db", recordFile(copy.path));
+    expect(code).toBe(1);
+    expect(said).toContain(why);
+    using reader = openRecordReader(copy.path);
+    expect(reader.verify().ok).toBe(false);
+  });
 });
