@@ -11,6 +11,7 @@ import {
   type Verdict,
 } from "../core/mod.ts";
 import { nearest } from "../config/mod.ts";
+import { parseSize } from "../decide/mod.ts";
 import type { TimePoint } from "./command_audit_types.ts";
 import { escapeText } from "./format_text.ts";
 
@@ -91,6 +92,19 @@ export function readInteger(
   const value = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
   if (value >= bounds.min && value <= bounds.max) return ok(value);
   return err(`use a whole number from ${bounds.min} to ${bounds.max}, not ${shown(text)}`);
+}
+
+/** An age such as `90s`, `15m`, `2h`, `7d`, `1w`, milliseconds. */
+export function readAge(text: string): Result<number, string> {
+  const time = readTime(text);
+  if (time.ok && time.value.kind === "ago" && time.value.age_us > 0) return ok(time.value.age_us / 1_000);
+  return err(`use an age such as 15m, 2h or 30d, not ${shown(text)}`);
+}
+
+/** A number of bytes such as `500MB` or `10GiB`. */
+export function readSize(text: string): Result<number, string> {
+  const bytes = parseSize(text);
+  return bytes !== undefined && bytes >= 1 ? ok(bytes) : err(`use a size such as 500MB or 10GiB, not ${shown(text)}`);
 }
 
 /** A text that is not empty, at most 1024 characters. */

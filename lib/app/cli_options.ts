@@ -49,6 +49,11 @@ export type OptionName =
   | "ocsf_profile"
   | "output"
   | "host"
+  | "older_than"
+  | "max_size"
+  | "keep_sessions"
+  | "dry_run"
+  | "reason"
   | "licenses";
 
 /** Every option of the product, once. Each call makes new objects, as commander changes them. */
@@ -94,6 +99,11 @@ export const OPTIONS: Readonly<Record<OptionName, () => Option>> = {
       .choices(OCSF_PROFILES),
   output: () => new Option("--output <file>", "write to this file, which appears when it is whole, instead of stdout"),
   host: () => new Option("--host <name>", "the host whose record it is; this one by default"),
+  older_than: () => new Option("--older-than <age>", "what is older than this goes: 90s, 15m, 2h, 30d, 1w"),
+  max_size: () => new Option("--max-size <size>", "the oldest goes until the rest uses no more: 500MB, 10GiB"),
+  keep_sessions: () => new Option("--keep-sessions <count>", "ended sessions beyond the newest so many go"),
+  dry_run: () => new Option("--dry-run", "say what would go, and change nothing"),
+  reason: () => new Option("--reason <text>", "why; it is recorded"),
   licenses: () => new Option("--licenses", "print the notices of everything that the executable embeds"),
 };
 

@@ -90,11 +90,13 @@ function refuseRest(line: ParsedLine, path: HelpPath): void {
   if (line.rest !== undefined) throw new UsageProblem(`remove --: '${path}' runs no command`);
 }
 
-/** The command that only holds others, made when its first member is. */
+/** The command that only holds others, made when its first member is; the one that it is in comes before it. */
 function groupOf(program: Program, name: GroupName): Program {
-  const found = program.commands.find((candidate) => candidate.name() === name);
+  const parent = name === "audit hold" ? groupOf(program, "audit") : program;
+  const own = name.slice(name.lastIndexOf(" ") + 1);
+  const found = parent.commands.find((candidate) => candidate.name() === own);
   if (found !== undefined) return found;
-  const group = program.command(name).helpCommand(false).usage("COMMAND [options]");
+  const group = parent.command(own).helpCommand(false).usage("COMMAND [options]");
   addTexts(group, name);
   group.addArgument(new Argument("[word...]"));
   group.action(() => {

@@ -13,6 +13,7 @@ import {
   PROOF_BYTES_MAX,
   proveConsistency,
   proveEntry,
+  type PrunedEntries,
   type PublicKey,
   type RecordReader,
   rotateKey,
@@ -32,11 +33,15 @@ import type {
   AuditVerifyCommand,
   TimePoint,
 } from "./command_audit_types.ts";
+import { commandAuditKeep } from "./command_audit_keep.ts";
 import { configOf } from "./command_config.ts";
 import { commandAuditExport } from "./command_export.ts";
 import { type CommandIo, exitCodeOf, LineWriter } from "./command_io.ts";
 import { formatEntry } from "./format_entry.ts";
 import { escapeMessage, escapeText, painter } from "./format_text.ts";
+
+/** Prunings that a verification shows one by one. */
+const STATEMENTS_SHOWN = 10;
 
 /** Carries out one of the `audit` commands. Exit 1 if the answer is no or the record cannot be read. */
 export function commandAudit(command: AuditCommand, io: CommandIo): Promise<number> {
@@ -45,6 +50,12 @@ export function commandAudit(command: AuditCommand, io: CommandIo): Promise<numb
       return commandAuditQuery(command, io);
     case "audit.export":
       return commandAuditExport({ ...command, query: queryOf(command.filter, io.clock) }, io);
+    case "audit.prune":
+    case "audit.erase":
+    case "audit.hold.add":
+    case "audit.hold.list":
+    case "audit.hold.release":
+      return commandAuditKeep(command, io);
     case "audit.verify":
       return commandAuditVerify(command, io);
     case "audit.prove":
@@ -107,8 +118,21 @@ function verdictLines(report: VerifyReport, reader: RecordReader): readonly stri
   const lines = [`ok: ${report.entries} entries of ${path} verify${head}`];
   if (report.root === undefined) return lines;
   lines.push(`signed: ${report.checkpoints} checkpoints, the last by key ${report.key_id ?? ""}, root ${report.root}`);
+  lines.push(...prunedLines(report.pruned));
   if (!report.key_trusted) lines.push("the key was compared with none: give the one that you trust with --key");
   return lines;
+}
+
+/** What is not there any more, and which entries say so. */
+function prunedLines(pruned: PrunedEntries | undefined): readonly string[] {
+  if (pruned === undefined) return [];
+  const shown = pruned.statements.slice(-STATEMENTS_SHOWN);
+  const left_out = pruned.statements.length - shown.length;
+  return [
+    `pruned: ${pruned.entries} of these entries have no text any more, as the record itself says:`,
+    ...(left_out > 0 ? [`  ${left_out} earlier entries, see --json`] : []),
+    ...shown.map(({ seq, detail }) => `  entry ${seq}: ${escapeText(detail, 200)}`),
+  ];
 }
 
 /** Prints the proof of one entry, one JSON document. */

@@ -6,6 +6,12 @@ export type AuditHelpPath =
   | "audit"
   | "audit query"
   | "audit export"
+  | "audit prune"
+  | "audit erase"
+  | "audit hold"
+  | "audit hold add"
+  | "audit hold list"
+  | "audit hold release"
   | "audit verify"
   | "audit prove"
   | "audit check-proof"
@@ -49,6 +55,64 @@ Examples:
 Exit codes:
   0  done, also when nothing matches
   1  there is no record, it cannot be read, or the file cannot be written
+  2  wrong usage`,
+  },
+  "audit prune": {
+    purpose: `Takes the texts of entries out of the record: what is too old, or too much.
+
+Their hashes stay, so that the record verifies as before and says what was pruned. What a hold keeps stays.
+A guard does the same by itself: [record] keep, max_bytes and keep_sessions in its policy.`,
+    after: `
+Examples:
+  agentguard audit prune --older-than 30d --dry-run
+  agentguard audit prune --max-size 10GiB
+
+Exit codes:
+  0  done
+  1  there is no record, or it cannot be written
+  2  wrong usage`,
+  },
+  "audit erase": {
+    purpose: `Takes the texts of one session or one principal out of the record, and overwrites them in its file.
+
+What a hold keeps stays. Copies are not reached: files of JSON lines, backups, what was set aside after tampering.`,
+    after: `
+Examples:
+  agentguard audit erase --principal alice --reason 'request 17'
+  agentguard audit erase --session 01JABCDEFGHJKMNPQRSTVWXYZ0 --dry-run
+
+Exit codes:
+  0  done
+  1  there is no record, or it cannot be written
+  2  wrong usage`,
+  },
+  "audit hold": {
+    purpose: `Keeps entries whatever else says that they may go, until the hold is released.`,
+    after: `
+Example:
+  agentguard audit hold add case-12 --principal alice --since 2026-01-01`,
+  },
+  "audit hold add": {
+    purpose: `Adds a hold and records it: all given conditions must hold for an entry to be kept.`,
+    after: `
+Example:
+  agentguard audit hold add case-12 --session 01JABCDEFGHJKMNPQRSTVWXYZ0 --reason 'asked for by counsel'
+
+Exit codes:
+  0  done
+  1  there is no record, or it cannot be written
+  2  wrong usage, or a hold of this name is in force`,
+  },
+  "audit hold list": { purpose: `Shows the holds in force.`, after: "" },
+  "audit hold release": {
+    purpose: `Releases a hold and records it.`,
+    after: `
+Example:
+  agentguard audit hold release case-12 --reason 'case closed'
+
+Exit codes:
+  0  done
+  1  there is no such hold or no record, or it cannot be written
   2  wrong usage`,
   },
   "audit verify": {

@@ -1,7 +1,7 @@
 /** What `agentguard audit` can be asked for, as data. */
 import type { FlagValues } from "../config/mod.ts";
 import type { EntryKind, SessionId, Verdict, WallUs } from "../core/mod.ts";
-import type { ExportFormat, OcsfProfile } from "../record/mod.ts";
+import type { ExportFormat, KeepSettings, OcsfProfile } from "../record/mod.ts";
 
 /** A moment on the command line: absolute, or an age that counts back from now. Microseconds. */
 export type TimePoint =
@@ -51,6 +51,57 @@ export interface AuditExportCommand extends WithFlags {
   readonly host: string | undefined;
 }
 
+/** Takes the texts of entries out. */
+export interface AuditPruneCommand extends WithFlags {
+  readonly kind: "audit.prune";
+  readonly keep: KeepSettings;
+  readonly dry_run: boolean;
+}
+
+/** Which entries are erased, or held. */
+export interface AuditSubject {
+  readonly session_id: SessionId | undefined;
+  readonly principal: string | undefined;
+  readonly since: TimePoint | undefined;
+  readonly until: TimePoint | undefined;
+}
+
+/** Takes the texts of one subject's entries out. */
+export interface AuditEraseCommand extends WithFlags {
+  readonly kind: "audit.erase";
+  readonly subject: AuditSubject;
+  readonly reason: string | undefined;
+  readonly dry_run: boolean;
+}
+
+/** Keeps entries until the hold is released. */
+export interface AuditHoldAddCommand extends WithFlags {
+  readonly kind: "audit.hold.add";
+  readonly name: string;
+  readonly subject: AuditSubject;
+  readonly reason: string | undefined;
+}
+
+/** Shows the holds in force. */
+export interface AuditHoldListCommand extends WithFlags {
+  readonly kind: "audit.hold.list";
+}
+
+/** Ends a hold. */
+export interface AuditHoldReleaseCommand extends WithFlags {
+  readonly kind: "audit.hold.release";
+  readonly name: string;
+  readonly reason: string | undefined;
+}
+
+/** What takes texts out, or keeps them in. */
+export type AuditKeepCommand =
+  | AuditPruneCommand
+  | AuditEraseCommand
+  | AuditHoldAddCommand
+  | AuditHoldListCommand
+  | AuditHoldReleaseCommand;
+
 /** Verifies the record. */
 export interface AuditVerifyCommand extends WithFlags {
   readonly kind: "audit.verify";
@@ -96,6 +147,7 @@ export interface AuditRotateKeyCommand extends WithFlags {
 export type AuditCommand =
   | AuditQueryCommand
   | AuditExportCommand
+  | AuditKeepCommand
   | AuditVerifyCommand
   | AuditProveCommand
   | AuditCheckProofCommand

@@ -62,6 +62,11 @@ function plainCommand(command: Exclude<Command, RunCommand | DaemonCommand>, io:
       return commandSessions(command, io);
     case "audit.query":
     case "audit.export":
+    case "audit.prune":
+    case "audit.erase":
+    case "audit.hold.add":
+    case "audit.hold.list":
+    case "audit.hold.release":
     case "audit.verify":
     case "audit.prove":
     case "audit.check-proof":

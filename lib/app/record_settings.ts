@@ -6,11 +6,10 @@ import type { RecorderSettings } from "./recorder_protocol.ts";
 /** The settings. Throws `config` for what this version does not do yet. */
 export function recordSettings({ record }: PolicySnapshot): RecorderSettings {
   const { origin, on_tamper, sinks, keep_ms, max_bytes, keep_sessions, anchors, witness_for } = record;
-  const keeps = keep_ms ?? max_bytes ?? keep_sessions;
-  if (keeps !== undefined || anchors.length > 0 || witness_for.length > 0) {
-    throw new AgentguardError("config", "[record]: this version neither prunes nor anchors; remove those keys");
+  if (anchors.length > 0 || witness_for.length > 0) {
+    throw new AgentguardError("config", "[record]: this version does not anchor; remove those keys");
   }
-  return { origin, on_tamper, sinks };
+  return { origin, on_tamper, sinks, keep: { keep_ms, max_bytes, keep_sessions } };
 }
 
 /** True where entries go to the guard's own stdout or stderr: a guarded command writes there, too. */

@@ -2,6 +2,9 @@
 import { type EntryDraft, IdGenerator, type Log, systemClock } from "../core/mod.ts";
 import {
   createRedactor,
+  Keeper,
+  type KeepReport,
+  type KeepRequest,
   LineSinks,
   messagePort,
   openRecordWriter,
@@ -35,6 +38,7 @@ export class RecorderHost {
   readonly #options: RecorderHostOptions;
   readonly #writer: RecordWriter;
   readonly #sinks: LineSinks;
+  readonly #keeper: Keeper;
   readonly #producers: ServedProducer[] = [];
   readonly #meter: CommitMeter = new CommitMeter();
   #metrics_due: Disposable | undefined;
@@ -56,6 +60,9 @@ export class RecorderHost {
       brake: () => sinks.blocked(),
       onState: (state) => this.#tell(state),
     });
+    const parts = { clock: systemClock, timers: systemTimers, log };
+    this.#keeper = new Keeper(this.#writer, { ...parts, keep: options.settings.keep });
+    this.#keeper.start();
     this.#writer.onCommit((entries) => {
       this.#meter.add(this.#writer.stats().last_commit_ms);
       sinks.accept(entries);
@@ -99,6 +106,11 @@ export class RecorderHost {
     if (!this.#closed) this.#writer.flush().catch(() => {});
   }
 
+  /** Prunes, erases, holds; see `Keeper.request`. */
+  keep(request: KeepRequest): Promise<KeepReport> {
+    return this.#keeper.request(request);
+  }
+
   /** Opens the files of the sinks anew. */
   async reopen(): Promise<void> {
     await this.#sinks.reopen();
@@ -108,6 +120,7 @@ export class RecorderHost {
   async close(): Promise<void> {
     this.#closed = true;
     this.#metrics_due?.[Symbol.dispose]();
+    this.#keeper.close();
     try {
       await this.#writer.close();
     } finally {

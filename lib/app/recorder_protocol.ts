@@ -1,6 +1,14 @@
 /** What main and the recorder thread say to each other, beside the entries that travel through ports. */
 import type { ErrorCode } from "../core/mod.ts";
-import type { LineSinkMetrics, LineSinkSettings, OnTamper, RecorderState } from "../record/mod.ts";
+import type {
+  KeepReport,
+  KeepRequest,
+  KeepSettings,
+  LineSinkMetrics,
+  LineSinkSettings,
+  OnTamper,
+  RecorderState,
+} from "../record/mod.ts";
 
 /** What may be set of the record. */
 export interface RecorderSettings {
@@ -10,6 +18,8 @@ export interface RecorderSettings {
   readonly on_tamper: OnTamper | undefined;
   /** Where committed entries go, too. */
   readonly sinks: readonly LineSinkSettings[];
+  /** How long entries are kept. */
+  readonly keep: KeepSettings;
 }
 
 /** Requests of main. */
@@ -24,6 +34,8 @@ export type RecorderRequest =
   | { readonly op: "serve"; readonly port: MessagePort }
   /** Opens the files of the sinks anew. */
   | { readonly op: "reopen" }
+  /** Answered by `kept` or `keep_failed` with the same id. */
+  | { readonly op: "keep"; readonly id: number; readonly request: KeepRequest }
   | { readonly op: "close" };
 
 /** Figures of the recorder, at most 250 ms old while entries come. */
@@ -45,6 +57,8 @@ export type RecorderReport =
   | { readonly op: "opened" }
   | { readonly op: "closed" }
   | { readonly op: "failed"; readonly code: ErrorCode; readonly message: string }
+  | { readonly op: "kept"; readonly id: number; readonly report: KeepReport }
+  | { readonly op: "keep_failed"; readonly id: number; readonly code: ErrorCode; readonly message: string }
   | { readonly op: "state"; readonly state: RecorderState }
   | { readonly op: "metrics"; readonly metrics: RecorderMetrics }
   | { readonly op: "log"; readonly level: "info" | "warn" | "error"; readonly message: string };

@@ -1,7 +1,14 @@
 /** Main's side of the recorder thread. */
 import { readFileSync } from "node:fs";
 import { AgentguardError, type Log } from "../core/mod.ts";
-import { type CommitListener, messagePort, type RecorderState, RemoteSink } from "../record/mod.ts";
+import {
+  type CommitListener,
+  type KeepReport,
+  type KeepRequest,
+  messagePort,
+  type RecorderState,
+  RemoteSink,
+} from "../record/mod.ts";
 import { workerUrl } from "./worker_url.ts";
 import type { RecorderMetrics, RecorderReport, RecorderRequest, RecorderSettings } from "./recorder_protocol.ts";
 
@@ -17,6 +24,8 @@ export class RecorderThread {
   readonly #opened = Promise.withResolvers<void>();
   /** Ports made before the record was open. */
   #waiting: MessagePort[] = [];
+  readonly #keeping: Map<number, PromiseWithResolvers<KeepReport>> = new Map();
+  #next_keep = 1;
   #is_open = false;
   #closing = false;
 
@@ -63,6 +72,18 @@ export class RecorderThread {
     if (this.#is_open && !this.#closing) this.#post({ op: "reopen" });
   }
 
+  /** Prunes, erases, holds; rejects as `Keeper.request` does, and with `closed` where the thread has ended. */
+  keep(request: KeepRequest): Promise<KeepReport> {
+    if (!this.#is_open || this.#closing) {
+      return Promise.reject(new AgentguardError("closed", "keep the record: the recorder is closed"));
+    }
+    const waiting = Promise.withResolvers<KeepReport>();
+    const id = this.#next_keep++;
+    this.#keeping.set(id, waiting);
+    this.#post({ op: "keep", id, request });
+    return waiting.promise;
+  }
+
   /** A port for another producer; give it to the thread that produces. */
   connect(): MessagePort {
     const channel = new MessageChannel();
@@ -88,6 +109,8 @@ export class RecorderThread {
       await this.#closed.promise;
     } finally {
       this.sink.close("the recorder was closed");
+      const closed = new AgentguardError("closed", "keep the record: the recorder was closed");
+      for (const waiting of this.#keeping.values()) waiting.reject(closed);
       this.#worker.terminate();
     }
   }
@@ -99,6 +122,14 @@ export class RecorderThread {
         return;
       case "closed":
         this.#closed.resolve();
+        return;
+      case "kept":
+        this.#keeping.get(report.id)?.resolve(report.report);
+        this.#keeping.delete(report.id);
+        return;
+      case "keep_failed":
+        this.#keeping.get(report.id)?.reject(new AgentguardError(report.code, report.message));
+        this.#keeping.delete(report.id);
         return;
       case "metrics":
         this.#metrics = report.metrics;

@@ -1,5 +1,5 @@
 /** Entry of the recorder thread. */
-import { AgentguardError, errorMessage, type Log, type LogFields, silentLog } from "../core/mod.ts";
+import { AgentguardError, type ErrorCode, errorMessage, type Log, type LogFields, silentLog } from "../core/mod.ts";
 import { RecorderHost } from "./recorder_host.ts";
 import type { RecorderReport, RecorderRequest } from "./recorder_protocol.ts";
 
@@ -25,12 +25,23 @@ async function open(request: Extract<RecorderRequest, { op: "open" }>): Promise<
   post({ op: "opened" });
 }
 
+async function keep({ id, request }: Extract<RecorderRequest, { op: "keep" }>): Promise<void> {
+  try {
+    if (recorder.host === undefined) throw new AgentguardError("closed", "keep the record: it is not open");
+    post({ op: "kept", id, report: await recorder.host.keep(request) });
+  } catch (error) {
+    post({ op: "keep_failed", id, ...failure(error) });
+  }
+}
+
 async function carryOut(request: RecorderRequest): Promise<void> {
   switch (request.op) {
     case "open":
       return await open(request);
     case "serve":
       return recorder.host?.serve(request.port);
+    case "keep":
+      return await keep(request);
     case "reopen":
       return await recorder.host?.reopen();
     default:
@@ -41,6 +52,10 @@ async function carryOut(request: RecorderRequest): Promise<void> {
 
 self.onmessage = (event: MessageEvent<RecorderRequest>): void => {
   carryOut(event.data).catch((error: unknown) => {
-    post({ op: "failed", code: error instanceof AgentguardError ? error.code : "io", message: errorMessage(error) });
+    post({ op: "failed", ...failure(error) });
   });
 };
+
+function failure(error: unknown): { readonly code: ErrorCode; readonly message: string } {
+  return { code: error instanceof AgentguardError ? error.code : "io", message: errorMessage(error) };
+}

@@ -49,6 +49,7 @@ export {
   MECHANISM_TRAITS,
   type MechanismTraits,
 } from "./enforcement.ts";
+export { parseSize } from "./duration.ts";
 export { type LoadOptions, loadPolicy } from "./load.ts";
 export { lower, type Lowering, type LowerOptions } from "./lower.ts";
 export {

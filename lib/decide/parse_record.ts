@@ -1,7 +1,7 @@
 /** Reads the `[record]` table of a policy file. */
 import { LIMITS } from "../core/mod.ts";
 import { quote } from "./diagnostic.ts";
-import { DURATION_HINT, parseDuration } from "./duration.ts";
+import { DURATION_HINT, parseDuration, parseSize } from "./duration.ts";
 import type { TableReader } from "./reader.ts";
 import {
   NO_RECORD_CONFIG,
@@ -20,10 +20,6 @@ const SINK_KEYS: readonly string[] = [
 const STRATEGIES: readonly SinkStrategy[] = ["block", "drop", "fallback"];
 /** Sinks, anchors and logs of one file. */
 const LIST_MAX = 16;
-const UNITS: Readonly<Record<string, number>> = {
-  ...{ B: 1, KB: 1_000, MB: 1_000_000, GB: 1_000_000_000, TB: 1_000_000_000_000 },
-  ...{ KiB: 1_024, MiB: 1_048_576, GiB: 1_073_741_824, TiB: 1_099_511_627_776 },
-};
 /** A record has tiles and an index that no pruning removes. */
 const RECORD_BYTES_MIN = 1_048_576;
 const FILE_BYTES_MIN = 4_096;
@@ -189,9 +185,8 @@ function duration(reader: TableReader, key: string): number | undefined {
 function bytes(reader: TableReader, key: string, least: number): number | undefined {
   const text = reader.string(key);
   if (text === undefined) return undefined;
-  const match = /^(\d{1,12})([KMGT]i?B|B)$/.exec(text);
-  const value = Number(match?.[1]) * (UNITS[match?.[2] ?? ""] ?? Number.NaN);
-  if (Number.isSafeInteger(value) && value >= least) return value;
+  const value = parseSize(text);
+  if (value !== undefined && value >= least) return value;
   reader.error(key, `${key} is ${quote(text)}, not a size of at least ${least} bytes`, 'write "100MB" or "2GiB"');
   return undefined;
 }

@@ -55,6 +55,7 @@ export { createRedactor, type RedactLimits, type Redactor, type RedactorOptions 
 export { RemoteSink, type RemoteSinkOptions } from "./remote_sink.ts";
 export { RECORD_FILE, RECORD_LOCK_FILE } from "./layout.ts";
 export { type Hold, holdProblem } from "./holds.ts";
+export { readKeepRequest } from "./keep_request.ts";
 export type { KeepReport, KeepRequest, KeepSettings } from "./keep_types.ts";
 export { Keeper, type KeeperOptions } from "./keeper.ts";
 export type { PrunedEntries } from "./pruned.ts";

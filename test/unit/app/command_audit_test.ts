@@ -70,6 +70,11 @@ async function carryOut(line: string, io: MemoryIo): Promise<number> {
   switch (command.kind) {
     case "audit.query":
     case "audit.export":
+    case "audit.prune":
+    case "audit.erase":
+    case "audit.hold.add":
+    case "audit.hold.list":
+    case "audit.hold.release":
     case "audit.verify":
     case "audit.prove":
     case "audit.check-proof":
