@@ -1,4 +1,4 @@
-/** Legal holds: what must be kept, whatever else says that it may go. The record's own entries are what they rest on. */
+/** Legal holds: what must be kept, whatever else says that it may go. They rest on the record's own entries. */
 import { AgentguardError, type Entry, type HoldTerms, parseTime } from "../core/mod.ts";
 import type { Store } from "../store/mod.ts";
 import { entriesOfTypes } from "./typed_entries.ts";

@@ -56,9 +56,9 @@ export class Keeper implements Disposable {
   }
 
   /**
-   * Carries out a request once those before are done. Rejects with `usage` for what cannot be done, `io` and `busy` while
-   * the record cannot be written, `closed`, and what the store throws; what a pruning had recorded before is finished by
-   * the next start.
+   * Carries out a request once those before are done. Rejects with `usage` for what cannot be done, `io` and `busy`
+   * while the record cannot be written, `closed`, and what the store throws; what a pruning had recorded before is
+   * finished by the next start.
    */
   request(request: KeepRequest): Promise<KeepReport> {
     switch (request.op) {

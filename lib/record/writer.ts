@@ -155,8 +155,8 @@ export class RecordWriter implements RecordSink, AsyncDisposable {
   }
 
   /**
-   * Lets `work` change the file between two commits: only what is neither signed nor hashed. Throws `busy` while writing
-   * fails, `closed`, and what `work` throws.
+   * Lets `work` change the file between two commits: only what is neither signed nor hashed. Throws `busy` while
+   * writing fails, `closed`, and what `work` throws.
    */
   maintain<T>(work: (store: Store) => T): T {
     if (this.#committer.unfinished > 0) {

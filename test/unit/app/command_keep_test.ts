@@ -115,7 +115,7 @@ describe("what cannot be done says why and changes nothing", () => {
     expect(err).toContain(said);
   });
 
-  test("no record; a hold without conditions or of a strange name; one that is not there; a writer beside", async () => {
+  test("no record; a hold that is none; one that is not there; a writer beside", async () => {
     using dir = new TempDir();
     const fails = async (line: string, code: number): Promise<string> => {
       const done = await carryOut(`${line} --state ${dir.path}`);
