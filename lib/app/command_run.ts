@@ -27,6 +27,7 @@ export interface RunParts {
   readonly log: Log;
   readonly clock: Clock;
   readonly version: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
   /** Spawned, not open yet. */
   readonly reader: ReaderThread;
   /** The state that the guard was started in, which the command gets back. */

@@ -1,9 +1,10 @@
 /** One running guard: record, kernel reader, sessions, control API. Both `run` and the daemon are made of it. */
-import { mkdirSync } from "node:fs";
 import { findCgroup2, SessionCgroup } from "../act/mod.ts";
 import type { Config } from "../config/mod.ts";
 import {
   AgentguardError,
+  type ApprovalPort,
+  type Approver,
   type Clock,
   type EntryDraft,
   err,
@@ -17,21 +18,22 @@ import {
 } from "../core/mod.ts";
 import { formatDiagnostic, type PolicySnapshot } from "../decide/mod.ts";
 import {
-  ControlServer,
   type GuardStatus,
   type LossStatus,
   type PolicyStatus,
   type ReloadPort,
   type StatusPort,
 } from "../publish/mod.ts";
+import { ControlPlane } from "./control_plane.ts";
 import { requireEnforceable } from "./enforceable.ts";
 import { EventHub } from "./event_hub.ts";
 import { type LoadedPolicy, loadPolicySources } from "./policy_files.ts";
-import type { PolicyLoad, ReaderEvent } from "./reader_protocol.ts";
+import type { ReaderEvent } from "./reader_protocol.ts";
 import { recordSettings } from "./record_settings.ts";
 import type { ReaderThread } from "./reader_thread.ts";
 import { RecorderThread } from "./recorder_thread.ts";
 import { Sessions } from "./sessions.ts";
+import { countLoss, makePrivate, policyEntry, policyLoad, reloadEntry } from "./guard_parts.ts";
 import { guardStatus } from "./guard_status.ts";
 
 /** What a guard is made from. */
@@ -42,6 +44,7 @@ export interface GuardParts {
   readonly log: Log;
   readonly clock: Clock;
   readonly version: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
   /** Spawned, not open yet; the guard takes it over. */
   readonly reader: ReaderThread;
   /** What `~` stands for in rules that the kernel holds. */
@@ -60,7 +63,7 @@ export class Guard implements StatusPort, ReloadPort {
   readonly ids: IdGenerator;
   readonly #parts: GuardParts;
   readonly #events: EventHub;
-  readonly #control: ControlServer;
+  readonly #control: ControlPlane;
   readonly #started_us: number;
   readonly #losses: Map<string, LossStatus>;
   #policy: LoadedPolicy;
@@ -78,11 +81,28 @@ export class Guard implements StatusPort, ReloadPort {
     this.reader = parts.reader;
     this.ids = new IdGenerator(parts.clock);
     this.#started_us = parts.clock.wallUs();
-    this.sessions = new Sessions({ clock: parts.clock, log: parts.log, sink: recorder.sink });
-    this.#events = new EventHub(recorder, parts.config.state_dir.value);
+    const { clock, log, config, env } = parts;
+    const [state_dir, runtime_dir] = [config.state_dir.value, config.runtime_dir.value];
+    this.sessions = new Sessions({
+      clock,
+      log,
+      sink: recorder.sink,
+      onEnded: (id) => this.#control.approvals.endSession(id),
+    });
+    this.#events = new EventHub(recorder, state_dir);
     const ports = { status: this, sessions: this.sessions, events: this.#events, policy: this };
-    const uid = process.geteuid?.() ?? 0;
-    this.#control = new ControlServer(ports, { runtime_dir: parts.config.runtime_dir.value, uid, log: parts.log });
+    this.#control = new ControlPlane({
+      state_dir,
+      runtime_dir,
+      settings: parts.policy.snapshot.approval,
+      env,
+      clock,
+      ids: this.ids,
+      log,
+      sink: recorder.sink,
+      scopes_fd: () => this.reader.scopes_fd,
+      sessions: () => this.sessions.running().map(({ info }) => info),
+    }, ports);
   }
 
   /**
@@ -115,7 +135,7 @@ export class Guard implements StatusPort, ReloadPort {
       held.guard = guard;
       guard.#record({ type: "guard.start", detail: `agentguard ${parts.version}, pid ${process.pid}` });
       guard.#recordPolicy();
-      await guard.#serve();
+      await guard.#control.start();
       guard.#ready = true;
       return guard;
     } catch (error) {
@@ -156,11 +176,19 @@ export class Guard implements StatusPort, ReloadPort {
       losses: [...this.#losses.values()],
       recorder: this.recorder,
       config: this.#parts.config,
+      approvals_pending: this.#control.approvals.pending,
     });
   }
 
-  /** Reads the policy files again. A bad file changes nothing. */
-  async reload(): Promise<Result<PolicyStatus, AgentguardError>> {
+  /** Where questions to humans are asked. */
+  get approvals(): ApprovalPort {
+    return this.#control.approvals.port;
+  }
+
+  /** Reads the policy files again. A bad file changes nothing. Absent `who`: the files changed, or a signal came. */
+  async reload(who?: Approver): Promise<Result<PolicyStatus, AgentguardError>> {
+    if (who !== undefined) this.recorder.sink.append(reloadEntry(who, this.#parts.clock));
+    if (who?.inside !== undefined) return err(new AgentguardError("permission", who.inside));
     const loaded = loadPolicySources(this.#parts.policies, {
       generation: this.snapshot.ref.generation + 1,
       only: "check",
@@ -178,7 +206,9 @@ export class Guard implements StatusPort, ReloadPort {
       const cgroup = findCgroup2() !== undefined;
       const { home, found_running = false } = this.#parts;
       requireEnforceable(loaded.value.snapshot, { support: this.reader.support, cgroup, home, found_running });
+      const arrange = this.#control.approvals.prepare(loaded.value.snapshot.approval);
       await this.reader.setPolicy(policyLoad(loaded.value, this.#parts));
+      await arrange();
     } catch (error) {
       return err(error instanceof AgentguardError ? error : new AgentguardError("policy", errorMessage(error)));
     }
@@ -211,26 +241,16 @@ export class Guard implements StatusPort, ReloadPort {
     this.#record(action);
   }
 
-  async #serve(): Promise<void> {
-    try {
-      await this.#control.start();
-    } catch (error) {
-      // Several guards may run on different records; only one can own the runtime directory.
-      if (!(error instanceof AgentguardError) || error.code !== "busy") throw error;
-      this.#parts.log.warn(`no control socket: ${error.message}`);
-      this.#record({ type: "guard.degraded", detail: `no control socket: ${error.message}` });
-    }
-  }
-
   #onLoss(event: Extract<ReaderEvent, { event: "loss" }>): void {
     if (event.gap.source === "reader") return this.#onFailure(event.gap.type);
     const answer = this.snapshot.guard.on_loss;
     if (answer === "record" || event.gap.source === "coverage") return;
+    const who = { id: "guard", verified: "[guard] on_loss", terminal: false };
     for (const held of this.sessions.running()) {
       if (event.session_id !== undefined && held.info.session_id !== event.session_id) continue;
       const acted = answer === "freeze"
-        ? this.sessions.pause(held.info.session_id)
-        : this.sessions.kill(held.info.session_id);
+        ? this.sessions.pause(held.info.session_id, who)
+        : this.sessions.kill(held.info.session_id, who);
       void acted.then((result) => {
         if (!result.ok) this.#parts.log.error(`answer a loss of events: ${result.error.message}`);
       });
@@ -252,47 +272,10 @@ export class Guard implements StatusPort, ReloadPort {
   }
 
   #recordPolicy(): void {
-    const { ref, rules, mode } = this.snapshot;
-    const files = this.#parts.policies.join(", ") || "built in";
-    this.recorder.sink.append({
-      time_us: this.#parts.clock.wallUs(),
-      kind: "policy",
-      action: {
-        type: "guard.policy.loaded",
-        detail: `${ref.name}, generation ${ref.generation}, sha256 ${ref.digest}, ${mode}, ` +
-          `${rules.length} rules, from ${files}`,
-      },
-    });
+    this.recorder.sink.append(policyEntry(this.snapshot, this.#parts.policies, this.#parts.clock));
   }
 
   #policyStatus(): PolicyStatus {
     return { ref: this.snapshot.ref, files: this.#parts.policies, rules: this.snapshot.rules.length };
-  }
-}
-
-function countLoss(losses: Map<string, LossStatus>, source: string, type: string, count: number): void {
-  const key = `${source}/${type}`;
-  losses.set(key, { source, type, count: (losses.get(key)?.count ?? 0) + count });
-}
-
-function policyLoad(policy: LoadedPolicy, parts: GuardParts): PolicyLoad {
-  const mode = parts.config.mode.value;
-  return {
-    sources: policy.sources,
-    generation: policy.snapshot.ref.generation,
-    ...(mode === null ? undefined : { mode }),
-    ...(parts.home === undefined ? undefined : { home: parts.home }),
-  };
-}
-
-function makePrivate(directory: string): void {
-  try {
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
-  } catch (error) {
-    throw new AgentguardError(
-      "io",
-      `make state directory ${directory}: ${errorMessage(error)}; choose another with --state or AGENTGUARD_STATE`,
-      { cause: error },
-    );
   }
 }

@@ -29,6 +29,7 @@ export interface StatusParts {
   readonly losses: readonly LossStatus[];
   readonly recorder: RecorderThread;
   readonly config: Config;
+  readonly approvals_pending: number;
 }
 
 const LAYER_NAMES: Readonly<Record<ProbeGroup, string>> = {
@@ -54,7 +55,7 @@ export function guardStatus(parts: StatusParts): GuardStatus {
     policy: parts.policy,
     queues: queues(parts),
     losses: parts.losses,
-    counters: { ...parts.stats, ...recordCounters(parts) },
+    counters: { ...parts.stats, approvals_pending: parts.approvals_pending, ...recordCounters(parts) },
     config: Object.fromEntries(CONFIG_KEYS.map((key): [string, ConfigValue] => [key, parts.config[key]])),
   };
 }

@@ -127,8 +127,16 @@ async function guardCommand(command: RunCommand | DaemonCommand, io: CommandIo, 
       clock: systemClock,
       write: (text) => void io.stderr.write(text),
     });
-    const parts = { config, policy: policy.value, log, clock: systemClock, version: BUILD_INFO.version, reader };
-    if (command.kind === "daemon") return await commandDaemon(command, { ...parts, env: io.env });
+    const parts = {
+      config,
+      policy: policy.value,
+      log,
+      clock: systemClock,
+      version: BUILD_INFO.version,
+      env: io.env,
+      reader,
+    };
+    if (command.kind === "daemon") return await commandDaemon(command, parts);
     return await commandRun(command, { ...parts, state, notice: (text) => log.info(text) });
   } catch (error) {
     if (!(error instanceof AgentguardError) || error.code === "invariant") throw error;

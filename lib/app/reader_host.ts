@@ -102,7 +102,7 @@ export class ReaderHost {
     });
     this.#stages = stages;
     this.#attachments = new SessionCgroupAttachments(stages.probes);
-    return { support: stages.probes.support, wake_fd: stages.epoll.wake_fd };
+    return { support: stages.probes.support, wake_fd: stages.epoll.wake_fd, scopes_fd: stages.probes.map("scopes").fd };
   }
 
   #begin(begin: BeginSession): void {

@@ -57,6 +57,8 @@ export interface ReaderOpened {
   readonly support: readonly ProbeSupport[];
   /** Wakes the reader's wait. */
   readonly wake_fd: number;
+  /** Descriptor of the map that marks the tasks of sessions. */
+  readonly scopes_fd: number;
 }
 
 /** What the reader tells unasked. */

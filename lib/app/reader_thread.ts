@@ -40,6 +40,7 @@ export class ReaderThread {
   #onEvent: (event: ReaderEvent) => void = () => {};
   readonly #waiting: Map<number, Waiting> = new Map();
   #support: readonly ProbeSupport[] = [];
+  #scopes_fd = -1;
   #wake_fd = -1;
   #next_id = 1;
   #failure: AgentguardError | undefined;
@@ -75,6 +76,7 @@ export class ReaderThread {
       }
       this.#support = opened.support;
       this.#wake_fd = opened.wake_fd;
+      this.#scopes_fd = opened.scopes_fd;
     } catch (error) {
       this.terminate();
       throw error;
@@ -84,6 +86,11 @@ export class ReaderThread {
   /** Which programs this kernel took. */
   get support(): readonly ProbeSupport[] {
     return this.#support;
+  }
+
+  /** Descriptor of the map that marks the tasks of sessions; -1 before the probes are loaded. */
+  get scopes_fd(): number {
+    return this.#scopes_fd;
   }
 
   /** Statistics as they are now. */

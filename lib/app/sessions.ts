@@ -2,6 +2,7 @@
 import { SessionCgroup } from "../act/mod.ts";
 import {
   AgentguardError,
+  type Approver,
   type Clock,
   err,
   errorMessage,
@@ -33,6 +34,8 @@ export interface SessionsParts {
   readonly clock: Clock;
   readonly log: Log;
   readonly sink: RecordSink;
+  /** Told of each session that has ended. */
+  readonly onEnded?: (id: SessionId) => void;
 }
 
 /** Ended sessions that are still shown. */
@@ -67,6 +70,7 @@ export class Sessions implements SessionPort {
     held.ended_us = this.#parts.clock.wallUs();
     held.cgroup?.remove();
     this.#forgetOld();
+    this.#parts.onEnded?.(id);
   }
 
   /** The session of a scope that has not ended. */
@@ -89,22 +93,22 @@ export class Sessions implements SessionPort {
     return held === undefined ? undefined : view(held);
   }
 
-  kill(id: SessionId): Promise<Result<SessionView, AgentguardError>> {
-    return this.#command(id, "operator.kill", (held, cgroup) => {
+  kill(id: SessionId, who: Approver): Promise<Result<SessionView, AgentguardError>> {
+    return this.#command(id, { type: "operator.kill", who }, (held, cgroup) => {
       cgroup.kill();
       held.state = "running";
     });
   }
 
-  pause(id: SessionId): Promise<Result<SessionView, AgentguardError>> {
-    return this.#command(id, "operator.pause", (held, cgroup) => {
+  pause(id: SessionId, who: Approver): Promise<Result<SessionView, AgentguardError>> {
+    return this.#command(id, { type: "operator.pause", who }, (held, cgroup) => {
       cgroup.freeze();
       held.state = "paused";
     });
   }
 
-  resume(id: SessionId): Promise<Result<SessionView, AgentguardError>> {
-    return this.#command(id, "operator.resume", (held, cgroup) => {
+  resume(id: SessionId, who: Approver): Promise<Result<SessionView, AgentguardError>> {
+    return this.#command(id, { type: "operator.resume", who }, (held, cgroup) => {
       cgroup.thaw();
       held.state = "running";
     });
@@ -113,7 +117,7 @@ export class Sessions implements SessionPort {
   /** The command is recorded before its effect, whoever gave it. */
   async #command(
     id: SessionId,
-    type: "operator.kill" | "operator.pause" | "operator.resume",
+    command: { readonly type: "operator.kill" | "operator.pause" | "operator.resume"; readonly who: Approver },
     act: (held: Held, cgroup: SessionCgroup) => void,
   ): Promise<Result<SessionView, AgentguardError>> {
     const held = this.#by_id.get(id);
@@ -122,13 +126,21 @@ export class Sessions implements SessionPort {
     if (held.cgroup === undefined) {
       return err(new AgentguardError("unsupported", `change session ${id}: it has no cgroup of version 2`));
     }
+    const { type, who } = command;
     this.#parts.sink.append({
       time_us: this.#parts.clock.wallUs(),
       kind: "operator",
       session_id: id,
       principal: held.info.principal,
-      action: { type, target: id, by: `uid-${process.geteuid?.() ?? 0}` },
+      action: {
+        type,
+        target: id,
+        by: who.id,
+        verified: who.verified,
+        ...(who.inside === undefined ? undefined : { refused: who.inside }),
+      },
     });
+    if (who.inside !== undefined) return err(new AgentguardError("permission", who.inside));
     await this.#parts.sink.flush().catch((error: unknown) => {
       // The command still holds: an operator must be able to stop a session when the disk is full.
       this.#parts.log.error(`record the command first: ${errorMessage(error)}`);

@@ -173,6 +173,10 @@ export interface ApprovalAction extends ActionBase {
   /** How the guard knows that it was them. */
   readonly verified?: string;
   readonly reason?: string;
+  /** 0-100. */
+  readonly risk?: number;
+  /** What keeps the action waiting: `seccomp`, `fanotify`, `reply`. */
+  readonly held_by?: string;
   readonly held_ms?: number;
   /** RFC 3339 UTC; absent where it never does. */
   readonly expires?: string;

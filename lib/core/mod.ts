@@ -16,6 +16,7 @@ export * from "./entry.ts";
 export * from "./errno.ts";
 export * from "./errors.ts";
 export * from "./event.ts";
+export * from "./grant_term.ts";
 export * from "./ids.ts";
 export * from "./limits.ts";
 export * from "./log.ts";

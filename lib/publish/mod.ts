@@ -4,8 +4,8 @@
  * It owns the socket, the routes, the wire types and one bounded queue per streaming client. It never decides, never
  * touches a process and never holds up the pipeline: a client that reads too slowly loses its oldest lines and is told
  * how many.
- * Who may connect is decided by file permissions alone: the directory must be 0700 and owned by this user, the socket
- * is 0600. Bun gives no `SO_PEERCRED`, so in this version the uid of the peer is not checked a second time.
+ * Who may connect is decided by file permissions: the directory must be 0700 and owned by this user, the socket 0600.
+ * Who commands is asked of the kernel through `PeerPort`: a process of a guarded session commands nothing.
  * Errors: `AgentguardError` from `start` (busy, permission, config, io); towards clients always
  * `{"error":{"code","message"}}`.
  * Lifetimes: the constructor starts nothing; `start` binds; `stop` ends every stream, closes and removes the socket.
@@ -16,6 +16,7 @@ export { CONTROL_SOCKET_NAME, controlSocketPath } from "./socket.ts";
 export { ControlServer, type ControlServerOptions } from "./server.ts";
 export type {
   ApiErrorBody,
+  ApprovalDesk,
   ConfigValue,
   ControlPorts,
   EventFilter,
@@ -24,11 +25,14 @@ export type {
   Lag,
   LayerStatus,
   LossStatus,
+  Peer,
+  PeerPort,
   PolicyStatus,
   QueueStatus,
   ReloadPort,
   SessionPort,
   SessionState,
   SessionView,
+  SignedMessage,
   StatusPort,
 } from "./types.ts";

@@ -1,10 +1,12 @@
 /** The routes of the control API. */
-import { type Context, Hono } from "hono";
-import { type AgentguardError, type ErrorCode, errorMessage, type Log, type Result } from "../core/mod.ts";
+import { Hono } from "hono";
+import { type AgentguardError, errorMessage, type Log, type Result } from "../core/mod.ts";
+import { addApprovalRoutes, APPROVAL_PATHS } from "./approval_routes.ts";
 import { eventStream } from "./event_stream.ts";
 import { isSessionId, parseEventFilter } from "./filter.ts";
 import { CONTROL_LIMITS } from "./limits.ts";
-import type { ApiErrorBody, ControlPorts, SessionPort, SessionView } from "./types.ts";
+import { answer, type ApiContext, type ApiEnv, fail, withoutQuery } from "./route_answers.ts";
+import type { ControlPorts, SessionPort, SessionView } from "./types.ts";
 
 /** What the routes need beside the ports. */
 export interface RouteOptions {
@@ -13,11 +15,12 @@ export interface RouteOptions {
   readonly signal: AbortSignal;
 }
 
-type Status = 400 | 403 | 404 | 405 | 409 | 413 | 414 | 500 | 501 | 503 | 504;
+/** Paths that take a body. */
+const TAKES_BODY = /^\/v1\/approvals\/[^/]+\/(?:approve|deny|callback)$/;
 
 /** Builds the application; `fetch` of the result answers requests. */
-export function controlRoutes(ports: ControlPorts, options: RouteOptions): Hono {
-  const app = new Hono();
+export function controlRoutes(ports: ControlPorts, options: RouteOptions): Hono<ApiEnv> {
+  const app = new Hono<ApiEnv>();
   let streams = 0;
   app.use(checkBounds);
   app.get("/v1/status", (context) => withoutQuery(context) ?? context.json(ports.status.status()));
@@ -31,7 +34,7 @@ export function controlRoutes(ports: ControlPorts, options: RouteOptions): Hono 
     app.post(`/v1/sessions/:id/${verb}`, (context) => commandSession(context, ports.sessions, { verb }));
   }
   app.post("/v1/policy/reload", async (context) => {
-    return withoutQuery(context) ?? answer(context, await ports.policy.reload());
+    return withoutQuery(context) ?? answer(context, await ports.policy.reload(await context.env.peer.identify()));
   });
   app.get("/v1/events", (context) => {
     const filter = parseEventFilter(new URL(context.req.url).searchParams);
@@ -47,6 +50,7 @@ export function controlRoutes(ports: ControlPorts, options: RouteOptions): Hono 
     const body = eventStream(ports.events, filter.value, { log: options.log, onEnd, signal: options.signal });
     return context.body(body, 200, { "content-type": "application/x-ndjson", "cache-control": "no-store" });
   });
+  addApprovalRoutes(app, ports.approvals, options);
   refuseOtherMethods(app);
   app.notFound((context) =>
     fail(context, 404, { code: "not_found", message: "use a path of the API, such as /v1/status" })
@@ -59,9 +63,17 @@ export function controlRoutes(ports: ControlPorts, options: RouteOptions): Hono 
 }
 
 /** Routes that exist with another method answer 405 with the right one. Must come after the real routes. */
-function refuseOtherMethods(app: Hono): void {
-  const reads = ["/v1/status", "/v1/health/ready", "/v1/sessions", "/v1/sessions/:id", "/v1/events"];
-  const commands = ["/v1/sessions/:id/kill", "/v1/sessions/:id/pause", "/v1/sessions/:id/resume", "/v1/policy/reload"];
+function refuseOtherMethods(app: Hono<ApiEnv>): void {
+  const reads = [
+    "/v1/status",
+    "/v1/health/ready",
+    "/v1/sessions",
+    "/v1/sessions/:id",
+    "/v1/events",
+    ...APPROVAL_PATHS.reads,
+  ];
+  const sessions = ["kill", "pause", "resume"].map((verb) => `/v1/sessions/:id/${verb}`);
+  const commands = [...sessions, "/v1/policy/reload", ...APPROVAL_PATHS.commands];
   for (const [method, paths] of [["GET", reads], ["POST", commands]] as const) {
     for (const path of paths) {
       app.all(path, (context) => {
@@ -72,38 +84,27 @@ function refuseOtherMethods(app: Hono): void {
   }
 }
 
-async function checkBounds(context: Context, next: () => Promise<void>): Promise<Response | undefined> {
+async function checkBounds(context: ApiContext, next: () => Promise<void>): Promise<Response | undefined> {
   if (context.req.url.length > CONTROL_LIMITS.url_chars_max) {
     const message = `use a path and query of at most ${CONTROL_LIMITS.url_chars_max} characters`;
     return fail(context, 414, { code: "usage", message });
   }
-  const body = await context.req.text();
-  if (body.length > CONTROL_LIMITS.body_bytes_max) {
-    return fail(context, 413, { code: "usage", message: "send no body: the API takes none" });
+  // The listener has bounded the body already.
+  if (!TAKES_BODY.test(new URL(context.req.url).pathname) && (await context.req.text()).length > 0) {
+    return fail(context, 400, { code: "usage", message: "send no body: this path takes none" });
   }
-  // A client that keeps its connection would make the guard wait for it at the end.
-  context.header("connection", "close");
-  if (body.length > 0) return fail(context, 400, { code: "usage", message: "send no body: the API takes none" });
   await next();
   return undefined;
 }
 
-function withoutQuery(context: Context): Response | undefined {
-  for (const name of Object.keys(context.req.query())) {
-    const message = `remove the parameter ${JSON.stringify(name.slice(0, 64))}: this path takes none`;
-    return fail(context, 400, { code: "usage", message });
-  }
-  return undefined;
-}
-
-function showSession(context: Context, sessions: SessionPort): Response {
+function showSession(context: ApiContext, sessions: SessionPort): Response {
   const id = context.req.param("id") ?? "";
   const session = isSessionId(id) ? sessions.show(id) : undefined;
   return session === undefined ? unknownSession(context) : context.json(session);
 }
 
 async function commandSession(
-  context: Context,
+  context: ApiContext,
   sessions: SessionPort,
   options: { readonly verb: "kill" | "pause" | "resume" },
 ): Promise<Response> {
@@ -111,35 +112,13 @@ async function commandSession(
   if (refused !== undefined) return refused;
   const id = context.req.param("id") ?? "";
   if (!isSessionId(id)) return unknownSession(context);
-  const result: Result<SessionView, AgentguardError> = await sessions[options.verb](id);
+  const result: Result<SessionView, AgentguardError> = await sessions[options.verb](
+    id,
+    await context.env.peer.identify(),
+  );
   return answer(context, result);
 }
 
-function unknownSession(context: Context): Response {
+function unknownSession(context: ApiContext): Response {
   return fail(context, 404, { code: "not_found", message: "use the id of a session that GET /v1/sessions lists" });
-}
-
-function answer<T extends object>(context: Context, result: Result<T, AgentguardError>): Response {
-  if (result.ok) return context.json(result.value);
-  return fail(context, statusOf(result.error.code), { code: result.error.code, message: result.error.message });
-}
-
-function statusOf(code: ErrorCode): Status {
-  const statuses: Partial<Record<ErrorCode, Status>> = {
-    not_found: 404,
-    usage: 400,
-    config: 400,
-    policy: 400,
-    permission: 403,
-    busy: 409,
-    unsupported: 501,
-    timeout: 504,
-    closed: 503,
-  };
-  return statuses[code] ?? 500;
-}
-
-function fail(context: Context, status: Status, error: ApiErrorBody["error"]): Response {
-  const body: ApiErrorBody = { error };
-  return context.json(body, status);
 }

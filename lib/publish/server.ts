@@ -1,11 +1,12 @@
 /** The control API on its unix socket. */
-import { lstatSync, unlinkSync } from "node:fs";
+import { lstatSync, rmSync, unlinkSync } from "node:fs";
 import { AgentguardError, type Log } from "../core/mod.ts";
 import { systemTimers } from "../task/mod.ts";
+import { HttpListener } from "./http_listener.ts";
 import { CONTROL_LIMITS } from "./limits.ts";
 import { controlRoutes } from "./routes.ts";
 import { bindPrivately, controlSocketPath, prepareRuntimeDir, publishSocket, temporaryPath } from "./socket.ts";
-import type { ControlPorts } from "./types.ts";
+import type { ControlPorts, Peer, PeerPort } from "./types.ts";
 
 /** Where the server listens and what it reports to. */
 export interface ControlServerOptions {
@@ -14,17 +15,12 @@ export interface ControlServerOptions {
   /** Effective user id that must own the directory. */
   readonly uid: number;
   readonly log: Log;
+  /** Finds out who connects. */
+  readonly peers: PeerPort;
 }
 
-/**
- * Without this Bun 1.4 cuts a response after 10 s without a byte, and a followed event stream may be quiet for hours.
- * It works on unix sockets although the type of the options omits it there, hence the wide type. Only this user and
- * root can connect, so idle connections are no danger.
- */
-const NO_IDLE_LIMIT: object = { idleTimeout: 0 };
-
 interface Running {
-  readonly server: Bun.Server<undefined>;
+  readonly listener: HttpListener;
   /** Inode of the socket: the name is removed only while it is still this one. */
   readonly inode: number;
   readonly streams: AbortController;
@@ -32,7 +28,7 @@ interface Running {
 
 /**
  * Serves the control API. One living server per runtime directory: a second one is refused with `busy`. Only this user
- * and root can connect, by the permissions of directory and socket alone (Bun offers no `SO_PEERCRED`).
+ * and root can connect, by the permissions of directory and socket; who it is that commands is asked of the kernel.
  */
 export class ControlServer implements AsyncDisposable {
   readonly #ports: ControlPorts;
@@ -57,14 +53,14 @@ export class ControlServer implements AsyncDisposable {
     const suffix = crypto.getRandomValues(new Uint8Array(4)).toHex();
     const temporary = temporaryPath(runtime_dir, suffix);
     const streams = new AbortController();
-    const server = bindPrivately(temporary, () => this.#listen(temporary, streams.signal));
+    const listener = bindPrivately(temporary, () => this.#listen(temporary, streams.signal));
     try {
       const inode = lstatSync(temporary).ino;
       await publishSocket(runtime_dir, temporary);
-      this.#running = { server, inode, streams };
+      this.#running = { listener, inode, streams };
     } catch (thrown) {
-      // Stopping also removes the private name.
-      await server.stop(true);
+      listener[Symbol.dispose]();
+      rmSync(temporary, { force: true });
       throw thrown;
     }
     this.#options.log.debug("serve control API", { path: this.path });
@@ -80,12 +76,11 @@ export class ControlServer implements AsyncDisposable {
     this.#running = undefined;
     removeOwn(this.path, running.inode);
     running.streams.abort();
-    {
-      const { promise: passed, resolve } = Promise.withResolvers<void>();
-      using _grace = systemTimers.after(CONTROL_LIMITS.stop_grace_ms, resolve);
-      await Promise.race([running.server.stop(false), passed]);
-    }
-    await running.server.stop(true);
+    running.listener.stopTaking();
+    const { promise: passed, resolve } = Promise.withResolvers<void>();
+    using _grace = systemTimers.after(CONTROL_LIMITS.stop_grace_ms, resolve);
+    await Promise.race([running.listener.idle(), passed]);
+    running.listener[Symbol.dispose]();
   }
 
   /** Same as `stop`. */
@@ -93,16 +88,11 @@ export class ControlServer implements AsyncDisposable {
     await this.stop();
   }
 
-  #listen(path: string, signal: AbortSignal): Bun.Server<undefined> {
-    const app = controlRoutes(this.#ports, { log: this.#options.log, signal });
-    return Bun.serve({
-      unix: path,
-      // The routes answer up to twice their bound with a JSON error; beyond it Bun ends the request by itself.
-      maxRequestBodySize: CONTROL_LIMITS.body_bytes_max * 2,
-      development: false,
-      fetch: (request) => app.fetch(request),
-      ...NO_IDLE_LIMIT,
-    });
+  #listen(path: string, signal: AbortSignal): HttpListener {
+    const { log, peers } = this.#options;
+    const app = controlRoutes(this.#ports, { log, signal });
+    const handler = (request: Request, peer: Peer): Response | Promise<Response> => app.fetch(request, { peer });
+    return new HttpListener({ at: { unix: path }, peers, handler, log });
   }
 }
 

@@ -1,5 +1,19 @@
 /** Wire types of the control API and the ports that it reads from. Field names are those of the JSON form. */
-import type { AgentguardError, Entry, Mode, PolicyRef, ProcessRef, Result, SessionId } from "../core/mod.ts";
+import type {
+  AgentguardError,
+  ApprovalEvent,
+  ApprovalView,
+  Approver,
+  Ballot,
+  Entry,
+  GrantView,
+  Mode,
+  PolicyRef,
+  ProcessRef,
+  Result,
+  SessionId,
+} from "../core/mod.ts";
+import type { Subscription } from "../task/mod.ts";
 
 /** A part of the guard that can observe or enforce something. */
 export interface LayerStatus {
@@ -92,14 +106,15 @@ export interface StatusPort {
 
 /**
  * Sessions and what an operator may do to them. The three commands resolve with the session after the command, or with
- * `not_found`, `unsupported` (no cgroup to freeze, for example), `busy`, `permission` or another error.
+ * `not_found`, `unsupported` (no cgroup to freeze, for example), `busy`, `permission` (a process of a session) or
+ * another error.
  */
 export interface SessionPort {
   list(): readonly SessionView[];
   show(id: SessionId): SessionView | undefined;
-  kill(id: SessionId): Promise<Result<SessionView, AgentguardError>>;
-  pause(id: SessionId): Promise<Result<SessionView, AgentguardError>>;
-  resume(id: SessionId): Promise<Result<SessionView, AgentguardError>>;
+  kill(id: SessionId, who: Approver): Promise<Result<SessionView, AgentguardError>>;
+  pause(id: SessionId, who: Approver): Promise<Result<SessionView, AgentguardError>>;
+  resume(id: SessionId, who: Approver): Promise<Result<SessionView, AgentguardError>>;
 }
 
 /** Which entries a client wants. */
@@ -126,7 +141,38 @@ export interface EventPort {
 
 /** Loads the policy again; the old one stays in force after an error. */
 export interface ReloadPort {
-  reload(): Promise<Result<PolicyStatus, AgentguardError>>;
+  reload(who: Approver): Promise<Result<PolicyStatus, AgentguardError>>;
+}
+
+/** A message that only whoever has the secret of a webhook can have signed. */
+export interface SignedMessage {
+  /** A header's value by its lower-case name. */
+  readonly header: (name: string) => string | null;
+  readonly body: string;
+}
+
+/** Questions that wait for humans, and standing grants. Every command that is refused is recorded too. */
+export interface ApprovalDesk {
+  list(): readonly ApprovalView[];
+  show(approval_id: string): ApprovalView | undefined;
+  vote(approval_id: string, ballot: Ballot, who: Approver): Promise<Result<ApprovalView, AgentguardError>>;
+  /** An answer by webhook. Errors as `vote`; `permission` for one that is not signed. */
+  callback(approval_id: string, message: SignedMessage): Promise<Result<ApprovalView, AgentguardError>>;
+  watch(): Subscription<ApprovalEvent>;
+  grants(): readonly GrantView[];
+  revoke(grant_id: string, who: Approver): Result<GrantView, AgentguardError>;
+}
+
+/** The other end of one connection. Disposed when the connection is closed. */
+export interface Peer extends Disposable {
+  /** Finds out who it is; never rejects: what cannot be found out is said in `inside`. */
+  identify(): Promise<Approver>;
+}
+
+/** Asks the kernel who is at the other end of a connection, while the connection is open. */
+export interface PeerPort {
+  /** The peer of a connected socket, in the turn in which it was accepted; -1 where there is no descriptor. */
+  open(fd: number): Peer;
 }
 
 /** Everything that the API needs from the guard. */
@@ -135,6 +181,7 @@ export interface ControlPorts {
   readonly sessions: SessionPort;
   readonly events: EventPort;
   readonly policy: ReloadPort;
+  readonly approvals: ApprovalDesk;
 }
 
 /** Every error that a client gets. */

@@ -50,7 +50,7 @@ export {
 export type { EntryFilter } from "./query.ts";
 export { entryOf, type EntryQuery, openRecordReader, RecordReader, type StoredEntry } from "./reader.ts";
 export type { CommitListener, CommittedEntry, RecorderState, RecorderStats, RecordWriterOptions } from "./recorder.ts";
-export { openRedactKey } from "./redact_key.ts";
+export { openGrantKey, openRedactKey } from "./redact_key.ts";
 export { createRedactor, type RedactLimits, type Redactor, type RedactorOptions } from "./redact/mod.ts";
 export { RemoteSink, type RemoteSinkOptions } from "./remote_sink.ts";
 export { RECORD_FILE, RECORD_LOCK_FILE } from "./layout.ts";

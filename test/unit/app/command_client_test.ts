@@ -7,7 +7,7 @@ import { commandSessions } from "../../../lib/app/command_sessions.ts";
 import { commandStatus } from "../../../lib/app/command_status.ts";
 import { AgentguardError, type Entry } from "../../../lib/core/mod.ts";
 import { ControlServer, type Lag } from "../../../lib/publish/mod.ts";
-import { MemoryLog, MemoryPorts, SESSION_A, SESSION_B, STATUS } from "../publish/support.ts";
+import { MemoryLog, MemoryPeers, MemoryPorts, SESSION_A, SESSION_B, STATUS } from "../publish/support.ts";
 import { entry, type MemoryIo, memoryIo, MemoryWriter, TempDir, until } from "./support.ts";
 
 const UID = process.getuid?.() ?? 0;
@@ -41,6 +41,7 @@ class Guard implements AsyncDisposable {
     runtime_dir: this.dir.path,
     uid: UID,
     log: new MemoryLog(),
+    peers: new MemoryPeers(),
   });
 
   static async started(): Promise<Guard> {

@@ -1,6 +1,6 @@
 /** A control server with ports in memory, for the tests of the API. */
 import { ControlServer } from "../../../lib/publish/mod.ts";
-import { MemoryLog, MemoryPorts, TempDir } from "./support.ts";
+import { MemoryLog, MemoryPeers, MemoryPorts, TempDir } from "./support.ts";
 
 export const UID: number = process.getuid?.() ?? 0;
 
@@ -9,10 +9,16 @@ export class Fixture implements AsyncDisposable {
   readonly dir: TempDir = new TempDir();
   readonly ports: MemoryPorts = new MemoryPorts();
   readonly log: MemoryLog = new MemoryLog();
+  readonly peers: MemoryPeers = new MemoryPeers();
   readonly server: ControlServer;
 
   constructor() {
-    this.server = new ControlServer(this.ports, { runtime_dir: `${this.dir.path}/run`, uid: UID, log: this.log });
+    this.server = new ControlServer(this.ports, {
+      runtime_dir: `${this.dir.path}/run`,
+      uid: UID,
+      log: this.log,
+      peers: this.peers,
+    });
   }
 
   static async started(): Promise<Fixture> {

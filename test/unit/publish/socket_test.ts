@@ -13,7 +13,7 @@ import {
 import { AgentguardError, type Entry } from "../../../lib/core/mod.ts";
 import { ControlServer, type Lag } from "../../../lib/publish/mod.ts";
 import { Fixture, UID } from "./fixture.ts";
-import { entry, MemoryLog, MemoryPorts, TempDir, until } from "./support.ts";
+import { entry, MemoryLog, MemoryPeers, MemoryPorts, TempDir, until } from "./support.ts";
 
 async function startError(server: ControlServer): Promise<AgentguardError> {
   try {
@@ -60,6 +60,7 @@ describe("socket", () => {
       runtime_dir: `${fixture.dir.path}/run`,
       uid: UID,
       log: fixture.log,
+      peers: fixture.peers,
     });
     const error = await startError(second);
     expect(error.code).toBe("busy");
@@ -72,7 +73,12 @@ describe("socket", () => {
     using dir = new TempDir();
     await leaveStaleSocket(`${dir.path}/control.sock`);
     const servers = Array.from({ length: 8 }, () => {
-      return new ControlServer(new MemoryPorts(), { runtime_dir: dir.path, uid: UID, log: new MemoryLog() });
+      return new ControlServer(new MemoryPorts(), {
+        runtime_dir: dir.path,
+        uid: UID,
+        log: new MemoryLog(),
+        peers: new MemoryPeers(),
+      });
     });
     const results = await Promise.allSettled(servers.map((server) => server.start()));
     expect(results.filter((result) => result.status === "fulfilled")).toHaveLength(1);
@@ -88,8 +94,10 @@ describe("socket", () => {
     await leaveStaleSocket(`${dir.path}/control.sock`);
     const script = `
       import { ControlServer } from ${JSON.stringify(`${import.meta.dir}/../../../lib/publish/mod.ts`)};
-      import { MemoryLog, MemoryPorts } from ${JSON.stringify(`${import.meta.dir}/support.ts`)};
-      const options = { runtime_dir: ${JSON.stringify(dir.path)}, uid: ${UID}, log: new MemoryLog() };
+      import { MemoryLog, MemoryPeers, MemoryPorts } from ${JSON.stringify(`${import.meta.dir}/support.ts`)};
+      const options = { runtime_dir: ${
+      JSON.stringify(dir.path)
+    }, uid: ${UID}, log: new MemoryLog(), peers: new MemoryPeers() };
       const server = new ControlServer(new MemoryPorts(), options);
       let said;
       try { await server.start(); said = "won"; } catch (thrown) { said = thrown.code; }
@@ -142,7 +150,9 @@ describe("socket", () => {
   test("somebody else's directory, a symbolic link, a file, a name too long", async () => {
     using dir = new TempDir();
     const start = (runtime_dir: string, uid = UID): Promise<AgentguardError> =>
-      startError(new ControlServer(new MemoryPorts(), { runtime_dir, uid, log: new MemoryLog() }));
+      startError(
+        new ControlServer(new MemoryPorts(), { runtime_dir, uid, log: new MemoryLog(), peers: new MemoryPeers() }),
+      );
     expect((await start(dir.path, UID + 1)).message).toContain(`belongs to uid ${UID}`);
     symlinkSync(dir.path, `${dir.path}/link`);
     expect((await start(`${dir.path}/link`)).code).toBe("io");
@@ -158,6 +168,7 @@ describe("socket", () => {
       runtime_dir: `${fixture.dir.path}/run`,
       uid: UID,
       log: fixture.log,
+      peers: fixture.peers,
     });
     await next.start();
     await fixture.server.stop();

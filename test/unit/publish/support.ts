@@ -3,6 +3,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import {
   AgentguardError,
+  type ApprovalEvent,
+  type Approver,
   type DecisionId,
   type Entry,
   type EntryId,
@@ -14,13 +16,17 @@ import {
   type SessionId,
 } from "../../../lib/core/mod.ts";
 import type {
+  ApprovalDesk,
   ControlPorts,
   EventFilter,
   GuardStatus,
   Lag,
+  Peer,
+  PeerPort,
   PolicyStatus,
   SessionView,
 } from "../../../lib/publish/mod.ts";
+import { Broadcast } from "../../../lib/task/mod.ts";
 
 export const SESSION_A = "01JABCDEFGHJKMNPQRSTVWXYZ0" as SessionId;
 export const SESSION_B = "01JABCDEFGHJKMNPQRSTVWXYZ1" as SessionId;
@@ -97,6 +103,34 @@ export function entry(seq: number, more: Partial<Entry> = {}): Entry {
 
 export const DECISION = "01JABCDEFGHJKMNPQRSTVWXYZ3" as DecisionId;
 
+/** Somebody outside of every session; a test may make it another one. */
+export class MemoryPeers implements PeerPort {
+  who: Approver = { id: `uid:${process.getuid?.() ?? 0}`, verified: "test", uid: 0, terminal: true };
+  opened: number[] = [];
+  closed = 0;
+
+  open(fd: number): Peer {
+    this.opened.push(fd);
+    return {
+      identify: () => Promise.resolve(this.who),
+      [Symbol.dispose]: () => {
+        this.closed++;
+      },
+    };
+  }
+}
+
+/** No questions. */
+const NO_APPROVALS: ApprovalDesk = {
+  list: () => [],
+  show: () => undefined,
+  vote: () => Promise.resolve(err(new AgentguardError("not_found", "no question"))),
+  callback: () => Promise.resolve(err(new AgentguardError("not_found", "no question"))),
+  watch: () => new Broadcast<ApprovalEvent>("approvals", { capacity: 1 }).subscribe(),
+  grants: () => [],
+  revoke: () => err(new AgentguardError("not_found", "no grant")),
+};
+
 /** Ports over arrays; `events` is replaced by tests that stream. */
 export class MemoryPorts implements ControlPorts {
   readonly sessionViews: SessionView[] = [session(SESSION_A)];
@@ -119,6 +153,8 @@ export class MemoryPorts implements ControlPorts {
       return Promise.resolve(this.failure === undefined ? ok(POLICY) : err(this.failure));
     },
   };
+
+  approvals: ApprovalDesk = NO_APPROVALS;
 
   #command(verb: string, id: SessionId): Promise<Result<SessionView, AgentguardError>> {
     this.commands.push(`${verb} ${id}`);

@@ -1,0 +1,25 @@
+/** Names of users and groups, from the host's own files: passwd(5), group(5). */
+import { readFileSync } from "node:fs";
+
+/** The name of a user; absent where /etc/passwd has none. */
+export function userName(uid: number, passwd: string = readTable("/etc/passwd")): string | undefined {
+  return rows(passwd).find(([, , id]) => id === String(uid))?.[0];
+}
+
+/** The names of groups; those without one are left out. */
+export function groupNames(gids: readonly number[], group: string = readTable("/etc/group")): readonly string[] {
+  const wanted = new Set(gids.map(String));
+  return rows(group).flatMap(([name, , id]) => name !== undefined && id !== undefined && wanted.has(id) ? [name] : []);
+}
+
+function rows(table: string): readonly (readonly string[])[] {
+  return table.split("\n").map((line) => line.split(":")).filter((fields) => fields.length >= 3);
+}
+
+function readTable(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return ""; // a container without accounts: ids only
+  }
+}

@@ -1,0 +1,70 @@
+/** Small parts of a guard that need none of its state. */
+import { mkdirSync } from "node:fs";
+import { AgentguardError, type Approver, type Clock, type EntryDraft, errorMessage } from "../core/mod.ts";
+import type { Config } from "../config/mod.ts";
+import type { PolicySnapshot } from "../decide/mod.ts";
+import type { LossStatus } from "../publish/mod.ts";
+import type { LoadedPolicy } from "./policy_files.ts";
+import type { PolicyLoad } from "./reader_protocol.ts";
+
+/** Adds a loss to those of its kind. */
+export function countLoss(losses: Map<string, LossStatus>, source: string, type: string, count: number): void {
+  const key = `${source}/${type}`;
+  losses.set(key, { source, type, count: (losses.get(key)?.count ?? 0) + count });
+}
+
+/** Makes the state directory with mode 0700. Throws `io` with the fix. */
+export function makePrivate(directory: string): void {
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw new AgentguardError(
+      "io",
+      `make state directory ${directory}: ${errorMessage(error)}; choose another with --state or AGENTGUARD_STATE`,
+      { cause: error },
+    );
+  }
+}
+
+/** The policy in force, for the record. */
+export function policyEntry(snapshot: PolicySnapshot, policies: readonly string[], clock: Clock): EntryDraft {
+  const { ref, rules, mode } = snapshot;
+  return {
+    time_us: clock.wallUs(),
+    kind: "policy",
+    action: {
+      type: "guard.policy.loaded",
+      detail: `${ref.name}, generation ${ref.generation}, sha256 ${ref.digest}, ${mode}, ` +
+        `${rules.length} rules, from ${policies.join(", ") || "built in"}`,
+    },
+  };
+}
+
+/** The policy as the threads load it. */
+export function policyLoad(
+  policy: LoadedPolicy,
+  parts: { readonly config: Config; readonly home: string | undefined },
+): PolicyLoad {
+  const mode = parts.config.mode.value;
+  return {
+    sources: policy.sources,
+    generation: policy.snapshot.ref.generation,
+    ...(mode === null ? undefined : { mode }),
+    ...(parts.home === undefined ? undefined : { home: parts.home }),
+  };
+}
+
+/** An operator wants the policy read again. */
+export function reloadEntry(who: Approver, clock: Clock): EntryDraft {
+  return {
+    time_us: clock.wallUs(),
+    kind: "operator",
+    action: {
+      type: "operator.policy.reload",
+      target: "policy",
+      by: who.id,
+      verified: who.verified,
+      ...(who.inside === undefined ? {} : { refused: who.inside }),
+    },
+  };
+}

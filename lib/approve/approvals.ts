@@ -1,0 +1,295 @@
+/** Questions that wait for humans, and the port that asks them. */
+import {
+  AgentguardError,
+  type ApprovalAnswer,
+  type ApprovalEvent,
+  type ApprovalId,
+  type ApprovalPort,
+  type ApprovalRequest,
+  type ApprovalView,
+  type Approver,
+  type Ballot,
+  type EntryDraft,
+  err,
+  errorMessage,
+  formatTime,
+  ok,
+  type Result,
+} from "../core/mod.ts";
+import { Broadcast, type Subscription, type Timers } from "../task/mod.ts";
+import { checkBallot, type CheckedBallot } from "./ballot.ts";
+import { answeredEntry, askedEntry, operatorEntry, voteEntry } from "./entries.ts";
+import {
+  type ApprovalRules,
+  GUARD_STOP,
+  type Held,
+  lateText,
+  REQUESTER_GONE,
+  whyNotAllowed,
+  whyNotAsked,
+  whyNotCounted,
+} from "./held.ts";
+import { APPROVAL_LIMITS } from "./limits.ts";
+import { Question, type Settlement, type VoteResult } from "./question.ts";
+import { StandingGrants, type StandingParts } from "./standing.ts";
+import { type AnswerFacts, viewOf } from "./view.ts";
+
+/** What approvals need. */
+export interface ApprovalsParts extends StandingParts {
+  readonly timers: Timers;
+  readonly rules: ApprovalRules;
+}
+
+/**
+ * Asks humans and gives each question exactly one answer: theirs, that of a standing grant, or a deny by expiry, by the
+ * end of the requester or by the guard. A yes is given to the one who waits when it is in the record, and not before.
+ * `close` denies what waits.
+ */
+export class Approvals implements ApprovalPort, AsyncDisposable {
+  /** What humans allowed beyond one question. */
+  readonly standing: StandingGrants;
+  readonly #parts: ApprovalsParts;
+  readonly #pending: Map<string, Held> = new Map();
+  /** Answered, oldest first. */
+  readonly #answered: Map<string, Held> = new Map();
+  readonly #events: Broadcast<ApprovalEvent> = new Broadcast("approvals", { capacity: APPROVAL_LIMITS.watch_capacity });
+  /** Answers on their way into the record. */
+  readonly #releasing: Set<Promise<void>> = new Set();
+  #rules: ApprovalRules;
+  #closed = false;
+  #events_open = true;
+
+  constructor(parts: ApprovalsParts) {
+    this.#parts = parts;
+    this.standing = new StandingGrants(parts);
+    this.#rules = parts.rules;
+  }
+
+  /** Puts other rules in force. Questions that wait keep theirs too: whoever answers must be allowed by both. */
+  configure(rules: ApprovalRules): void {
+    this.#rules = rules;
+  }
+
+  /** Questions that wait. */
+  get pending(): number {
+    return this.#pending.size;
+  }
+
+  async ask(request: ApprovalRequest): Promise<ApprovalAnswer> {
+    try {
+      return await this.#ask(request);
+    } catch (thrown) {
+      const { approval_id } = request;
+      this.#parts.log.error(`ask about ${approval_id}: ${errorMessage(thrown)}`);
+      this.#pending.get(approval_id)?.timer[Symbol.dispose]();
+      this.#pending.delete(approval_id);
+      return { approval_id, verdict: "deny", by: "guard", reason: errorMessage(thrown), held_ms: 0 };
+    }
+  }
+
+  async #ask(request: ApprovalRequest): Promise<ApprovalAnswer> {
+    const { clock, timers } = this.#parts;
+    const refused = this.#closed
+      ? GUARD_STOP
+      : whyNotAsked(request, { waiting: this.#pending, answered: this.#answered });
+    if (refused !== undefined) return this.#refuse(request, refused);
+    const { promise, resolve } = Promise.withResolvers<ApprovalAnswer>();
+    const now_ms = timers.nowMs();
+    // The wall clock may step while the question waits; the time that is left is counted on the other one.
+    const left_ms = Math.max(0, (request.expires_us - clock.wallUs()) / 1_000);
+    const question = new Question(request, {
+      deadline_ms: now_ms + left_ms,
+      quorum: this.#rules.settings.quorum ?? 1,
+    });
+    const timer = timers.after(left_ms, () => this.#expire(request.approval_id));
+    const held: Held = { question, ballots: [], rules: this.#rules, asked_ms: now_ms, timer, resolve };
+    this.#pending.set(request.approval_id, held);
+    this.#note(askedEntry(request));
+    const grant = this.standing.answerFor(request);
+    if (grant === undefined) this.#tell("asked", held);
+    else {
+      const by = `grant:${grant.grant_id}`;
+      const settlement = question.settle({ verdict: "allow", by, reason: "a standing grant" });
+      if (settlement !== undefined) void this.#answer(held, settlement, grant.grant_id);
+    }
+    return await promise;
+  }
+
+  withdraw(approval_id: ApprovalId): void {
+    const held = this.#pending.get(approval_id);
+    const settlement = held?.question.settle(REQUESTER_GONE);
+    if (held !== undefined && settlement !== undefined) void this.#answer(held, settlement);
+  }
+
+  /** The session has ended: its questions end without effect, and what was granted to it alone. */
+  endSession(session_id: string): void {
+    for (const { question } of [...this.#pending.values()]) {
+      if (question.request.session?.session_id === session_id) this.withdraw(question.request.approval_id);
+    }
+    this.standing.endSession(session_id);
+  }
+
+  /** Questions that wait, oldest first. */
+  list(): readonly ApprovalView[] {
+    return [...this.#pending.values()].map((held) => this.#view(held));
+  }
+
+  /** A question that waits, or one of the last that were answered. */
+  show(approval_id: string): ApprovalView | undefined {
+    const held = this.#pending.get(approval_id) ?? this.#answered.get(approval_id);
+    return held === undefined ? undefined : this.#view(held);
+  }
+
+  /** Everything from now on. The caller disposes it. Throws `overflow` with too many watchers, and `closed`. */
+  watch(): Subscription<ApprovalEvent> {
+    return this.#events.subscribe();
+  }
+
+  /**
+   * Somebody answers. The result is the question after it, once a decision is in the record; errors: `not_found`,
+   * `permission` (not this approver, or not with this code), `busy` (answered already, or voted already), `usage`.
+   */
+  async vote(approval_id: string, ballot: Ballot, approver: Approver): Promise<Result<ApprovalView, AgentguardError>> {
+    const { clock } = this.#parts;
+    const type = ballot.verdict === "allow" ? "operator.approve" : "operator.deny";
+    const command = { time_us: clock.wallUs(), target: approval_id };
+    const checked = this.#checkVote(approval_id, ballot, approver);
+    if (!checked.ok) {
+      this.#note(operatorEntry(type, approver, { ...command, refused: checked.error.message }));
+      return checked;
+    }
+    const { held, counted } = checked.value;
+    const result = this.#count(held, counted, approver);
+    const why = whyNotCounted(result);
+    this.#note(operatorEntry(type, approver, { ...command, ...(why === undefined ? {} : { refused: why.message }) }));
+    if (result.kind === "expired") void this.#answer(held, result.settlement);
+    if (why !== undefined) return err(why);
+    const vote = held.question.votes.at(-1);
+    if (vote !== undefined) {
+      this.#note(voteEntry(held.question.request, vote, { ...counted, time_us: command.time_us }));
+    }
+    if (result.kind === "settled") {
+      const grant_id = counted.verdict === "allow" ? this.standing.keep(held) : undefined;
+      await this.#answer(held, result.settlement, grant_id);
+    } else this.#tell("vote", held);
+    return ok(this.#view(held));
+  }
+
+  /** Denies everything that waits, and lets what was allowed already out. Doing it twice is harmless. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const held of [...this.#pending.values()]) {
+      const settlement = held.question.settle(GUARD_STOP);
+      if (settlement !== undefined) void this.#answer(held, settlement);
+    }
+    await Promise.all(this.#releasing);
+    this.#events_open = false;
+    this.#events.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  #refuse(request: ApprovalRequest, settlement: Settlement): ApprovalAnswer {
+    const time_us = this.#parts.clock.wallUs();
+    this.#note(answeredEntry(request, settlement, { time_us, held_ms: 0 }));
+    return { approval_id: request.approval_id, ...settlement, held_ms: 0 };
+  }
+
+  #expire(approval_id: ApprovalId): void {
+    const held = this.#pending.get(approval_id);
+    const settlement = held?.question.expire(Number.POSITIVE_INFINITY);
+    if (held !== undefined && settlement !== undefined) void this.#answer(held, settlement);
+  }
+
+  #checkVote(
+    approval_id: string,
+    ballot: Ballot,
+    approver: Approver,
+  ): Result<{ readonly held: Held; readonly counted: CheckedBallot }, AgentguardError> {
+    const held = this.#pending.get(approval_id);
+    const why = approver.inside ??
+      (held === undefined ? undefined : whyNotAllowed(approver, held, { rules: this.#rules }));
+    if (why !== undefined) return err(new AgentguardError("permission", why));
+    const before = this.#answered.get(approval_id)?.answer?.settlement;
+    if (before !== undefined) return err(new AgentguardError("busy", lateText(before)));
+    if (held === undefined) {
+      return err(new AgentguardError("not_found", `use the id of a question that waits, not ${approval_id}`));
+    }
+    const counted = checkBallot(ballot, held.question.request);
+    if (!counted.ok) return counted;
+    const totp = ballot.verdict === "allow" ? this.#rules.totp ?? held.rules.totp : undefined;
+    const at = { wall_us: this.#parts.clock.wallUs(), now_ms: this.#parts.timers.nowMs() };
+    const code = totp === undefined ? ok(undefined) : totp.take(ballot.code, at);
+    if (!code.ok) return err(new AgentguardError("permission", code.error));
+    return ok({ held, counted: counted.value });
+  }
+
+  #count(held: Held, counted: CheckedBallot, approver: Approver): VoteResult {
+    const { clock, timers } = this.#parts;
+    const { id: by, verified } = approver;
+    const vote = { by, verified, verdict: counted.verdict, time: formatTime(clock.wallUs()) };
+    const result = held.question.vote(vote, { now_ms: timers.nowMs(), reason: counted.reason });
+    if (result.kind === "counted" || result.kind === "settled") held.ballots.push(counted);
+    return result;
+  }
+
+  /** The question has settled: it leaves those that wait, and whoever waits gets the answer when it may be given. */
+  #answer(held: Held, settlement: Settlement, grant_id?: string): Promise<void> {
+    const { clock, timers } = this.#parts;
+    const { request } = held.question;
+    held.timer[Symbol.dispose]();
+    this.#pending.delete(request.approval_id);
+    const held_ms = Math.round(timers.nowMs() - held.asked_ms);
+    const facts = { settlement, held_ms, time_us: clock.wallUs(), ...(grant_id === undefined ? {} : { grant_id }) };
+    held.answer = facts;
+    this.#answered.set(request.approval_id, held);
+    const oldest = this.#answered.keys().next().value;
+    if (oldest !== undefined && this.#answered.size > APPROVAL_LIMITS.answered_max) this.#answered.delete(oldest);
+    this.#note(answeredEntry(request, settlement, facts));
+    const released = this.#release(held, facts).finally(() => this.#releasing.delete(released));
+    this.#releasing.add(released);
+    return released;
+  }
+
+  /** A yes that is not in the record is none. */
+  async #release(held: Held, facts: AnswerFacts): Promise<void> {
+    const { sink, log } = this.#parts;
+    const { request } = held.question;
+    let { settlement } = facts;
+    if (settlement.verdict === "allow") {
+      try {
+        await sink.durable();
+      } catch (thrown) {
+        settlement = { verdict: "deny", by: "guard", reason: `the approval is not recorded: ${errorMessage(thrown)}` };
+        held.answer = { settlement, time_us: facts.time_us, held_ms: facts.held_ms };
+        this.standing.drop(held);
+        this.#note(answeredEntry(request, settlement, facts));
+        log.error(`approval ${request.approval_id} is denied: ${settlement.reason}`);
+      }
+    }
+    held.resolve({ approval_id: request.approval_id, ...settlement, held_ms: facts.held_ms });
+    this.#tell("answered", held);
+  }
+
+  /** A closed record takes nothing more: a deny is given all the same, and a yes waits for `flush`, which fails. */
+  #note(draft: EntryDraft): void {
+    try {
+      this.#parts.sink.append(draft);
+    } catch (thrown) {
+      this.#parts.log.error(`record ${draft.action?.type ?? draft.kind}: ${errorMessage(thrown)}`);
+    }
+  }
+
+  #tell(event: ApprovalEvent["event"], held: Held): void {
+    if (this.#events_open) this.#events.send({ event, approval: this.#view(held) });
+  }
+
+  #view(held: Held): ApprovalView {
+    const code_needed = (this.#rules.totp ?? held.rules.totp) !== undefined;
+    const { answer } = held;
+    const now_ms = this.#parts.timers.nowMs();
+    return viewOf(held.question, { now_ms, code_needed, ...(answer === undefined ? {} : { answer }) });
+  }
+}

@@ -1,0 +1,42 @@
+/** Who may answer which question. */
+import type { ApprovalRequest, ApprovalSettings, Approver } from "../core/mod.ts";
+
+/**
+ * Why this approver may not answer the question; `undefined` if they may. Three things must hold: they are outside of
+ * every guarded session; they are not the user that asks, or the policy and their terminal make up for it; and they are
+ * among the policy's approvers, where it names some. An unknown uid of the one who asks counts as the approver's own.
+ */
+export function whyNotEligible(
+  approver: Approver,
+  request: Pick<ApprovalRequest, "process">,
+  settings: ApprovalSettings,
+): string | undefined {
+  if (approver.inside !== undefined) return approver.inside;
+  const requester_uid = request.process?.uid;
+  if (approver.uid !== undefined && (requester_uid === undefined || requester_uid === approver.uid)) {
+    if (settings.allow_same_uid === false) {
+      return `uid ${approver.uid} asks itself, and [approval] allow_same_uid is false`;
+    }
+    if (settings.allow_same_uid === undefined && !approver.terminal) {
+      return `uid ${approver.uid} asks itself: answer from a terminal, or set [approval] allow_same_uid = true`;
+    }
+  }
+  if (settings.approvers === undefined || settings.approvers.some((who) => isNamed(approver, who))) return undefined;
+  return `${approver.id} is not among the approvers of the policy`;
+}
+
+function isNamed(approver: Approver, who: string): boolean {
+  const [kind, name] = [who.slice(0, who.indexOf(":")), who.slice(who.indexOf(":") + 1)];
+  switch (kind) {
+    case "uid":
+      return approver.uid !== undefined && String(approver.uid) === name;
+    case "gid":
+      return approver.gids?.some((gid) => String(gid) === name) === true;
+    case "user":
+      return approver.user === name;
+    case "group":
+      return approver.groups?.includes(name) === true;
+    default:
+      return approver.id === who;
+  }
+}
