@@ -1,12 +1,16 @@
 /** `agentguard policy explain` */
-import { AgentguardError } from "../core/mod.ts";
+import { AgentguardError, formatTime } from "../core/mod.ts";
 import {
+  type AssumedPast,
   type Candidate,
   type Change,
   eventOfFields,
   EventRebuilder,
   explain,
   type Explanation,
+  type GivenAction,
+  givenActions,
+  pastAfter,
   type PolicySnapshot,
   type SaidAction,
   StatefulDecider,
@@ -31,11 +35,14 @@ export function commandPolicyExplain(command: PolicyExplainCommand, io: CommandI
     const config = configOf(io, command.flags);
     const snapshot = await loadForCommand(io, command.policies);
     if (snapshot === undefined) return EXIT.usage;
-    const { event, past } = saidAction(command, { snapshot, io, state_dir: config.state_dir.value });
+    const { event, past, assumed } = saidAction(command, { snapshot, io, state_dir: config.state_dir.value });
     const explanation = explain(snapshot, event, past);
     const out = new LineWriter(io.stdout);
-    if (config.json.value) await out.line(JSON.stringify({ policy: snapshot.ref, ...explanation }));
-    else for (const line of formatExplanation(explanation, painter(io))) await out.line(line);
+    if (config.json.value) await out.line(JSON.stringify({ policy: snapshot.ref, assumed, ...explanation }));
+    else {
+      for (const line of formatExplanation(explanation, painter(io))) await out.line(line);
+      await out.line(assumedText(assumed, snapshot));
+    }
     await out.flush();
     return EXIT.ok;
   });
@@ -47,15 +54,56 @@ interface Where {
   readonly state_dir: string;
 }
 
-function saidAction({ of, home }: PolicyExplainCommand, { snapshot, io, state_dir }: Where): SaidAction {
+function saidAction({ of, home, given }: PolicyExplainCommand, { snapshot, io, state_dir }: Where): SaidAction {
   if (of.kind === "entry") {
     using reader = openRecordReader(state_dir);
     return recordedAction(reader, of.entry_id, { snapshot, ...homeOption(io, home) });
   }
-  const event = eventOfFields(of.fields, homeOption(io, home));
-  if (event.ok) return event.value;
-  const { key, message } = event.error;
-  throw new AgentguardError("usage", `${key === undefined ? "action" : `--${key.replaceAll("_", "-")}`}: ${message}`);
+  const said = eventOfFields(of.fields, { ...homeOption(io, home), texts: true });
+  if (!said.ok) {
+    const { key, message } = said.error;
+    throw new AgentguardError("usage", `${key === undefined ? "action" : `--${key.replaceAll("_", "-")}`}: ${message}`);
+  }
+  const before = given.map((text) => givenAction(text, homeOption(io, home)));
+  const actions = before.reduce((sum, { times }) => sum + times, 0);
+  return {
+    event: said.value.event,
+    past: pastAfter(snapshot, said.value, before),
+    assumed: { ...said.value.assumed, actions },
+  };
+}
+
+function givenAction(text: string, options: { readonly home?: string }): GivenAction {
+  const values = parseJson(text);
+  if (values === undefined) {
+    throw new AgentguardError("usage", '--given: write an object such as {"action":"file.read","path":"/etc/passwd"}');
+  }
+  const found = givenActions(values, options);
+  if (found.ok) return found.value;
+  const { key, message } = found.error;
+  throw new AgentguardError("usage", `--given: ${key === undefined ? "" : `${key}: `}${message}`);
+}
+
+function parseJson(text: string): Readonly<Record<string, unknown>> | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
+    return Object.fromEntries(Object.entries(value));
+  } catch {
+    return undefined; // the caller says what is wanted
+  }
+}
+
+/** On what of the past the answer rests. */
+function assumedText({ at, labels, rules, earlier, actions }: AssumedPast, snapshot: PolicySnapshot): string {
+  const parts = [
+    ...(labels.length === 0 ? [] : [`label ${labels.map((each) => formatWord(each)).join(", ")} set`]),
+    ...(rules.length === 0 ? [] : [`rule ${rules.map((each) => formatWord(each)).join(", ")} held before`]),
+    ...(earlier === 0 ? [] : [`${earlier} such actions counted`]),
+    ...(actions === 0 ? [] : [`${actions} ${actions === 1 ? "action" : "actions"} of this session before`]),
+  ];
+  const nothing = snapshot.has_state ? "nothing happened before in this session" : "nothing that came before matters";
+  return `assumed: ${parts.length === 0 ? nothing : parts.join(", ")}; at ${at}`;
 }
 
 /**
@@ -79,13 +127,18 @@ function recordedAction(
   }
   const { seq, session_id } = wanted;
   const rebuilder = new EventRebuilder(options);
+  let actions = 0;
   const decider = new StatefulDecider(snapshot);
   for (const each of reader.query(session_id === undefined ? { after_seq: seq - 1, limit: 1 } : { session_id })) {
     if (each.seq > seq) break;
     const event = rebuilder.next(entryOf(each))?.event;
     if (event === undefined) continue;
-    if (each.seq === seq) return { event, past: { state: decider.state, now_us: event.time_us } };
+    if (each.seq === seq) {
+      const assumed = { at: formatTime(event.time_us), labels: [], rules: [], earlier: 0, actions };
+      return { event, past: { state: decider.state, now_us: event.time_us }, assumed };
+    }
     decider.evaluate(event);
+    actions++;
   }
   throw new AgentguardError("not_found", `explain entry ${entry_id}: it is a ${wanted.kind}, not an action`);
 }

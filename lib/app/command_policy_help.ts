@@ -19,6 +19,7 @@ not decide, and the nearest change that would allow it. Without --policy the bui
 Examples:
   agentguard policy explain --policy policy.toml --action exec --exe git --argv push --argv --force
   agentguard policy explain --policy policy.toml --action file.read --path ~/.ssh/id_ed25519
+  agentguard policy explain --policy policy.toml --action net.connect --host example.com --label secrets-read
   agentguard policy explain --policy new.toml --state DIR 01JABCDEFGHJKMNPQRSTVWXYZ2
 
 Exit codes:
@@ -29,7 +30,7 @@ Exit codes:
   "policy test": {
     purpose: `Runs suites: files that say what a policy must decide. Tells which rules no case touched.`,
     after: `
-A suite names its policy, relative to its own directory, and cases:
+A suite names its policy, relative to its own directory, and cases; what a session did before is given = [...]:
   policy = "policy.toml"
   [[case]]
   name = "push needs a human"

@@ -13,7 +13,7 @@ export const POLICY_LEAVES: readonly Leaf[] = [
     group: "policy",
     name: "explain",
     path: "policy explain",
-    options: ["policy", "state", "json", ...FIELD_OPTIONS, ...LIST_OPTIONS, "home"],
+    options: ["policy", "state", "json", ...FIELD_OPTIONS, ...LIST_OPTIONS, "given", "home"],
     arguments: [["[entry_id]", "an entry of the record, instead of an action by its values"]],
     make: readExplain,
   },
@@ -66,7 +66,12 @@ export const REPLAY_LEAF: Leaf = {
 };
 
 function readExplain(given: GivenOptions, { words }: LeafWords): Command {
-  const common = { kind: "policy.explain", policies: given.texts("policy"), home: given.text("home") } as const;
+  const common = {
+    kind: "policy.explain",
+    policies: given.texts("policy"),
+    given: given.texts("given"),
+    home: given.text("home"),
+  } as const;
   const fields: Record<string, string | readonly string[]> = {};
   for (const name of FIELD_OPTIONS) {
     const value = given.text(name);
@@ -83,10 +88,9 @@ function readExplain(given: GivenOptions, { words }: LeafWords): Command {
     }
     return { ...common, of: { kind: "fields", fields }, flags: given.flags() };
   }
-  if (Object.keys(fields).length > 0) {
-    throw new UsageProblem(
-      `give either the entry or an action: remove --${Object.keys(fields)[0]?.replaceAll("_", "-")}`,
-    );
+  const [foreign] = [...Object.keys(fields), ...(common.given.length > 0 ? ["given"] : [])];
+  if (foreign !== undefined) {
+    throw new UsageProblem(`give either the entry or an action: remove --${foreign.replaceAll("_", "-")}`);
   }
   if (!isUlid(entry_id.toUpperCase())) {
     throw new UsageProblem("use an entry id of 26 characters, see entry_id in agentguard audit query --json");

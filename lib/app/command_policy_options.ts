@@ -39,6 +39,7 @@ export const LIST_OPTIONS = ["argv", "ancestor", "group", "tag", "label", "after
 export type PolicyOptionName =
   | typeof FIELD_OPTIONS[number]
   | typeof LIST_OPTIONS[number]
+  | "given"
   | "home"
   | "recording"
   | "name"
@@ -87,6 +88,12 @@ export const POLICY_OPTIONS: Readonly<Record<PolicyOptionName, () => Option>> = 
   tag: () => new Option("--tag <name>", "a tag of the session").argParser(collect),
   label: () => new Option("--label <name>", "a label that the session has").argParser(collect),
   after: () => new Option("--after <rule>", "a rule that covered an action of this session before").argParser(collect),
+  given: () =>
+    new Option(
+      "--given <json>",
+      "an action of this session before, its values as JSON; give it again for more, in order",
+    )
+      .argParser(collect),
   home: () => new Option("--home <dir>", "home directory that ~ stands for (HOME)"),
   recording: () => new Option("--recording <file>", "a state directory, or lines of audit query --json; - for stdin"),
   name: () => new Option("--name <name>", "name of the policy"),

@@ -16,6 +16,8 @@ export interface PolicyExplainCommand extends WithFlags {
   readonly of:
     | { readonly kind: "entry"; readonly entry_id: string }
     | { readonly kind: "fields"; readonly fields: Readonly<Record<string, string | readonly string[]>> };
+  /** Earlier actions as JSON, in order; none for an entry, whose session is in the record. */
+  readonly given: readonly string[];
   readonly home: string | undefined;
 }
 

@@ -57,5 +57,6 @@ export function holdsIn(view: View, layer: NumberedLayer, rule: NumberedRule, no
   if (view.inside !== undefined && (node.verdict === "allow" || node.verdict === "log")) return false;
   if (view.only_arguments && node.predicates.argv === undefined) return false;
   const observes = layer.file.mode !== "enforce" || node.mode === "observe";
-  return ruleHolds(node, view.event, { ...view.past, rule: rule.name, observes, opaque: view.opaque });
+  const { file } = layer.file;
+  return ruleHolds(node, view.event, { ...view.past, rule: rule.name, observes, opaque: view.opaque, file });
 }

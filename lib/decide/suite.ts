@@ -4,11 +4,12 @@ import { type Diagnostic, Diagnostics, type Position } from "./diagnostic.ts";
 import { holdsIn, viewsOf } from "./explain_views.ts";
 import { PatternBudget, type ReadContext, TableReader } from "./reader.ts";
 import type { PolicySnapshot } from "./snapshot.ts";
-import { EVENT_FIELDS, eventOfFields, type SaidAction } from "./suite_event.ts";
+import { type GivenAction, givenActions, pastAfter } from "./said_past.ts";
+import { EVENT_FIELDS, eventOfFields, type SaidAction } from "./said_event.ts";
 import { type PolicySource, readDocument, type Table } from "./toml.ts";
 
 const SUITE_KEYS: readonly string[] = ["policy", "mode", "home", "case"];
-const CASE_KEYS: readonly string[] = ["name", "expect", "would", "rule", ...EVENT_FIELDS];
+const CASE_KEYS: readonly string[] = ["name", "given", "expect", "would", "rule", ...EVENT_FIELDS];
 const VERDICTS: readonly Verdict[] = ["allow", "deny", "ask", "redact", "log"];
 /** Cases of one suite: more than a person writes, less than a machine should spend an hour on. */
 const CASES_MAX = 10_000;
@@ -19,6 +20,8 @@ export const NO_RULE = "[default]";
 export interface SuiteCase extends Position {
   readonly name: string;
   readonly said: SaidAction;
+  /** What the session did before, in order. */
+  readonly given: readonly GivenAction[];
   /** What happens. */
   readonly expect: Verdict;
   /** What enforce mode would have done, where the policy only observes. */
@@ -93,7 +96,15 @@ function readCase(
     reader.context.diagnostics.error(position, `case ${JSON.stringify(name)} expects nothing`, 'add expect = "deny"');
   }
   const fields: Table = Object.fromEntries(Object.entries(reader.table).filter(([key]) => EVENT_FIELDS.includes(key)));
-  const event = eventOfFields(fields, options.home === undefined ? {} : { home: options.home });
+  const how = options.home === undefined ? {} : { home: options.home };
+  const given = reader.children("given").flatMap((child): readonly GivenAction[] => {
+    const found = givenActions(child.table, how);
+    if (found.ok) return [found.value];
+    const at = found.error.key === undefined ? child.position : child.at(found.error.key);
+    reader.context.diagnostics.error(at, `case ${JSON.stringify(name)}: given ${found.error.message}`);
+    return [];
+  });
+  const event = eventOfFields(fields, how);
   if (!event.ok) {
     const at = event.error.key === undefined ? position : reader.at(event.error.key);
     reader.context.diagnostics.error(at, `case ${JSON.stringify(name)}: ${event.error.message}`);
@@ -107,6 +118,7 @@ function readCase(
     column,
     name,
     said: event.value,
+    given,
     expect,
     ...(would === undefined ? {} : { would }),
     ...(rule === undefined ? {} : { rule }),
@@ -160,7 +172,8 @@ export function runSuite(snapshot: PolicySnapshot, suite: Suite): SuiteReport {
     counts.set(index, (counts.get(index) ?? 0) + 1);
   };
   const cases = suite.cases.map((each): CaseResult => {
-    const { event, past } = each.said;
+    const { event } = each.said;
+    const past = pastAfter(snapshot, each.said, each.given);
     const ruling = snapshot.evaluate(event, past.state, past.now_us);
     const views = viewsOf(event, past);
     if (ruling.rule_index >= 0) count(decided, ruling.rule_index);

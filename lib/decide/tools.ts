@@ -37,5 +37,6 @@ export {
   type SuiteCase,
   type SuiteReport,
 } from "./suite.ts";
-export { EVENT_FIELDS, eventOfFields, type SaidAction } from "./suite_event.ts";
-export { type FieldProblem } from "./suite_values.ts";
+export { type AssumedPast, EVENT_FIELDS, eventOfFields, type SaidAction } from "./said_event.ts";
+export { type GivenAction, givenActions, pastAfter } from "./said_past.ts";
+export { type FieldProblem } from "./said_values.ts";

@@ -107,6 +107,45 @@ describe("explain", () => {
     expect(JSON.parse((await run([...words, "--home", "/srv/a"])).stdout.text).says).toBe("allow");
   });
 
+  test("the answer says what it takes to have happened before", async () => {
+    using files = new Files();
+    const policy = files.write(
+      "p.toml",
+      'version = 1\n[[rules]]\nname = "read"\naction = "file.read"\npath = "/s/**"\nverdict = "log"\nlabel = "t"\n' +
+        '[[rules]]\nname = "egress"\naction = "net.connect"\nafter = "t"\nverdict = "deny"\n',
+    );
+    const words = ["policy", "explain", "--policy", policy, "--action", "net.connect", "--address", "192.0.2.1"];
+    const last = async (...more: readonly string[]): Promise<readonly (string | undefined)[]> => {
+      const lines = (await run([...words, ...more])).stdout.lines();
+      return [lines[0]?.split(" ")[0], lines.at(-1)];
+    };
+    const at = "at 2024-01-01T12:00:00.000000Z";
+    expect(await last()).toEqual(["allow", `assumed: nothing happened before in this session; ${at}`]);
+    expect(await last("--label", "t")).toEqual(["deny", `assumed: label t set; ${at}`]);
+    const given = JSON.stringify({ action: "file.read", path: "/s/a" });
+    expect(await last("--given", given)).toEqual(["deny", `assumed: 1 action of this session before; ${at}`]);
+    const json = await run([...words, "--given", given, "--json"]);
+    expect(JSON.parse(json.stdout.text).assumed).toEqual({
+      at: "2024-01-01T12:00:00.000000Z",
+      labels: [],
+      rules: [],
+      earlier: 0,
+      actions: 1,
+    });
+    for (
+      const [bad, message] of [
+        ["[1]", "--given: write an object"],
+        ["{", "--given: write an object"],
+        ['{"action":"file.read"}', "--given: it needs path"],
+      ] as const
+    ) {
+      const io = await run([...words, "--given", bad]);
+      expect([io.code, io.stdout.text]).toEqual([2, ""]);
+      expect(io.stderr.text).toContain(message);
+    }
+    expect(refusal(["policy", "explain", "01JABCDEFGHJKMNPQRSTVWXYZ2", "--given", given])).toContain("remove --given");
+  });
+
   test("without a policy the built-in one answers", async () => {
     const io = await run(["policy", "explain", "--action", "file.read", "--path", "/etc/shadow"]);
     expect(io.stdout.text).toContain("allow by [default] of '<built-in>'");

@@ -142,9 +142,9 @@ describe("inline tests", () => {
       'match = [{ action = "file.raed" }]',
       'unknown action "file.raed" (did you mean "file.read"?)',
     ],
-    ["an unknown key", 'match = [{ action = "exec", ex = "x" }]', 'unknown key "ex" (did you mean "exe"?)'],
+    ["an unknown key", 'match = [{ action = "exec", ex = "x" }]', 'unknown value "ex" (did you mean "exe"?)'],
     ["a missing path", 'match = [{ action = "file.read" }]', "it needs path"],
-    ["a wrong type", 'match = [{ action = "net.connect", port = "80" }]', "port is not a number"],
+    ["a wrong type", 'match = [{ action = "net.connect", port = "80" }]', "port is not a whole number from 0 to 65535"],
     ["no table", 'match = ["/x"]', "a.toml:6:10: error: match has a string where a table belongs"],
   ];
   for (const [name, line, expected] of cases) {

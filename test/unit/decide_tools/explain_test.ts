@@ -17,7 +17,7 @@ import { load } from "../../property/decide/load.ts";
 import { policyOf } from "./support.ts";
 
 function saidOf(fields: Readonly<Record<string, unknown>>): SaidAction {
-  const said = eventOfFields(fields);
+  const said = eventOfFields(fields, { texts: true });
   if (!said.ok) throw new Error(said.error.message);
   return said.value;
 }

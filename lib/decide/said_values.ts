@@ -1,5 +1,5 @@
-/** Values of an action as a person gives them, in a suite or on a command line. */
-import type { TestValues } from "./inline_facts.ts";
+/** Values of an action as a person gives them: in a rule, in a suite, on a command line. */
+import type { FactValues } from "./said_facts.ts";
 import type { Table } from "./toml.ts";
 
 /** Why the values make no event; `key` is the value to blame, where there is one. */
@@ -22,15 +22,18 @@ function isDefined<T>(value: T): value is Exclude<T, undefined> {
   return value !== undefined;
 }
 
-/** Typed access to the values; the first problem is kept. A command line gives texts only, so they are read as well. */
-export class FieldValues implements TestValues {
+/** Typed access to the values; the first problem is kept. */
+export class FieldValues implements FactValues {
   readonly #fields: Table;
   readonly #home: string;
+  /** The values are from a command line, which gives texts only: they are read. */
+  readonly #texts: boolean;
   problem: FieldProblem | undefined;
 
-  constructor(fields: Table, home: string) {
+  constructor(fields: Table, { home, texts }: { readonly home: string; readonly texts: boolean }) {
     this.#fields = fields;
     this.#home = home;
+    this.#texts = texts;
   }
 
   fail(problem: string): void {
@@ -51,7 +54,7 @@ export class FieldValues implements TestValues {
   number(key: string, max: number = Number.MAX_SAFE_INTEGER): number | undefined {
     const value = this.#fields[key];
     if (value === undefined) return undefined;
-    const number = typeof value === "string" && /^\d{1,10}$/.test(value) ? Number(value) : value;
+    const number = this.#texts && typeof value === "string" && /^\d{1,10}$/.test(value) ? Number(value) : value;
     if (typeof number === "number" && Number.isInteger(number) && number >= 0 && number <= max) return number;
     this.refuse(key, `${key} is not a whole number from 0 to ${max}`);
     return undefined;
@@ -78,10 +81,10 @@ export class FieldValues implements TestValues {
     return path === undefined || path.includes("/") ? path : `/usr/bin/${path}`;
   }
 
-  /** A value of any form; a text is read as JSON where it is JSON. */
+  /** A value of any form; on a command line a text is read as JSON where it is JSON. */
   value(key: string): unknown {
     const value = this.#fields[key];
-    if (typeof value !== "string") return value;
+    if (typeof value !== "string" || !this.#texts) return value;
     try {
       return JSON.parse(value);
     } catch {

@@ -1,10 +1,9 @@
-/** What an inline test may say about facts, time and the past. */
+/** What may be said of an action about facts, time and the past. */
 import { type Event, parseTime, type SessionInfo } from "../core/mod.ts";
-import { markOfKey } from "./marks.ts";
-import { NO_PAST, type StateView } from "./state.ts";
-import type { Table } from "./toml.ts";
+import { markName, markOfKey } from "./marks.ts";
+import type { StateView } from "./state.ts";
 
-/** Keys of an inline test that this file reads. */
+/** Names of the values that this file reads, and those that `pastOf` gets. */
 export const FACT_KEYS: readonly string[] = [
   "ancestor",
   "group",
@@ -20,8 +19,8 @@ export const FACT_KEYS: readonly string[] = [
   "earlier",
 ];
 
-/** Typed access to the values of a test. */
-export interface TestValues {
+/** Typed access to the values. */
+export interface FactValues {
   text(key: string): string | undefined;
   number(key: string): number | undefined;
   list(key: string): readonly string[];
@@ -29,17 +28,17 @@ export interface TestValues {
   fail(problem: string): void;
 }
 
-/** The moment of tests that name none: a Monday at noon, UTC. */
-const TEST_TIME_US = Date.UTC(2024, 0, 1, 12) * 1_000;
+/** The moment of actions that name none: a Monday at noon, UTC. */
+const SAID_TIME_US = Date.UTC(2024, 0, 1, 12) * 1_000;
 
-/** The facts of a test: everything of an event but its action and who acts. */
+/** The facts: everything of an event but its action and who acts. */
 export function factsOf(
-  values: TestValues,
+  values: FactValues,
 ): Pick<Event, "time_us" | "ancestors" | "declared" | "risk" | "llm"> & {
   readonly session: Pick<SessionInfo, "groups" | "tags">;
 } {
   const at = values.text("at");
-  const time_us = at === undefined ? TEST_TIME_US : parseTime(at);
+  const time_us = at === undefined ? SAID_TIME_US : parseTime(at);
   if (time_us === undefined) values.fail('at is not a time such as "2026-01-02T03:04:05Z"');
   const ancestors = values.list("ancestor");
   const declared = values.value("declared");
@@ -49,7 +48,7 @@ export function factsOf(
   const input_tokens = values.number("tokens");
   const llm = { ...(model === undefined ? {} : { model }), ...(input_tokens === undefined ? {} : { input_tokens }) };
   return {
-    time_us: time_us ?? TEST_TIME_US,
+    time_us: time_us ?? SAID_TIME_US,
     ...(ancestors.length === 0 ? {} : { ancestors }),
     ...(typeof declared === "boolean" ? { declared } : {}),
     ...(risk === undefined ? {} : { risk }),
@@ -59,26 +58,35 @@ export function factsOf(
 }
 
 /** The arguments of a tool call. */
-export function argsOf(values: TestValues): { readonly args?: unknown } {
+export function argsOf(values: FactValues): { readonly args?: unknown } {
   const args = values.value("args");
   return args === undefined ? {} : { args };
 }
 
-/**
- * What happened before a test: `label` and `after` name labels and rules that were set just now, `earlier` is how many
- * such actions there were.
- */
-export function pastOf(fields: Table, event: Event): { readonly state: StateView; readonly now_us: number } {
-  const texts = (value: unknown): readonly unknown[] => Array.isArray(value) ? value : [value];
+/** What happened before: labels and rules that were set just now, and how many such actions there were. */
+export function pastOf(
+  said: { readonly labels: readonly string[]; readonly rules: readonly string[]; readonly earlier: number },
+  event: Event,
+): { readonly state: StateView; readonly now_us: number } {
   const marks = new Set([
-    ...texts(fields["label"]).map((name) => `label ${String(name)}`),
-    ...texts(fields["after"]).map((name) => `rule ${String(name)}`),
+    ...said.labels.map((name) => markName({ kind: "label", name })),
+    ...said.rules.map((name) => markName({ kind: "rule", name })),
   ]);
-  const earlier = typeof fields["earlier"] === "number" ? fields["earlier"] : 0;
   const state: StateView = {
-    ...NO_PAST,
     markTime: (_, key) => marks.has(markOfKey(key)) ? event.time_us : -1,
-    rateCount: () => earlier,
+    rateCount: () => said.earlier,
   };
   return { state, now_us: event.time_us };
+}
+
+/** One past on top of another: marks of both, counts together. */
+export function joinedState(one: StateView, other: StateView): StateView {
+  return {
+    markTime: (session, mark, which) => {
+      const times = [one, other].map((state) => state.markTime(session, mark, which)).filter((time) => time >= 0);
+      if (times.length === 0) return -1;
+      return which === "first" ? Math.min(...times) : Math.max(...times);
+    },
+    rateCount: (counter, key, options) => one.rateCount(counter, key, options) + other.rateCount(counter, key, options),
+  };
 }
