@@ -1,6 +1,6 @@
 /**
  * Turns batches of drafts into committed entries: numbers, chains, hashes, signs, stores. Synchronous, and safe to
- * repeat.
+ * repeat. They are durable with the next sync of the store.
  */
 import type { Clock, EntryDraft, IdGenerator } from "../core/mod.ts";
 import type { Store } from "../store/mod.ts";
@@ -126,7 +126,7 @@ export class Committer {
       const entry = this.#seal(draft, { seq, entry_id: ids.entry(), boot_id, prev, now_us });
       prev = entry.hash;
       sealed.push(entry);
-      this.#tables.add({ ...entry, hash: this.#sealer.hash });
+      this.#tables.add(entry, this.#sealer.hash);
     }
     const tables = this.#tables.take();
     const checkpoint = signCheckpoint(next_signer ?? this.#signer, this.#tables.size, this.#tables.root());
@@ -146,7 +146,7 @@ export class Committer {
 
   #write({ tables, checkpoint, replaces, next_signer }: Prepared): void {
     const store = this.#store;
-    store.transaction(() => {
+    store.write(() => {
       this.#tables.write(tables);
       if (next_signer !== undefined) putKey(store, next_signer, checkpoint.size);
       if (replaces !== undefined) store.prepare("DELETE FROM checkpoints WHERE size = ?").run(replaces);

@@ -1,6 +1,6 @@
 /** A draft becomes a numbered, chained entry with one canonical text and one hash. */
 import {
-  canonicalJson,
+  CanonicalWriter,
   type Entry,
   type EntryDraft,
   type EntryId,
@@ -72,6 +72,7 @@ const TIME_US_MAX = Number.MAX_SAFE_INTEGER;
 export class Sealer {
   /** The leaf hash of the last sealed entry: overwritten by the next. */
   readonly hash: Uint8Array<ArrayBuffer> = new Uint8Array(HASH_BYTES);
+  readonly #writer: CanonicalWriter = new CanonicalWriter();
   #second = Number.NaN;
   #second_text = "";
 
@@ -99,7 +100,7 @@ export class Sealer {
   #seal(draft: EntryDraft, place: EntryPlace): SealedEntry {
     const { seq, entry_id, boot_id } = place;
     invariant(Number.isSafeInteger(seq) && seq >= 1, "number an entry: the sequence is exhausted");
-    const parts = textParts({ entry_id, boot_id, draft, time: this.#time(draft.time_us) });
+    const parts = textParts({ entry_id, boot_id, draft, time: this.#time(draft.time_us) }, this.#writer);
     const line = lineAt(parts, place);
     Bun.SHA256.hash(LEAF_PREFIX + line, this.hash);
     return { seq, entry_id, draft, line, stored: storedText(parts), hash: this.hash.toHex() };
@@ -168,14 +169,14 @@ export interface EntryContent {
 }
 
 /** The canonical text of an entry around its `prev` and `seq`. Absent members stay absent in the text. */
-export function textParts({ entry_id, boot_id, draft, time }: EntryContent): TextParts {
+export function textParts({ entry_id, boot_id, draft, time }: EntryContent, writer: CanonicalWriter): TextParts {
   const { action, decision, gap, kind, outcome, principal, process, session_id } = draft;
   // Keys in canonical order: what is in order already is not copied.
-  const before = canonicalJson({ action, boot_id, decision, entry_id, gap, kind, outcome });
+  const before = writer.text({ action, boot_id, decision, entry_id, gap, kind, outcome });
   const between = principal === undefined && process === undefined
     ? ","
-    : `,${canonicalJson({ principal, process }).slice(1, -1)},`;
-  const after = canonicalJson({ session_id, time });
+    : `,${writer.text({ principal, process }).slice(1, -1)},`;
+  const after = writer.text({ session_id, time });
   return { before_prev: `${before.slice(0, -1)},`, before_seq: between, after_seq: `,${after.slice(1)}` };
 }
 

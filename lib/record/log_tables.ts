@@ -14,8 +14,6 @@ export interface LogItem {
   readonly entry_id: string;
   /** As `storedText` writes it. */
   readonly stored: string;
-  /** The leaf hash; not kept. */
-  readonly hash: Uint8Array;
   /** The fields that the index looks at, and the time. */
   readonly draft: IndexedFields & { readonly time_us: number };
 }
@@ -111,10 +109,10 @@ export class LogTables {
     return this.#tree.root();
   }
 
-  /** Adds the next entry. */
-  add(item: LogItem): void {
+  /** Adds the next entry with its leaf hash, which is not kept. */
+  add(item: LogItem, hash: Uint8Array): void {
     invariant(item.seq === this.#tree.size + 1, `add entry ${item.seq}: the log has ${this.#tree.size}`);
-    this.#tree.append(item.hash);
+    this.#tree.append(hash);
     if (this.#used === this.#row_from) this.#row_seq = item.seq;
     this.#putText(item.stored);
     this.#index(item);

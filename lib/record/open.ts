@@ -86,7 +86,7 @@ function openLocked(directory: string, lock: WriterLock, options: OpenOptions): 
   for (let attempt = 0;; attempt++) {
     let store: Store | undefined;
     try {
-      store = openStore(path, { mode: "write", schema: RECORD_SCHEMA });
+      store = openStore(path, { mode: "write", schema: RECORD_SCHEMA, synced: "by_sync" });
       const signer = signerOf(store, directory, options);
       const fault = tailFault(store, signer);
       if (fault !== undefined && !tolerant) throw tampered(store.path, fault);

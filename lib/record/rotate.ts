@@ -30,6 +30,7 @@ export function rotateKey(
     const new_key = createSigningKey(directory);
     const [sealed] = committer.rotate(new_key);
     invariant(sealed !== undefined, "rotate the key: no entry was written");
+    store.syncNow();
     promoteSigningKey(directory);
     markClosed(store);
     return { origin: signer.origin, seq: sealed.seq, old_key: signer.key.public_key, new_key: new_key.public_key };

@@ -23,6 +23,18 @@ import { untilAborted, Waiters } from "./waiters.ts";
 const RETRY_MS_MIN = 50;
 const RETRY_MS_MAX = 5_000;
 
+/** Written batches that wait for the disk, at most: while one is synced others are sealed and written. */
+const WRITTEN_MAX = 4;
+
+/** A batch that is written and not known to be on the disk. */
+interface Written {
+  readonly entries: readonly SealedEntry[];
+  /** Position of its last draft in the queue. */
+  readonly position: number;
+  /** When its sealing began, of the monotonic clock. */
+  readonly start_us: number;
+}
+
 /**
  * Opens the record in `directory` for writing, creating it and its key where there is none. Throws `busy` when another
  * writer has it, `tamper` when its end does not verify, `config` for a key or an origin that cannot be used, `io`,
@@ -56,6 +68,16 @@ export class RecordWriter implements RecordSink, AsyncDisposable {
   readonly #committer: Committer;
   readonly #listeners: CommitListeners;
   readonly #waiters: Waiters = new Waiters();
+  /** In order. */
+  #written: Written[] = [];
+  #written_entries = 0;
+  #syncing: Promise<void> | undefined;
+  /** The last attempt to write failed. */
+  #blocked = false;
+  /** The time of the next commit has come, and it waits for the sync under way. */
+  #due = false;
+  /** The last entry on the disk. */
+  #head: RecordHead;
   /** The next attempt. */
   #next: Disposable | undefined;
   /** How soon that is. */
@@ -87,6 +109,8 @@ export class RecordWriter implements RecordSink, AsyncDisposable {
       if (action !== undefined && "detail" in action) this.#log.warn(`the record: ${action.detail}`);
     }
     if (opened.notices.length > 0) this.#committer.commit(opened.notices);
+    this.#store.syncNow();
+    this.#head = this.#committer.head;
   }
 
   /**
@@ -95,7 +119,7 @@ export class RecordWriter implements RecordSink, AsyncDisposable {
    */
   append(draft: EntryDraft): void {
     if (this.#closed) throw new AgentguardError("closed", "append an entry: the recorder is closed");
-    if (this.#queue.full && this.#reason === undefined) this.#attempt();
+    if (this.#queue.full && this.#reason === undefined) this.#makeRoom();
     this.#appended++;
     this.#queue.push(draft);
     this.#urgent ||= !isMerelySeen(draft);
@@ -104,12 +128,12 @@ export class RecordWriter implements RecordSink, AsyncDisposable {
 
   /** Entries accepted and not yet durable. */
   pending(): number {
-    return this.#queue.length + this.#committer.unfinished;
+    return this.#queue.length + this.#committer.unfinished + this.#written_entries;
   }
 
   /** The last durable entry; `{seq: 0}` with 64 zeros for an empty record. */
   head(): RecordHead {
-    return this.#committer.head;
+    return this.#head;
   }
 
   /**
@@ -195,8 +219,13 @@ export class RecordWriter implements RecordSink, AsyncDisposable {
     this.#closed = true;
     this.#next?.[Symbol.dispose]();
     this.#next = undefined;
+    return this.#syncing === undefined ? this.#finish() : this.#syncing.then(() => this.#finish());
+  }
+
+  #finish(): Promise<void> {
     let done = true;
-    while (done && this.pending() > 0) done = this.#attempt();
+    while (done && this.#unwritten > 0) done = this.#write();
+    this.#syncNow();
     const lost = this.pending();
     const reason = this.#reason ?? "";
     if (lost === 0) tryMarkClosed(this.#store, this.#log);
@@ -219,9 +248,11 @@ export class RecordWriter implements RecordSink, AsyncDisposable {
   }
 
   #schedule(): void {
-    // While stalled the retry is scheduled; a flush is what hurries it.
-    if (this.#hurry === "now" || this.#reason !== undefined) return;
-    if (this.#queue.length >= this.#batch_max) this.#scheduleSoon();
+    if (this.#hurry === "now") return;
+    if (this.#reason !== undefined) {
+      // While stalled the next attempt has its time; a flush is what hurries it.
+      if (this.#hurry === "none") this.#retry();
+    } else if (this.#queue.length >= this.#batch_max) this.#scheduleSoon();
     else if (this.#urgent && this.#hurry !== "urgent") this.#scheduleAfter(LIMITS.commit_wait_ms_max, "urgent");
     else if (this.#hurry === "none") this.#scheduleAfter(LIMITS.commit_seen_wait_ms_max, "seen");
   }
@@ -244,49 +275,118 @@ export class RecordWriter implements RecordSink, AsyncDisposable {
     this.#next?.[Symbol.dispose]();
     this.#next = undefined;
     this.#hurry = "none";
-    if (!this.#attempt()) {
-      this.#scheduleAfter(this.#retry_ms, "urgent");
-      this.#retry_ms = Math.min(this.#retry_ms * 2, RETRY_MS_MAX);
-    } else if (this.#waiters.impatient) {
-      this.#scheduleSoon();
-    } else if (this.pending() > 0) {
-      this.#schedule();
-    }
+    // A few entries wait for the disk together with those before them: what a small commit costs is mostly the commit.
+    this.#due = this.#syncing !== undefined && this.#unwritten < this.#batch_max;
+    if (this.#due) return;
+    if (this.#written.length < WRITTEN_MAX && !this.#write()) this.#retry();
+    else this.#sync();
   }
 
-  /** Commits the unfinished batch or the next one; false when that failed. */
-  #attempt(): boolean {
-    if (this.pending() === 0) return true;
+  #retry(): void {
+    if (this.#closed) return;
+    this.#scheduleAfter(this.#retry_ms, "urgent");
+    this.#retry_ms = Math.min(this.#retry_ms * 2, RETRY_MS_MAX);
+  }
+
+  #continue(): void {
+    if (this.#closed) return;
+    if (this.#queue.length >= this.#batch_max && this.#written.length < WRITTEN_MAX) this.#scheduleSoon();
+    else if (this.#syncing !== undefined) return;
+    else if (this.#unwritten > 0 && (this.#due || this.#waiters.impatient)) this.#scheduleSoon();
+    else if (this.#unwritten > 0) this.#schedule();
+  }
+
+  /** Entries that no transaction holds. */
+  get #unwritten(): number {
+    return this.#queue.length + this.#committer.unfinished;
+  }
+
+  /** Writes the unfinished batch or the next one, if there is one; false when that failed. */
+  #write(): boolean {
+    this.#blocked = false;
+    if (this.#unwritten === 0) return true;
     const held = this.#closed ? undefined : this.#brake();
-    if (held !== undefined) {
-      this.#fail(new AgentguardError("io", held));
-      return false;
-    }
+    if (held !== undefined) return this.#refuse(new AgentguardError("io", held));
     const start_us = this.#clock.monotonicUs();
-    let batch: readonly SealedEntry[];
     try {
       const retried = this.#committer.unfinished > 0;
-      batch = retried ? this.#committer.finish() : this.#committer.commit(this.#queue.take(this.#batch_max));
+      const entries = retried ? this.#committer.finish() : this.#committer.commit(this.#queue.take(this.#batch_max));
+      this.#written.push({ entries, position: this.#queue.taken, start_us });
+      this.#written_entries += entries.length;
     } catch (thrown) {
-      this.#fail(thrown);
-      return false;
+      return this.#refuse(thrown);
     }
-    this.#last_commit_ms = (this.#clock.monotonicUs() - start_us) / 1000;
-    this.#succeed(batch);
+    if (this.#queue.length === 0) this.#urgent = false;
     return true;
   }
 
-  #succeed(batch: readonly SealedEntry[]): void {
-    this.#committed += batch.length;
-    this.#commits++;
+  #refuse(thrown: unknown): false {
+    this.#blocked = true;
+    this.#fail(thrown);
+    return false;
+  }
+
+  /** A slower caller is better than a loss. */
+  #makeRoom(): void {
+    if (this.#written.length >= WRITTEN_MAX) this.#syncNow();
+    if (this.#written.length < WRITTEN_MAX) this.#write();
+  }
+
+  /** Brings what is written to the disk while this thread goes on. */
+  #sync(): void {
+    const last = this.#written.at(-1)?.position;
+    if (this.#syncing === undefined && last !== undefined) {
+      this.#syncing = this.#store.sync().then(() => this.#synced(last), (thrown: unknown) => this.#unsynced(thrown));
+    }
+    this.#continue();
+  }
+
+  #syncNow(): void {
+    const last = this.#written.at(-1)?.position;
+    if (last === undefined) return;
+    try {
+      this.#store.syncNow();
+      this.#succeed(last);
+    } catch (thrown) {
+      this.#fail(thrown);
+    }
+  }
+
+  #synced(position: number): void {
+    this.#syncing = undefined;
+    this.#succeed(position);
+    if (!this.#closed) this.#sync();
+  }
+
+  #unsynced(thrown: unknown): void {
+    this.#syncing = undefined;
+    this.#fail(thrown);
+    this.#retry();
+  }
+
+  /** What was written up to here is durable. */
+  #succeed(position: number): void {
+    // What is on the disk now was written before; that nothing more can be written is as true as it was.
+    if (!this.#blocked) this.#recover();
+    const durable = this.#written.filter((batch) => batch.position <= position);
+    this.#written = this.#written.slice(durable.length);
+    for (const { entries, start_us } of durable) {
+      const last = entries.at(-1);
+      if (last !== undefined) this.#head = { seq: last.seq, hash: last.hash };
+      this.#written_entries -= entries.length;
+      this.#committed += entries.length;
+      this.#commits++;
+      this.#last_commit_ms = (this.#clock.monotonicUs() - start_us) / 1000;
+    }
+    this.#waiters.settle(position);
+    for (const { entries } of durable) this.#listeners.publish(entries);
+  }
+
+  #recover(): void {
     this.#retry_ms = RETRY_MS_MIN;
     const recovered = this.#reason !== undefined;
     this.#reason = undefined;
     if (recovered) this.#onState({ status: "writing" });
-    // What is left did not fit: it has waited as long as the rest, and what of it is urgent is not looked for.
-    if (this.#queue.length === 0) this.#urgent = false;
-    this.#waiters.settle(this.#queue.taken);
-    this.#listeners.publish(batch);
   }
 
   #fail(thrown: unknown): void {

@@ -79,6 +79,13 @@ export function storeError(thrown: unknown, doing: string, path: string): Agentg
   return new AgentguardError("invariant", message, { cause: thrown });
 }
 
+/** What a failed sync of the log means; `AgentguardError`s come back unchanged. */
+export function syncError(thrown: unknown, path: string): AgentguardError {
+  if (thrown instanceof AgentguardError) return thrown;
+  const message = `sync ${path}: ${errorMessage(thrown)}; check the free space and the health of that file system`;
+  return new AgentguardError("io", message, { cause: thrown });
+}
+
 /** The symbolic result code of a SQLite error, for example `SQLITE_FULL`; empty for any other thrown value. */
 export function sqliteCode(thrown: unknown): string {
   return thrown instanceof SQLiteError ? thrown.code ?? "" : "";

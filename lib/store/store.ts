@@ -3,8 +3,9 @@ import { constants, Database } from "bun:sqlite";
 import { existsSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 import { AgentguardError, errorMessage, invariant } from "../core/mod.ts";
-import { sqliteCode, storeError } from "./errors.ts";
+import { sqliteCode, storeError, syncError } from "./errors.ts";
 import { createPrivateFile } from "./files.ts";
+import { LogSync } from "./log_sync.ts";
 import { migrate, requireCurrent, type Schema } from "./migrate.ts";
 import { type Row, type SqlValue, Statement } from "./statement.ts";
 
@@ -17,6 +18,10 @@ export interface StoreOptions {
   readonly schema: Schema;
   /** How long a statement waits for another process, milliseconds; 2,000 by default. */
   readonly busy_timeout_ms?: number;
+  /**
+   * When what `write` wrote comes to the disk: before it returns, which is the default, or with the next `sync`.
+   */
+  readonly synced?: "by_write" | "by_sync";
 }
 
 /** How thorough a check of the file's structure is: `full` also compares every index with its table. */
@@ -52,6 +57,8 @@ export function openStore(path: string, options: StoreOptions): Store {
     } else {
       prepareForWriting(store);
       migrate(store, options.schema);
+      // From here on SQLite syncs the log only before it overwrites what the log has a copy of.
+      if (options.synced === "by_sync") store.leaveSyncing();
     }
     return store;
   } catch (thrown) {
@@ -95,12 +102,15 @@ export class Store implements Disposable {
   readonly path: string;
   readonly #database: Database;
   readonly #statements: Map<string, Statement> = new Map();
+  readonly #log: LogSync;
   #closed = false;
   #in_transaction = false;
+  #synced_by_sync = false;
 
   /** Opens the file and nothing more; `openStore` is the way in that also checks it. */
   constructor(path: string, mode: "read" | "write") {
     this.path = path;
+    this.#log = new LogSync(`${path}-wal`, () => this.#fold());
     try {
       this.#database = openNative(path, mode);
     } catch (thrown) {
@@ -156,6 +166,16 @@ export class Store implements Disposable {
    * After a failed commit the caller must read back what is there before it repeats anything.
    */
   transaction<T>(body: () => T): T {
+    const value = this.write(body);
+    if (this.#synced_by_sync) this.syncNow();
+    return value;
+  }
+
+  /**
+   * The same for a store that is synced by `sync`: when this returns, other connections see it, also after a crash of
+   * this process, and a later `sync` or `transaction` makes it durable.
+   */
+  write<T>(body: () => T): T {
     invariant(!this.#in_transaction, `begin a transaction on ${this.path}: one is running already`);
     this.exec("BEGIN IMMEDIATE");
     this.#in_transaction = true;
@@ -168,6 +188,32 @@ export class Store implements Disposable {
       throw thrown;
     } finally {
       this.#in_transaction = false;
+    }
+  }
+
+  /** Leaves the syncs to `sync`, `syncNow` and `transaction`. */
+  leaveSyncing(): void {
+    this.exec("PRAGMA synchronous = NORMAL");
+    this.#synced_by_sync = true;
+  }
+
+  /** Settles when what was written so far is on the disk; rejects with `io` when that is not known. Repeat it then. */
+  async sync(): Promise<void> {
+    this.#requireOpen();
+    try {
+      await this.#log.later();
+    } catch (thrown) {
+      throw syncError(thrown, this.path);
+    }
+  }
+
+  /** Returns when what was written so far is on the disk. Throws `io` when that is not known; repeat it then. */
+  syncNow(): void {
+    this.#requireOpen();
+    try {
+      this.#log.now();
+    } catch (thrown) {
+      throw syncError(thrown, this.path);
     }
   }
 
@@ -189,6 +235,7 @@ export class Store implements Disposable {
     this.#closed = true;
     for (const statement of this.#statements.values()) statement.finalize();
     this.#statements.clear();
+    this.#log.close();
     try {
       this.#database.close(true);
     } catch (thrown) {
@@ -199,6 +246,13 @@ export class Store implements Disposable {
   /** The same as `close`. */
   [Symbol.dispose](): void {
     this.close();
+  }
+
+  /** Moves the log into the database file, whole. */
+  #fold(): void {
+    const row = this.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get();
+    if (row?.["busy"] === 0) return;
+    throw new AgentguardError("busy", `sync ${this.path}: a reader holds the log; end the programs that read it`);
   }
 
   /** SQLite undoes by itself after some errors; then there is nothing left to undo. */

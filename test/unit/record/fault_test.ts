@@ -17,18 +17,74 @@ function openFaulty(directory: string, fates: Fate[]): RecordWriter {
   const clock = new TestClock();
   const opened = openForWriting(directory, { boot_id: "boot", clock });
   const { store } = opened;
-  const real = store.transaction.bind(store);
-  const transaction: Store["transaction"] = (body) => {
+  const real = store.write.bind(store);
+  const write: Store["write"] = (body) => {
     const fate = fates.shift() ?? "works";
     if (fate === "fails") throw new AgentguardError("io", REASON);
     const value = real(body);
     if (fate === "lies") throw new AgentguardError("io", REASON);
     return value;
   };
-  Object.defineProperty(store, "transaction", { value: transaction });
+  Object.defineProperty(store, "write", { value: write });
   const options = { boot_id: "boot", clock, ids: testIds(clock), log: silentLog, timers: systemTimers };
   return new RecordWriter(opened, { ...options, commit_entries_max: 4 });
 }
+
+/** A writer on a real store whose syncs fail as often as `failures` says, one way or the other, and then work. */
+function openUnsynced(directory: string, failures: number): RecordWriter {
+  const clock = new TestClock();
+  const opened = openForWriting(directory, { boot_id: "boot", clock });
+  const options = { boot_id: "boot", clock, ids: testIds(clock), log: silentLog, timers: systemTimers };
+  const writer = new RecordWriter(opened, { ...options, commit_entries_max: 4 });
+  const { store } = opened;
+  const [sync, syncNow] = [store.sync.bind(store), store.syncNow.bind(store)];
+  let left = failures;
+  const fail = (): void => {
+    if (left-- > 0) throw new AgentguardError("io", REASON);
+  };
+  const failingSync: Store["sync"] = () => Promise.try(fail).then(sync);
+  const failingSyncNow: Store["syncNow"] = () => {
+    fail();
+    syncNow();
+  };
+  Object.defineProperty(store, "sync", { value: failingSync });
+  Object.defineProperty(store, "syncNow", { value: failingSyncNow });
+  return writer;
+}
+
+test.each([1, 2, 5])(
+  "%p syncs that fail: nothing is told as durable before one works, all of it once after",
+  async (n) => {
+    await using dir = await TempDir.create();
+    const writer = openUnsynced(dir.path, n);
+    const committed: number[] = [];
+    writer.onCommit((entries) => committed.push(...entries.map((entry) => entry.seq)));
+    for (let seq = 1; seq <= 10; seq++) writer.append(decision(seq));
+    for (let attempt = 0; attempt < n; attempt++) {
+      const told = await writer.flush().then(() => "durable", errorMessage);
+      expect(told).toBe(`flush the record: ${REASON}`);
+      expect(writer.state()).toEqual({ status: "stalled", reason: REASON });
+      expect(writer.pending()).toBe(10);
+      expect(writer.head().seq).toBe(0);
+      expect(committed).toEqual([]);
+    }
+    await writer.flush();
+    expect(writer.state()).toEqual({ status: "writing" });
+    expect(writer.head().seq).toBe(10);
+    await writer.close();
+    expect(committed).toEqual(Array.from({ length: 10 }, (_, index) => index + 1));
+    using reader = openRecordReader(dir.path);
+    expect(reader.verify({ structure: true })).toMatchObject({ ok: true, entries: 10 });
+  },
+);
+
+test("a writer that cannot sync at its end says how many entries are lost", async () => {
+  await using dir = await TempDir.create();
+  const writer = openUnsynced(dir.path, 1);
+  for (let seq = 1; seq <= 3; seq++) writer.append(decision(seq));
+  const told = await writer.close().then(() => "closed", errorMessage);
+  expect(told).toBe(`close the record: 3 entries could not be written; ${REASON}`);
+});
 
 /** Every list of three fates. */
 const FATES: readonly Fate[] = ["works", "fails", "lies"];

@@ -94,6 +94,7 @@ test("what was only seen waits longer for its commit than what was decided, and 
     writer.append(seen);
     expect(timers.asked?.delay_ms).toBe(LIMITS.commit_wait_ms_max);
     timers.asked?.run();
+    await new Promise<void>((resolve) => writer.whenSettled(resolve));
     expect(writer.pending()).toBe(0);
     expect(timers.asked).toBeUndefined();
   }

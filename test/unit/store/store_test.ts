@@ -39,6 +39,25 @@ test("the settings are those that keep what is committed", () => {
   expect(statSync(path).mode & 0o777).toBe(0o600);
 });
 
+test("a store that is synced on request keeps what was synced, and what a transaction wrote", async () => {
+  {
+    using store = openStore(path, { mode: "write", schema: SCHEMA, synced: "by_sync" });
+    expect(store.integer("PRAGMA synchronous")).toBe(1);
+    const insert = store.prepare("INSERT INTO t VALUES (?, ?)");
+    store.write(() => insert.run(1, "a"));
+    await store.sync();
+    store.write(() => insert.run(2, "b"));
+    store.syncNow();
+    store.transaction(() => insert.run(3, "c"));
+    expect(() => store.write(() => store.write(() => 1))).toThrow("one is running already");
+  }
+  using store = open("write");
+  expect(store.integer("SELECT count(*) FROM t")).toBe(3);
+  store.close();
+  expect(() => store.syncNow()).toThrow("the store is closed");
+  expect(await store.sync().then(() => "synced", errorMessage)).toContain("the store is closed");
+});
+
 test("an existing file keeps its mode", () => {
   writeFileSync(path, "", { mode: 0o640 });
   chmodSync(path, 0o640);
