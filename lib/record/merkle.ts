@@ -126,12 +126,18 @@ export class TreeBuilder {
     return root ?? emptyRoot();
   }
 
+  /** The tiles that filled up since the last call of this or `takeChanged`. */
+  takeFull(): readonly TileWrite[] {
+    const writes = this.#full;
+    this.#full = [];
+    return writes;
+  }
+
   /**
    * The tiles that changed since the last call, lower levels first; a tile that filled up comes before its successor.
    */
   takeChanged(): readonly TileWrite[] {
-    const writes = this.#full;
-    this.#full = [];
+    const writes = [...this.takeFull()];
     for (let level = 0; hashesAt(level, this.#size) > 0; level++) {
       const count = hashesAt(level, this.#size);
       const partial = count % TILE_WIDTH;

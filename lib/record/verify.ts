@@ -13,7 +13,7 @@ import {
   type StoredCheckpoint,
 } from "./log_state.ts";
 import { storedTiles } from "./log_tables.ts";
-import { HASH_BYTES, TILE_WIDTH, TileTree, TreeBuilder } from "./merkle.ts";
+import { TileTree, TreeBuilder } from "./merkle.ts";
 import type { PublicKey, TreeHead } from "./note.ts";
 import { PrunedCollector, type PrunedEntries } from "./pruned.ts";
 import { TextReader } from "./text_reader.ts";
@@ -186,9 +186,9 @@ class Verification {
         this.#builder.append(leaf);
         this.#entries++;
         return this.#compare(chain);
-      }) ?? this.#tiles(size);
+      }) ?? this.#tiles(size, blocks);
       if (fault !== undefined) break;
-      prev = leafHex(this.#store, last);
+      prev = blocks.last_leaf;
       seq = last + 1;
       this.#options.onProgress?.(this.#entries);
     }
@@ -219,15 +219,16 @@ class Verification {
   }
 
   /** Compares the stored tree above the leaves, and the leaves' own tile lengths, with what the entries give. */
-  #tiles(size: number): Fault | undefined {
-    const stored = storedTiles(this.#store);
-    for (const { level, index, data } of this.#builder.takeChanged()) {
-      const found = stored(level, index);
-      const whole = data.length === TILE_WIDTH * HASH_BYTES || this.#builder.size === size;
+  #tiles(size: number, blocks: BlockVerifier): Fault | undefined {
+    // A tile is compared once it is whole, or as far as it goes at the end.
+    const at_end = this.#builder.size === size;
+    for (const { level, index, data } of at_end ? this.#builder.takeChanged() : this.#builder.takeFull()) {
+      const found = blocks.tile(level, index);
       const same = found !== undefined && found.length >= data.length &&
         sameBytes(found.subarray(0, data.length), data);
       const grown = found !== undefined && found.length > data.length;
-      if (same && !(whole && grown && newestCheckpoint(this.#store)?.size === size)) continue;
+      // A live writer makes the last tiles longer; then it has signed more than this, too.
+      if (same && !(grown && newestCheckpoint(this.#store)?.size === size)) continue;
       const detail = `tile ${index} of level ${level} of the tree is not that of the entries`;
       return { seq: Math.max(1, this.#builder.size), why: "tree", detail };
     }
