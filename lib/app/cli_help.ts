@@ -2,6 +2,8 @@
 
 import { POLICY_HELP, type PolicyHelpPath } from "./command_policy_help.ts";
 
+import { APPROVALS_HELP, type ApprovalsHelpPath } from "./command_approvals_help.ts";
+
 import { AUDIT_HELP, type AuditHelpPath } from "./command_audit_help.ts";
 
 /** Purpose of a command, and what follows its list of options. */
@@ -30,6 +32,7 @@ export type HelpPath =
   | "sessions kill"
   | "sessions pause"
   | "sessions resume"
+  | ApprovalsHelpPath
   | AuditHelpPath
   | "policy"
   | "policy check"
@@ -119,6 +122,7 @@ Examples:
   "sessions kill": { purpose: `Kills every process of a session.`, after: CLIENT_EXIT },
   "sessions pause": { purpose: `Freezes every process of a session until it is resumed.`, after: CLIENT_EXIT },
   "sessions resume": { purpose: `Lets a paused session go on.`, after: CLIENT_EXIT },
+  ...APPROVALS_HELP,
   ...AUDIT_HELP,
   policy: {
     purpose: `Works on policy files. Needs no privileges.`,

@@ -4,6 +4,7 @@ import type { HelpPath } from "./cli_help.ts";
 import { type GivenOptions, type OptionName, UsageProblem } from "./cli_options.ts";
 import type { Command, SessionCommand } from "./command.ts";
 import { AUDIT_KEEP_LEAVES } from "./command_audit_keep_leaves.ts";
+import { APPROVALS_LEAVES } from "./command_approvals_leaves.ts";
 import { AUDIT_LEAVES } from "./command_audit_leaves.ts";
 import { POLICY_LEAVES, REPLAY_LEAF } from "./command_policy_leaves.ts";
 import { formatWord } from "./format_text.ts";
@@ -20,7 +21,7 @@ export const GUARD_OPTIONS: readonly OptionName[] = [
 ];
 
 /** Commands that only hold others. */
-export type GroupName = "sessions" | "audit" | "audit hold" | "policy";
+export type GroupName = "sessions" | "approvals" | "approvals grants" | "audit" | "audit hold" | "policy";
 
 /** The words of a command: its own, and those after `--` (absent without one). */
 export interface LeafWords {
@@ -95,6 +96,7 @@ export const LEAVES: readonly Leaf[] = [
     arguments: [["<id>", "session id, see 'agentguard sessions list'"]],
     make: (given, words) => readSession(given, words, { kind: `sessions.${verb}` }),
   })),
+  ...APPROVALS_LEAVES,
   ...AUDIT_LEAVES,
   ...AUDIT_KEEP_LEAVES,
   {

@@ -54,6 +54,9 @@ export type OptionName =
   | "keep_sessions"
   | "dry_run"
   | "reason"
+  | "for"
+  | "match"
+  | "code"
   | "licenses";
 
 /** Every option of the product, once. Each call makes new objects, as commander changes them. */
@@ -103,6 +106,9 @@ export const OPTIONS: Readonly<Record<OptionName, () => Option>> = {
   max_size: () => new Option("--max-size <size>", "the oldest goes until the rest uses no more: 500MB, 10GiB"),
   keep_sessions: () => new Option("--keep-sessions <count>", "ended sessions beyond the newest so many go"),
   dry_run: () => new Option("--dry-run", "say what would go, and change nothing"),
+  for: () => new Option("--for <term>", "how long a yes holds: once, session, always, or a duration such as 15m"),
+  match: () => new Option("--match <pattern>", "what a standing grant covers, if it is to be wider than this action"),
+  code: () => new Option("--code <code>", "one-time code, where the policy asks for one"),
   reason: () => new Option("--reason <text>", "why; it is recorded"),
   licenses: () => new Option("--licenses", "print the notices of everything that the executable embeds"),
 };

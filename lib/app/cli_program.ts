@@ -92,7 +92,8 @@ function refuseRest(line: ParsedLine, path: HelpPath): void {
 
 /** The command that only holds others, made when its first member is; the one that it is in comes before it. */
 function groupOf(program: Program, name: GroupName): Program {
-  const parent = name === "audit hold" ? groupOf(program, "audit") : program;
+  const above = name === "audit hold" ? "audit" : name === "approvals grants" ? "approvals" : undefined;
+  const parent = above === undefined ? program : groupOf(program, above);
   const own = name.slice(name.lastIndexOf(" ") + 1);
   const found = parent.commands.find((candidate) => candidate.name() === own);
   if (found !== undefined) return found;

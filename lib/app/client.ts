@@ -32,22 +32,22 @@ export class ControlClient {
 
   /** `GET /v1/status` */
   async status(): Promise<GuardStatus> {
-    return expectShape(await this.#ask("GET", "/v1/status"), isGuardStatus);
+    return expectShape(await this.ask("GET", "/v1/status"), isGuardStatus);
   }
 
   /** `GET /v1/sessions` */
   async sessions(): Promise<readonly SessionView[]> {
-    return expectShape(await this.#ask("GET", "/v1/sessions"), isSessionList).sessions;
+    return expectShape(await this.ask("GET", "/v1/sessions"), isSessionList).sessions;
   }
 
   /** `GET /v1/sessions/:id` */
   async session(id: string): Promise<SessionView> {
-    return expectShape(await this.#ask("GET", `/v1/sessions/${encodeURIComponent(id)}`), isSessionView);
+    return expectShape(await this.ask("GET", `/v1/sessions/${encodeURIComponent(id)}`), isSessionView);
   }
 
   /** `POST /v1/sessions/:id/kill`, `pause` or `resume`; the session afterwards. */
   async command(verb: "kill" | "pause" | "resume", id: string): Promise<SessionView> {
-    return expectShape(await this.#ask("POST", `/v1/sessions/${encodeURIComponent(id)}/${verb}`), isSessionView);
+    return expectShape(await this.ask("POST", `/v1/sessions/${encodeURIComponent(id)}/${verb}`), isSessionView);
   }
 
   /** `GET /v1/events`: ends when the guard ends the stream. */
@@ -56,10 +56,7 @@ export class ControlClient {
     if (request.follow) query.set("follow", "1");
     if (request.session_id !== undefined) query.set("session", request.session_id);
     if (request.type !== undefined) query.set("type", request.type);
-    const response = await this.#fetch("GET", `/v1/events?${query.toString()}`);
-    if (!response.ok) throw apiError(await readAnswer(response), response.status);
-    for await (const line of linesOf(response)) {
-      const item = parseJson(line);
+    for await (const item of this.stream(`/v1/events?${query.toString()}`)) {
       if (!isLag(item) && !isEntry(item)) {
         throw new AgentguardError("io", "update agentguard: the guard sent an unknown line");
       }
@@ -67,14 +64,29 @@ export class ControlClient {
     }
   }
 
-  async #ask(method: "GET" | "POST", path: string): Promise<unknown> {
-    const response = await this.#fetch(method, path, AbortSignal.timeout(ANSWER_MS_MAX));
+  /** The JSON values of a stream, one for each line, until the guard ends it, or `io` when the signal does. */
+  async *stream(path: string, signal?: AbortSignal): AsyncGenerator<unknown, void, void> {
+    const response = await this.#fetch("GET", path, signal === undefined ? {} : { signal });
+    if (!response.ok) throw apiError(await readAnswer(response), response.status);
+    for await (const line of linesOf(response)) yield parseJson(line);
+  }
+
+  /** The JSON answer to one request. */
+  async ask(method: "GET" | "POST", path: string, body?: string): Promise<unknown> {
+    const response = await this.#fetch(method, path, {
+      signal: AbortSignal.timeout(ANSWER_MS_MAX),
+      body: body ?? null,
+    });
     const answer = await readAnswer(response);
     if (!response.ok) throw apiError(answer, response.status);
     return answer;
   }
 
-  async #fetch(method: "GET" | "POST", path: string, signal?: AbortSignal): Promise<Response> {
+  async #fetch(
+    method: "GET" | "POST",
+    path: string,
+    options: Pick<RequestInit, "signal" | "body"> = {},
+  ): Promise<Response> {
     const socket = controlSocketPath(this.#runtime_dir);
     try {
       // Bun's fetch would end a quiet stream after five minutes.
@@ -82,7 +94,7 @@ export class ControlClient {
         method,
         unix: socket,
         timeout: false,
-        ...(signal === undefined ? {} : { signal }),
+        ...options,
       });
     } catch (cause) {
       throw connectError(cause, socket);

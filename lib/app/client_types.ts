@@ -1,5 +1,5 @@
 /** Checks of what came over the control socket: the guard may be of another version than this client. */
-import { type Entry, isUlid } from "../core/mod.ts";
+import { type ApprovalEvent, type ApprovalView, type Entry, type GrantView, isUlid } from "../core/mod.ts";
 import type { ApiErrorBody, GuardStatus, Lag, SessionView } from "../publish/mod.ts";
 
 type Check = (value: unknown) => boolean;
@@ -79,6 +79,45 @@ const checkEntry = fields({
   gap: optional(fields({ source: text, type: text, count: number })),
 });
 
+const checkVote = fields({ by: text, verified: text, verdict: text, time: text });
+
+const checkApproval = fields({
+  approval_id: text,
+  decision_id: text,
+  action: checkAction,
+  session: optional(fields({ session_id: text, agent: text, principal: text })),
+  process: optional(fields({ pid: number, start: text })),
+  digest: text,
+  policy: fields({ name: text, digest: text, generation: number }),
+  rule: optional(text),
+  reason: text,
+  risk: optional(number),
+  held_by: text,
+  state: text,
+  asked: text,
+  expires: text,
+  left_ms: number,
+  quorum: number,
+  votes: list(checkVote),
+  code_needed: flag,
+  match_hint: optional(text),
+  answer: optional(
+    fields({ verdict: text, by: text, reason: text, time: text, held_ms: number, grant_id: optional(text) }),
+  ),
+});
+
+const checkGrant = fields({
+  grant_id: text,
+  approval_id: text,
+  principal: text,
+  session_id: optional(text),
+  covers: text,
+  by: list(text),
+  created: text,
+  expires: optional(text),
+  uses: number,
+});
+
 const checkError = fields({ error: fields({ code: text, message: text }) });
 
 /** True for an answer of `GET /v1/status`. */
@@ -99,6 +138,31 @@ export function isEntry(value: unknown): value is Entry {
 /** True for the line that tells a slow reader what it missed. */
 export function isLag(value: unknown): value is Lag {
   return isFields(value) && number(value["lagged"]);
+}
+
+/** True for one question. */
+export function isApprovalView(value: unknown): value is ApprovalView {
+  return checkApproval(value);
+}
+
+/** True for an answer of `GET /v1/approvals`. */
+export function isApprovalList(value: unknown): value is { readonly approvals: readonly ApprovalView[] } {
+  return fields({ approvals: list(checkApproval) })(value);
+}
+
+/** True for a line of the stream of questions. */
+export function isApprovalEvent(value: unknown): value is ApprovalEvent {
+  return fields({ event: text, approval: checkApproval })(value);
+}
+
+/** True for one standing grant. */
+export function isGrantView(value: unknown): value is GrantView {
+  return checkGrant(value);
+}
+
+/** True for an answer of `GET /v1/grants`. */
+export function isGrantList(value: unknown): value is { readonly grants: readonly GrantView[] } {
+  return fields({ grants: list(checkGrant) })(value);
 }
 
 /** True for the body of every error. */

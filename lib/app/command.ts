@@ -1,6 +1,7 @@
 /** What the command line can ask for, as data: made by `cli.ts`, carried out by the `command_*.ts` files. */
 import type { FlagValues } from "../config/mod.ts";
 import type { SessionId } from "../core/mod.ts";
+import type { ApprovalsCommand } from "./command_approvals_types.ts";
 import type { AuditCommand } from "./command_audit_types.ts";
 import type { PolicyToolCommand } from "./command_policy_types.ts";
 
@@ -102,6 +103,7 @@ export type Command =
   | EventsCommand
   | SessionsListCommand
   | SessionCommand
+  | ApprovalsCommand
   | AuditCommand
   | PolicyCheckCommand
   | PolicyToolCommand

@@ -7,6 +7,7 @@ import { captureStartState, exitUnchanged, type StartState } from "../../ffi/mod
 import { BUILD_INFO, notices } from "./build_info.ts";
 import { parseCommandLine } from "./cli.ts";
 import { type Command, type DaemonCommand, EXIT, type RunCommand } from "./command.ts";
+import { commandApprovals } from "./command_approvals.ts";
 import { commandAudit } from "./command_audit.ts";
 import { configProblem } from "./command_config.ts";
 import { commandDaemon } from "./command_daemon.ts";
@@ -60,6 +61,13 @@ function plainCommand(command: Exclude<Command, RunCommand | DaemonCommand>, io:
     case "sessions.pause":
     case "sessions.resume":
       return commandSessions(command, io);
+    case "approvals.list":
+    case "approvals.show":
+    case "approvals.vote":
+    case "approvals.watch":
+    case "approvals.grants.list":
+    case "approvals.grants.revoke":
+      return commandApprovals(command, io, { input: process.stdin });
     case "audit.query":
     case "audit.export":
     case "audit.prune":
