@@ -14,6 +14,7 @@
  */
 import { readFileSync } from "node:fs";
 import { closedStdio, inheritedFds } from "./inherited_fd.ts";
+import { launchSymbols } from "./launch_symbols.ts";
 
 /** What the command inherits. */
 export interface StartState {
@@ -63,6 +64,11 @@ export function captureStartState(): StartState {
     environment: new Uint8Array(readFileSync("/proc/self/environ")),
     arguments: splitStrings(new Uint8Array(readFileSync("/proc/self/cmdline"))),
   };
+}
+
+/** True for a terminal. node:tty would tell the same, for ten milliseconds of every start. */
+export function isTerminal(fd: number): boolean {
+  return launchSymbols().isatty(fd) === 1;
 }
 
 interface Status {

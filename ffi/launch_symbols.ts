@@ -18,6 +18,7 @@ const TABLE = {
   posix_spawnattr_destroy: { args: ["ptr"], returns: "i32" },
   waitpid: { args: ["i32", "ptr", "i32"], returns: "i32" },
   sigaction: { args: ["i32", "ptr", "ptr"], returns: "i32" },
+  isatty: { args: ["i32"], returns: "i32" },
   raise: { args: ["i32"], returns: "i32" },
   _exit: { args: ["i32"], returns: "void" },
   __errno_location: { args: [], returns: "ptr" },

@@ -11,7 +11,7 @@ export { type BpfLink, BpfObject, type LoadFailure, type LoadOptions } from "./b
 export { Epoll, wake } from "./epoll.ts";
 export { launchCommand, LaunchedCommand } from "./launch.ts";
 export { exitUnchanged, releaseStreams } from "./launch_self.ts";
-export { captureStartState, type StartState } from "./launch_state.ts";
+export { captureStartState, isTerminal, type StartState } from "./launch_state.ts";
 export { type Libbpf, openLibbpf, openShim, type Shim, takeMessages } from "./native_library.ts";
 export { probeImage } from "./probe_image.ts";
 export { RingMemory } from "./ring_memory.ts";

@@ -54,8 +54,6 @@ export interface Libbpf {
   bpf_map__fd(a: Pointer | null): number;
   /** `int bpf_map__set_max_entries(struct bpf_map *, __u32)` */
   bpf_map__set_max_entries(a: Pointer | null, b: number): number;
-  /** `int bpf_map__set_initial_value(struct bpf_map *, const void *, size_t)` */
-  bpf_map__set_initial_value(a: Pointer | null, b: Pointer | null, c: number): number;
   /** `void *bpf_map__initial_value(struct bpf_map *, size_t *)` */
   bpf_map__initial_value(a: Pointer | null, b: Pointer | null): Pointer | null;
   /** `int bpf_map_lookup_elem(int fd, const void *key, void *value)` */
@@ -70,9 +68,6 @@ export interface Libbpf {
   bpf_obj_get_info_by_fd(a: number, b: Pointer | null, c: Pointer | null): number;
   /** `int libbpf_num_possible_cpus(void)` */
   libbpf_num_possible_cpus(): number;
-  /** `__u32 libbpf_major_version(void), libbpf_minor_version(void)` */
-  libbpf_major_version(): number;
-  libbpf_minor_version(): number;
 }
 
 /** The shim's functions (native/shim.c). */
@@ -110,7 +105,6 @@ const LIBBPF = {
   bpf_map__name: { args: [T.ptr], returns: T.cstring },
   bpf_map__fd: { args: [T.ptr], returns: T.i32 },
   bpf_map__set_max_entries: { args: [T.ptr, T.u32], returns: T.i32 },
-  bpf_map__set_initial_value: { args: [T.ptr, T.ptr, T.u64_fast], returns: T.i32 },
   bpf_map__initial_value: { args: [T.ptr, T.ptr], returns: T.ptr },
   bpf_map_lookup_elem: { args: [T.i32, T.ptr, T.ptr], returns: T.i32 },
   bpf_map_update_elem: { args: [T.i32, T.ptr, T.ptr, T.u64_fast], returns: T.i32 },
@@ -118,8 +112,6 @@ const LIBBPF = {
   bpf_map_get_next_key: { args: [T.i32, T.ptr, T.ptr], returns: T.i32 },
   bpf_obj_get_info_by_fd: { args: [T.i32, T.ptr, T.ptr], returns: T.i32 },
   libbpf_num_possible_cpus: { args: [], returns: T.i32 },
-  libbpf_major_version: { args: [], returns: T.u32 },
-  libbpf_minor_version: { args: [], returns: T.u32 },
 } as const;
 
 const SHIM = {

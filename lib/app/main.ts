@@ -1,9 +1,8 @@
 /** From the command line to an exit code: parses, resolves configuration and policy, runs one command. */
-import { isatty } from "node:tty";
 import { resolveConfig } from "../config/mod.ts";
 import { AgentguardError, assertNever, systemClock } from "../core/mod.ts";
 import { formatDiagnostic } from "../decide/mod.ts";
-import { captureStartState, exitUnchanged, type StartState } from "../../ffi/mod.ts";
+import { captureStartState, exitUnchanged, isTerminal, type StartState } from "../../ffi/mod.ts";
 import { BUILD_INFO, notices } from "./build_info.ts";
 import { parseCommandLine } from "./cli.ts";
 import { type Command, type DaemonCommand, EXIT, type RunCommand } from "./command.ts";
@@ -131,7 +130,7 @@ async function guardCommand(command: RunCommand | DaemonCommand, io: CommandIo, 
       json: config.json.value,
       level: config.log_level.value,
       quiet: config.quiet.value,
-      paint: painter({ ...io, isTty: isatty(2) }),
+      paint: painter({ ...io, isTty: isTerminal(2) }),
       clock: systemClock,
       write: (text) => void io.stderr.write(text),
     });
