@@ -8,7 +8,8 @@
  */
 export { BpfMap } from "./bpf_map.ts";
 export { type BpfLink, BpfObject, type LoadFailure, type LoadOptions } from "./bpf_object.ts";
-export { Epoll, wake } from "./epoll.ts";
+export { Epoll, type ReadyDescriptor, wake } from "./epoll.ts";
+export { type HeldCall, HeldCalls, type HeldProgram } from "./held_calls.ts";
 export { launchCommand, LaunchedCommand } from "./launch.ts";
 export { exitUnchanged, releaseStreams } from "./launch_self.ts";
 export { captureStartState, isTerminal, type StartState } from "./launch_state.ts";

@@ -84,6 +84,21 @@ export interface Shim {
   ag_messages_clear(): void;
 }
 
+/** Functions for held calls (native/hold.c). */
+export interface HeldCallLibrary {
+  ag_hold_open(key: Pointer | null): Pointer | null;
+  ag_hold_close(state: Pointer | null): void;
+  ag_hold_memory(state: Pointer | null): Pointer | null;
+  ag_hold_tune(listener: number): number;
+  ag_hold_receive(state: Pointer | null, listener: number): number;
+  ag_hold_exec(state: Pointer | null, listener: number): number;
+  ag_hold_valid(listener: number, id: Pointer | null): number;
+  ag_hold_answer(listener: number, id: Pointer | null, error: number): number;
+  ag_hold_grant(map: number, thread: number, value: Pointer | null): number;
+  ag_hold_revoke(map: number, thread: number): number;
+  ag_hold_scope(map: number, process: number, value: Pointer | null): number;
+}
+
 const LIBBPF = {
   libbpf_set_print: { args: [T.ptr], returns: T.ptr },
   bpf_object__open_mem: { args: [T.ptr, T.u64_fast, T.ptr], returns: T.ptr },
@@ -128,6 +143,26 @@ const SHIM = {
   ag_messages: { args: [], returns: T.cstring },
   ag_messages_clear: { args: [], returns: T.void },
 } as const;
+
+const HELD_CALLS = {
+  ag_hold_open: { args: [T.ptr], returns: T.ptr },
+  ag_hold_close: { args: [T.ptr], returns: T.void },
+  ag_hold_memory: { args: [T.ptr], returns: T.ptr },
+  ag_hold_tune: { args: [T.i32], returns: T.i32 },
+  ag_hold_receive: { args: [T.ptr, T.i32], returns: T.i32 },
+  ag_hold_exec: { args: [T.ptr, T.i32], returns: T.i32 },
+  ag_hold_valid: { args: [T.i32, T.ptr], returns: T.i32 },
+  ag_hold_answer: { args: [T.i32, T.ptr, T.i32], returns: T.i32 },
+  ag_hold_grant: { args: [T.i32, T.u32, T.ptr], returns: T.i32 },
+  ag_hold_revoke: { args: [T.i32, T.u32], returns: T.i32 },
+  ag_hold_scope: { args: [T.i32, T.u32, T.ptr], returns: T.i32 },
+} as const;
+
+/** The functions for held calls (native/hold.c): for the one thread that answers them. */
+export function openHeldCallLibrary(): HeldCallLibrary {
+  // SAFETY: as below.
+  return open(shim_file, "agentguard-hold", HELD_CALLS) as unknown as HeldCallLibrary;
+}
 
 /** The shim alone: enough for system calls. Opens in under a millisecond. */
 export function openShim(): Shim {

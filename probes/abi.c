@@ -18,6 +18,8 @@ AG_KEEP(enum, ag_loss);
 AG_KEEP(enum, ag_flag);
 AG_KEEP(enum, ag_exec_flag);
 AG_KEEP(enum, ag_verdict);
+AG_KEEP(enum, ag_grant_state);
+AG_KEEP(enum, ag_grant_flag);
 AG_KEEP(enum, ag_path_action);
 AG_KEEP(enum, ag_move_action);
 AG_KEEP(enum, ag_net_action);
@@ -39,6 +41,7 @@ AG_KEEP(struct, ag_unix);
 AG_KEEP(struct, ag_coverage);
 AG_KEEP(struct, ag_scope_change);
 AG_KEEP(struct, ag_scope);
+AG_KEEP(struct, ag_grant);
 AG_KEEP(struct, ag_cpu);
 AG_KEEP(struct, ag_exec_key);
 AG_KEEP(struct, ag_tree_key);
@@ -56,6 +59,6 @@ AG_KEEP(struct, ag_task);
 
 /* A record grows only with a new AG_ABI_VERSION. */
 _Static_assert(sizeof(struct ag_record) == 48, "ag_record");
-_Static_assert(sizeof(struct ag_exec) == 128, "ag_exec");
+_Static_assert(sizeof(struct ag_exec) == 152, "ag_exec");
 _Static_assert(sizeof(struct ag_open) == 80, "ag_open");
 _Static_assert(sizeof(struct ag_net) == 88, "ag_net");

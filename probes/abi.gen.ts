@@ -2,7 +2,7 @@
 
 /** C enum `ag_abi`; its values begin with AG_ABI_ there. */
 export const AgAbi = {
-  VERSION: 1,
+  VERSION: 2,
 } as const;
 
 /** One value of {@link AgAbi}. */
@@ -21,10 +21,15 @@ export const AgClose = {
 
 /** Layout of C type `ag_config`: its size and the offset of each field in bytes; LENGTH counts elements. */
 export const AgConfig = {
-  SIZE: 12,
+  SIZE: 32,
   self: 0,
   has_cast: 4,
   pid_level: 8,
+  reserved: 12,
+  key: 16,
+  LENGTH: {
+    key: 2,
+  },
 } as const;
 
 /** Layout of C type `ag_control`: its size and the offset of each field in bytes; LENGTH counts elements. */
@@ -65,7 +70,7 @@ export const AgCpu = {
 
 /** Layout of C type `ag_exec`: its size and the offset of each field in bytes; LENGTH counts elements. */
 export const AgExec = {
-  SIZE: 128,
+  SIZE: 152,
   h: 0,
   parent_start_ns: 48,
   ppid: 56,
@@ -85,6 +90,12 @@ export const AgExec = {
   generation: 116,
   verdict: 120,
   agent_index: 124,
+  grant: 128,
+  grant_flags: 132,
+  decision: 136,
+  LENGTH: {
+    decision: 16,
+  },
 } as const;
 
 /** Layout of C type `ag_exec_args`: its size and the offset of each field in bytes; LENGTH counts elements. */
@@ -100,11 +111,15 @@ export const AgExecArgs = {
 
 /** Layout of C type `ag_exec_failed`: its size and the offset of each field in bytes; LENGTH counts elements. */
 export const AgExecFailed = {
-  SIZE: 56,
+  SIZE: 72,
   h: 0,
   result: 48,
   path_bytes: 52,
   requested_bytes: 54,
+  decision: 56,
+  LENGTH: {
+    decision: 16,
+  },
 } as const;
 
 /** C enum `ag_exec_flag`; its values begin with AG_EXEC_ there. */
@@ -178,6 +193,46 @@ export const AgFork = {
   uid: 60,
 } as const;
 
+/** Layout of C type `ag_grant`: its size and the offset of each field in bytes; LENGTH counts elements. */
+export const AgGrant = {
+  SIZE: 64,
+  decision: 0,
+  ino: 16,
+  hash: 24,
+  name_hash: 32,
+  expires_ns: 40,
+  dev: 48,
+  hashed_bytes: 52,
+  flags: 56,
+  nr: 60,
+  LENGTH: {
+    decision: 16,
+  },
+} as const;
+
+/** C enum `ag_grant_flag`; its values begin with AG_GRANT_ there. */
+export const AgGrantFlag = {
+  WHOLE: 1,
+  SCRIPT: 2,
+  APPROVED: 4,
+  DECIDED: 8,
+} as const;
+
+/** One value of {@link AgGrantFlag}. */
+export type AgGrantFlag = (typeof AgGrantFlag)[keyof typeof AgGrantFlag];
+
+/** C enum `ag_grant_state`; its values begin with AG_GRANT_ there. */
+export const AgGrantState = {
+  NONE: 0,
+  SAME: 1,
+  MISSING: 2,
+  DIFFERENT: 3,
+  EXPIRED: 4,
+} as const;
+
+/** One value of {@link AgGrantState}. */
+export type AgGrantState = (typeof AgGrantState)[keyof typeof AgGrantState];
+
 /** C enum `ag_limit`; its values begin with AG_ there. */
 export const AgLimit = {
   PATH_MAX: 4096,
@@ -193,6 +248,9 @@ export const AgLimit = {
   FDS_MAX: 65536,
   CGROUP_NAME_MAX: 128,
   UNIX_PATH_MAX: 108,
+  HASH_BYTES_MAX: 65536,
+  DECISION_BYTES: 16,
+  GRANTS_MAX: 16384,
 } as const;
 
 /** One value of {@link AgLimit}. */
@@ -413,10 +471,13 @@ export const AgRuleBits = {
 
 /** Layout of C type `ag_scope`: its size and the offset of each field in bytes; LENGTH counts elements. */
 export const AgScope = {
-  SIZE: 16,
+  SIZE: 32,
   cgroup_id: 0,
   scope: 8,
   reported: 12,
+  start_ns: 16,
+  held: 24,
+  reserved: 28,
 } as const;
 
 /** Layout of C type `ag_scope_change`: its size and the offset of each field in bytes; LENGTH counts elements. */

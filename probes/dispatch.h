@@ -29,6 +29,7 @@ static __noinline int ag_on_exec_failed(struct ag_scratch *s, __u32 scope, int d
 	__u32 at = sizeof(*r), flags = AG_FLAG_BASE;
 
 	r->result = result;
+	ag_fail_grant(r->decision);
 	ag_put_name(s, &at, dirfd, name, &r->path_bytes, &r->requested_bytes, &flags);
 	if (at > AG_RECORD_DATA)
 		return 0;

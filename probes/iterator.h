@@ -26,6 +26,7 @@ int ag_tasks(struct bpf_iter__task *ctx)
 	if (scope && wanted) {
 		scope->scope = wanted->scope;
 		scope->cgroup_id = wanted->cgroup_id;
+		scope->start_ns = BPF_CORE_READ(task, group_leader, start_boottime);
 	}
 	if (task->pid != task->tgid)
 		return 0;

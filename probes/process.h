@@ -4,6 +4,7 @@
 #define AGENTGUARD_PROCESS_H
 
 #include "file.h"
+#include "grant.h"
 #include "network.h"
 
 /* Severity decides between several matches: deny over allow. */
@@ -202,6 +203,7 @@ static __always_inline struct ag_scope *ag_find_agent(struct ag_exec *r, struct 
 	if (!next)
 		return 0;
 	fresh.scope = __sync_fetch_and_add(next, 1);
+	fresh.start_ns = BPF_CORE_READ(task, group_leader, start_boottime);
 	return bpf_task_storage_get(&scopes, task, &fresh, BPF_LOCAL_STORAGE_GET_F_CREATE);
 }
 
@@ -262,10 +264,17 @@ int BPF_PROG(ag_exec, struct task_struct *task, int old_pid, struct linux_binprm
 	r->verdict = AG_VERDICT_NONE;
 	r->rule_index = -1;
 	r->generation = 0;
+	start = BPF_CORE_READ(task, mm, arg_start);
+	end = BPF_CORE_READ(task, mm, arg_end);
+	ag_take_grant(r, ag_grant_key(task, old_pid), scope->held, start, end);
 
 	slot = c->slot & 1;
 	p = bpf_map_lookup_elem(&exec_policy, &slot);
-	if (p && (p->rules || p->deny_by_default)) {
+	if (r->grant > AG_GRANT_SAME) {
+		/* Before the first instruction of the new program: the signal is taken on the way to user mode. */
+		r->verdict = bpf_send_signal(AG_SIGKILL) ? AG_VERDICT_DENY_FAILED : AG_VERDICT_DENY;
+		r->generation = p ? p->generation : 0;
+	} else if (p && (p->rules || p->deny_by_default) && !(r->grant_flags & AG_GRANT_APPROVED)) {
 		ag_match_program(r, sizeof(*r), r->path_bytes, slot, 0);
 		ag_match_program(r, sizeof(*r) + r->path_bytes + r->cwd_bytes, r->requested_bytes, slot, 0);
 		if (r->verdict == AG_VERDICT_NONE && p->deny_by_default)
@@ -273,13 +282,10 @@ int BPF_PROG(ag_exec, struct task_struct *task, int old_pid, struct linux_binprm
 		if (r->verdict == AG_VERDICT_NONE)
 			r->verdict = AG_VERDICT_ALLOW;
 		r->generation = p->generation;
-		/* Before the first instruction of the new program: the signal is taken on the way to user mode. */
 		if (r->verdict == AG_VERDICT_DENY && bpf_send_signal(AG_SIGKILL))
 			r->verdict = AG_VERDICT_DENY_FAILED;
 	}
 
-	start = BPF_CORE_READ(task, mm, arg_start);
-	end = BPF_CORE_READ(task, mm, arg_end);
 	r->argv_bytes_total = end - start;
 	total = end - start;
 	if (total > AG_ARGS_MAX - 1) {
@@ -369,6 +375,8 @@ int BPF_PROG(ag_fork, struct task_struct *parent, struct task_struct *child)
 		return 0;
 	copy.cgroup_id = scope->cgroup_id;
 	copy.scope = scope->scope;
+	copy.held = scope->held;
+	copy.start_ns = child->group_leader->start_boottime;
 	if (!bpf_task_storage_get(&scopes, child, &copy, BPF_LOCAL_STORAGE_GET_F_CREATE))
 		ag_count_loss(AG_OP_FORK, AG_LOSS_MAP_FULL);
 	if (child->pid != child->tgid)
@@ -399,6 +407,8 @@ int BPF_PROG(ag_exit, struct task_struct *task)
 	if (!scope)
 		return 0;
 	ag_finish_net(scope->scope, 0, 0); /* killed inside the call */
+	if (scope->held)
+		ag_drop_grant(task);
 	if (BPF_CORE_READ(task, signal, live.counter) != 0)
 		return 0;
 	/* Threads that end at the same time may all see 0: the first one reports. */
@@ -455,6 +465,7 @@ int BPF_PROG(ag_cgroup_attach, struct cgroup *destination, const char *path, str
 		kind = AG_SCOPE_ENTERED_CGROUP;
 		fresh.scope = *known;
 		fresh.cgroup_id = leaf;
+		fresh.start_ns = BPF_CORE_READ(task, group_leader, start_boottime);
 		if (!bpf_task_storage_get(&scopes, task, &fresh, BPF_LOCAL_STORAGE_GET_F_CREATE))
 			ag_count_loss(AG_OP_SCOPE, AG_LOSS_MAP_FULL);
 	}

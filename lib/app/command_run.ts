@@ -7,14 +7,19 @@ import {
   type CommandExit,
   launchCommand,
   type LaunchedCommand,
+  openShim,
   releaseStreams,
   type StartState,
+  SystemCalls,
 } from "../../ffi/mod.ts";
-import { processStart, type SessionCgroup } from "../act/mod.ts";
+import { notifyRules, processStart, type SessionCgroup } from "../act/mod.ts";
+import { refusableActions } from "../decide/mod.ts";
 import { sleep } from "../task/mod.ts";
 import { EXIT, type RunCommand } from "./command.ts";
 import { requireEnforceable } from "./enforceable.ts";
 import { Guard } from "./guard.ts";
+import type { HoldStatName } from "./holder_protocol.ts";
+import type { StatName } from "./reader_protocol.ts";
 import type { ReaderThread } from "./reader_thread.ts";
 import type { LoadedPolicy } from "./policy_files.ts";
 import { usesStreams } from "./record_settings.ts";
@@ -82,10 +87,12 @@ class GuardedRun {
       cgroup: leaf !== undefined,
       home: homedir(),
     });
+    const notify = notifyRules(refusableActions(guard.snapshot));
     await using launched = await launchCommand({
       argv: commandBytes(this.#parts.state, this.#command.argv),
       ...(leaf === undefined ? undefined : { cgroup_dir: leaf.directory }),
       on_failure: guard.snapshot.guard.on_failure,
+      ...(notify.length === 0 ? undefined : { notify }),
       state: this.#parts.state,
       sleep: (delay_ms) => sleep(delay_ms),
     });
@@ -99,7 +106,8 @@ class GuardedRun {
       home: homedir(),
     };
     this.#session = session;
-    await this.#begin(session, launched, leaf);
+    const held = notify.length > 0;
+    await this.#begin(session, launched, { leaf, held });
     using _signals = forwardSignals((signo) => launched.forward(signo), this.#parts.state.ignored);
     const end = this.#watch(launched, leaf);
     launched.go();
@@ -112,7 +120,10 @@ class GuardedRun {
   /** One summary line, when everything is in the record. */
   summarize(): void {
     if (this.#session === undefined) return; // nothing began
-    const { actions, asked, denied, observed_denials, lost } = this.#guard.reader.stats();
+    const { actions, asked, denied, observed_denials, lost } = summed(
+      this.#guard.reader.stats(),
+      this.#guard.holder.stats(),
+    );
     const shadow = observed_denials > 0 ? `, ${observed_denials} would be denied` : "";
     const where = `${this.#parts.config.state_dir.value}/record.db`;
     const session = `, session ${this.#session.session_id}`;
@@ -121,14 +132,23 @@ class GuardedRun {
     );
   }
 
-  async #begin(session: SessionInfo, launched: LaunchedCommand, leaf: SessionCgroup | undefined): Promise<void> {
+  async #begin(
+    session: SessionInfo,
+    launched: LaunchedCommand,
+    { leaf, held }: { readonly leaf: SessionCgroup | undefined; readonly held: boolean },
+  ): Promise<void> {
     this.#guard.sessions.add(SCOPE, session, leaf);
     await this.#guard.reader.begin({
       scope: SCOPE,
       session,
       stopped_pid: launched.pid,
+      held,
       ...(leaf === undefined ? undefined : { cgroup: { directory: leaf.directory, id: String(leaf.id) } }),
     });
+    if (held) {
+      const holder = await this.#guard.useHolder();
+      await holder.begin(session, launched.takeListener(new SystemCalls(openShim())));
+    }
     // Attached and in scope: now the process may enter the leaf, and after that begin.
     leaf?.enter(launched.pid);
   }
@@ -189,7 +209,17 @@ function commandBytes(state: StartState, argv: readonly string[]): readonly (str
   return same ? raw : argv;
 }
 
+/** The reader's counts with those of held calls. */
+function summed(
+  stats: Readonly<Record<StatName, number>>,
+  held: Readonly<Record<HoldStatName, number>> | undefined,
+): Readonly<Record<StatName, number>> {
+  if (held === undefined) return stats;
+  return { ...stats, asked: stats.asked + held.asked, denied: stats.denied + held.denied };
+}
+
 function execFailure(stage: string, errno: number): string {
+  if (errno === 1) return "refused (agentguard audit query tells why)";
   if (errno === 2) return "not found";
   if (errno === 13) return "permission denied";
   return `${stage} failed with errno ${errno}`;

@@ -9,6 +9,7 @@ const NEEDS: Readonly<Partial<Record<EnforcementMechanism, ProbeGroup>>> = {
   cgroup: "network",
   exec_kill: "process",
   kill_after: "syscall",
+  seccomp: "process", // what is let go is compared at its start
 };
 
 /** Rules that one message names. */

@@ -27,6 +27,8 @@ import {
 import { ControlPlane } from "./control_plane.ts";
 import { requireEnforceable } from "./enforceable.ts";
 import { EventHub } from "./event_hub.ts";
+import { GuardHolder } from "./guard_holder.ts";
+import type { HolderThread } from "./holder_thread.ts";
 import { type LoadedPolicy, loadPolicySources } from "./policy_files.ts";
 import type { ReaderEvent } from "./reader_protocol.ts";
 import { recordSettings } from "./record_settings.ts";
@@ -60,6 +62,7 @@ export class Guard implements StatusPort, ReloadPort {
   readonly sessions: Sessions;
   readonly recorder: RecorderThread;
   readonly reader: ReaderThread;
+  readonly holder: GuardHolder;
   readonly ids: IdGenerator;
   readonly #parts: GuardParts;
   readonly #events: EventHub;
@@ -103,6 +106,12 @@ export class Guard implements StatusPort, ReloadPort {
       scopes_fd: () => this.reader.scopes_fd,
       sessions: () => this.sessions.running().map(({ info }) => info),
     }, ports);
+    this.holder = new GuardHolder({
+      reader: parts.reader,
+      recorder,
+      approvals: this.#control.approvals.port,
+      onFailure: (reason) => this.#onFailure(`the thread that answers held calls failed: ${reason}`),
+    });
   }
 
   /**
@@ -149,6 +158,11 @@ export class Guard implements StatusPort, ReloadPort {
   /** The policy in force. */
   get snapshot(): PolicySnapshot {
     return this.#policy.snapshot;
+  }
+
+  /** The thread that answers held calls. */
+  useHolder(): Promise<HolderThread> {
+    return this.holder.use(policyLoad(this.#policy, this.#parts));
   }
 
   /** Makes a cgroup for a session; without one, what that means is recorded and logged. */
@@ -207,7 +221,9 @@ export class Guard implements StatusPort, ReloadPort {
       const { home, found_running = false } = this.#parts;
       requireEnforceable(loaded.value.snapshot, { support: this.reader.support, cgroup, home, found_running });
       const arrange = this.#control.approvals.prepare(loaded.value.snapshot.approval);
-      await this.reader.setPolicy(policyLoad(loaded.value, this.#parts));
+      const load = policyLoad(loaded.value, this.#parts);
+      await this.reader.setPolicy(load);
+      await this.holder.setPolicy(load);
       await arrange();
     } catch (error) {
       return err(error instanceof AgentguardError ? error : new AgentguardError("policy", errorMessage(error)));
@@ -229,6 +245,7 @@ export class Guard implements StatusPort, ReloadPort {
       }
     };
     await attempt(() => this.#control.stop());
+    await attempt(() => this.holder.close());
     await attempt(() => this.reader.close());
     await attempt(() => this.#record({ type: "guard.stop", detail: `pid ${process.pid}` }));
     await attempt(() => this.#events[Symbol.dispose]());
@@ -242,7 +259,7 @@ export class Guard implements StatusPort, ReloadPort {
   }
 
   #onLoss(event: Extract<ReaderEvent, { event: "loss" }>): void {
-    if (event.gap.source === "reader") return this.#onFailure(event.gap.type);
+    if (event.gap.source === "reader") return this.#onFailure(`the kernel reader failed: ${event.gap.type}`);
     const answer = this.snapshot.guard.on_loss;
     if (answer === "record" || event.gap.source === "coverage") return;
     const who = { id: "guard", verified: "[guard] on_loss", terminal: false };
@@ -257,11 +274,11 @@ export class Guard implements StatusPort, ReloadPort {
     }
   }
 
-  /** The reader is gone: nobody sees or decides any more. `[guard] on_failure` says what becomes of the sessions. */
+  /** A thread is gone: nobody sees or decides any more. `[guard] on_failure` says what becomes of the sessions. */
   #onFailure(reason: string): void {
     const open = this.snapshot.guard.on_failure === "open";
-    this.#parts.log.error(`the kernel reader failed: ${reason}; sessions ${open ? "go on unguarded" : "are ended"}`);
-    this.#record({ type: "guard.degraded", detail: `the kernel reader failed: ${reason}` });
+    this.#parts.log.error(`${reason}; sessions ${open ? "go on unguarded" : "are ended"}`);
+    this.#record({ type: "guard.degraded", detail: reason });
     if (open) return;
     for (const held of this.sessions.running()) held.cgroup?.kill();
   }

@@ -4,20 +4,24 @@ import { KernelActor, KernelPolicy, PidfdKiller } from "../act/mod.ts";
 import {
   AgentguardError,
   type Clock,
+  type DecisionId,
+  type Event,
   type Gap,
   IdGenerator,
   type Observed,
   type ProcessInfo,
   type RecordSink,
+  type Ruling,
   type SessionInfo,
 } from "../core/mod.ts";
-import { loadPolicy, lower, type PolicySnapshot, StatefulDecider } from "../decide/mod.ts";
+import { lower, type PolicySnapshot, StatefulDecider } from "../decide/mod.ts";
 import { Decoder } from "../decode/mod.ts";
 import { Enricher, NameResolver, ProcessTable, SessionTable } from "../enrich/mod.ts";
 import { Epoll, RingMemory, type SystemCalls } from "../../ffi/mod.ts";
 import { type ActivePolicy, Pipeline } from "../pipeline/mod.ts";
 import { type FrameSink, type KernelProbes, type ProbeSupport, RingReader } from "../source/mod.ts";
 import type { LoadedKernel } from "./loaded_kernel.ts";
+import { compilePolicy } from "./policy_compile.ts";
 import type { PolicyLoad } from "./reader_protocol.ts";
 
 /** What the stages need from outside. */
@@ -31,6 +35,9 @@ export interface KernelStagesParts {
   /** The last process of a scope ended. */
   readonly onEmpty: (scope: number) => void;
 }
+
+/** Rulings about held calls that wait for their record: calls that failed in the kernel leave theirs behind. */
+const RULINGS_MAX = 8_192;
 
 /** All stages of one kernel source, on one thread. Disposing detaches and unloads. */
 export class KernelStages implements Disposable {
@@ -50,6 +57,8 @@ export class KernelStages implements Disposable {
   #snapshot: PolicySnapshot;
   #decider: StatefulDecider | undefined;
   #decode_errors = 0;
+  /** Rulings about held calls whose records have not come yet. */
+  readonly #rulings: Map<DecisionId, Ruling> = new Map();
 
   /** Takes the loaded probes over; nothing is attached yet. Throws `unsupported` where this kernel takes none. */
   constructor(parts: KernelStagesParts) {
@@ -80,13 +89,14 @@ export class KernelStages implements Disposable {
       bootUs: () => this.system.bootUs(),
       onAgent: parts.onAgent,
     });
-    this.#snapshot = compile(parts.policy);
+    this.#snapshot = compilePolicy(parts.policy);
     this.pipeline = new Pipeline({
       actor: new KernelActor(new PidfdKiller(this.system)),
       sink: parts.sink,
       ids: this.ids,
       policy: this.#install(this.#snapshot, parts.policy),
       onLoss: parts.onLoss,
+      takeRuling: (id) => this.#takeRuling(id),
     });
   }
 
@@ -102,9 +112,35 @@ export class KernelStages implements Disposable {
 
   /** Decides by another policy from the next record on; the kernel's copy is swapped as a whole. */
   setPolicy(load: PolicyLoad): void {
-    const snapshot = compile(load);
+    const snapshot = compilePolicy(load);
     this.pipeline.setPolicy(this.#install(snapshot, load));
     this.#snapshot = snapshot;
+  }
+
+  /**
+   * Decides a held call by everything that came before it. What is let go is remembered until its record comes: it was
+   * counted here, and is not decided again.
+   */
+  decideHeld(event: Event): { readonly ruling: Ruling; readonly decided?: DecisionId } {
+    while (this.drain() > 0);
+    const process = event.process === undefined ? undefined : this.processes.byPid(event.process.pid);
+    const same = process !== undefined && process.info.start === event.process?.start;
+    const full: Event = same ? { ...event, ancestors: process.lineage } : event;
+    const ruling = (this.#decider ?? this.#snapshot).evaluate(full);
+    if (ruling.verdict === "deny" || ruling.verdict === "ask") return { ruling };
+    const decided = this.ids.decision();
+    if (this.#rulings.size >= RULINGS_MAX) {
+      const oldest = this.#rulings.keys().next();
+      if (!oldest.done) this.#rulings.delete(oldest.value);
+    }
+    this.#rulings.set(decided, ruling);
+    return { ruling, decided };
+  }
+
+  #takeRuling(id: DecisionId): Ruling | undefined {
+    const ruling = this.#rulings.get(id);
+    this.#rulings.delete(id);
+    return ruling;
   }
 
   /** Forgets a session that ended: its name, its labels and rates. */
@@ -190,17 +226,6 @@ function loadFailure(support: readonly ProbeSupport[]): string {
     return `load the BPF probes: not permitted; ${needed}; ${doctor}`;
   }
   return `load the BPF probes: ${failed.map((each) => `${each.group}: ${each.detail}`).join("; ")}; ${doctor}`;
-}
-
-/** Loads what main has loaded already; a failure here is a defect. */
-function compile(load: PolicyLoad): PolicySnapshot {
-  const loaded = loadPolicy(load.sources, {
-    generation: load.generation,
-    only: "decide",
-    ...(load.mode === undefined ? undefined : { mode: load.mode }),
-  });
-  if (loaded.ok) return loaded.value;
-  throw new AgentguardError("policy", `load policy in the reader: ${loaded.error[0]?.message ?? "no reason"}`);
 }
 
 /** What of an `[[agent]]` entry the kernel can look for; a glob in it is looked for by nobody but the bootstrap. */

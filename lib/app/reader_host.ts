@@ -15,6 +15,7 @@ import {
 import { SessionCgroupAttachments } from "./cgroup_attachments.ts";
 import { KernelStages } from "./kernel_stages.ts";
 import type { LoadedKernel } from "./loaded_kernel.ts";
+import { servePast } from "./past_port.ts";
 import { readProcess, withExactStart } from "./process_details.ts";
 import { inheritedEvents, sessionEntry, snapshotEvent } from "./reader_entries.ts";
 import {
@@ -68,6 +69,8 @@ export class ReaderHost {
         return undefined;
       case "begin":
         return this.#begin(request.begin);
+      case "past":
+        return servePast(request.port, (event) => this.#use().decideHeld(event));
       case "end":
         return await this.#end(request.scope, request.exit);
       case "search":
@@ -102,7 +105,10 @@ export class ReaderHost {
     });
     this.#stages = stages;
     this.#attachments = new SessionCgroupAttachments(stages.probes);
-    return { support: stages.probes.support, wake_fd: stages.epoll.wake_fd, scopes_fd: stages.probes.map("scopes").fd };
+    const { probes, epoll } = stages;
+    const [grants_fd, scopes_fd] = [probes.map("grants").fd, probes.map("scopes").fd];
+    const maps = { grants_fd, scopes_fd, hash_key: probes.hash_key, by_process: probes.pid_level > 0 };
+    return { support: probes.support, wake_fd: epoll.wake_fd, maps };
   }
 
   #begin(begin: BeginSession): void {
@@ -118,7 +124,9 @@ export class ReaderHost {
     }
     const cgroup_id = BigInt(begin.cgroup?.id ?? "0");
     if (begin.stopped_pid !== undefined) {
-      stages.probes.adoptStopped(begin.stopped_pid, begin.scope, cgroup_id);
+      const start = BigInt(session.root.start);
+      const held = begin.held === true;
+      stages.probes.adoptStopped({ pid: begin.stopped_pid, scope: begin.scope, cgroup_id, start, held });
       for (const event of inheritedEvents(this.#parts.clock, session, begin.stopped_pid)) {
         stages.pipeline.note(event, "open before the session began");
       }

@@ -2,6 +2,7 @@
 import type { ErrorCode, Gap, Mode, ProcessInfo, SessionInfo } from "../core/mod.ts";
 import type { PolicySource } from "../decide/mod.ts";
 import type { ProbeSupport } from "../source/mod.ts";
+import type { HolderMaps } from "./holder_protocol.ts";
 
 /** A policy as both threads load it: compiling the same sources gives the same snapshot. */
 export interface PolicyLoad {
@@ -24,6 +25,8 @@ export interface BeginSession {
   readonly session: SessionInfo;
   /** A single-threaded process that waits before its exec; absent for agents that run already. */
   readonly stopped_pid?: number;
+  /** Every program start of it waits for a grant. */
+  readonly held?: boolean;
   /** The session's leaf: absolute directory and the kernel's id, decimal. */
   readonly cgroup?: { readonly directory: string; readonly id: string };
 }
@@ -44,6 +47,8 @@ export type ReaderRequest =
   | { readonly op: "open"; readonly policy: PolicyLoad; readonly stats: SharedArrayBuffer }
   | { readonly op: "policy"; readonly policy: PolicyLoad }
   | { readonly op: "begin"; readonly begin: BeginSession }
+  /** Held calls are decided on `port` where that depends on the past. */
+  | { readonly op: "past"; readonly port: MessagePort }
   /** Everything of the session is durable when it is answered, its end last. */
   | { readonly op: "end"; readonly scope: number; readonly exit: SessionEnd }
   /** Looks for `[[agent]]` programs from now on, and among those that run. */
@@ -57,8 +62,8 @@ export interface ReaderOpened {
   readonly support: readonly ProbeSupport[];
   /** Wakes the reader's wait. */
   readonly wake_fd: number;
-  /** Descriptor of the map that marks the tasks of sessions. */
-  readonly scopes_fd: number;
+  /** For the thread that answers held calls. */
+  readonly maps: HolderMaps;
 }
 
 /** What the reader tells unasked. */

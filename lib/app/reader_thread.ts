@@ -2,6 +2,7 @@
 import { AgentguardError, counters } from "../core/mod.ts";
 import { openShim, SystemCalls, wake } from "../../ffi/mod.ts";
 import type { ProbeSupport } from "../source/mod.ts";
+import type { HolderMaps } from "./holder_protocol.ts";
 import {
   type BeginSession,
   type PolicyLoad,
@@ -40,8 +41,8 @@ export class ReaderThread {
   #onEvent: (event: ReaderEvent) => void = () => {};
   readonly #waiting: Map<number, Waiting> = new Map();
   #support: readonly ProbeSupport[] = [];
-  #scopes_fd = -1;
   #wake_fd = -1;
+  #maps: HolderMaps | undefined;
   #next_id = 1;
   #failure: AgentguardError | undefined;
 
@@ -76,7 +77,7 @@ export class ReaderThread {
       }
       this.#support = opened.support;
       this.#wake_fd = opened.wake_fd;
-      this.#scopes_fd = opened.scopes_fd;
+      this.#maps = opened.maps;
     } catch (error) {
       this.terminate();
       throw error;
@@ -90,7 +91,25 @@ export class ReaderThread {
 
   /** Descriptor of the map that marks the tasks of sessions; -1 before the probes are loaded. */
   get scopes_fd(): number {
-    return this.#scopes_fd;
+    return this.#maps?.scopes_fd ?? -1;
+  }
+
+  /** What the thread that answers held calls needs of the probes. */
+  get maps(): HolderMaps {
+    if (this.#maps === undefined) throw new AgentguardError("closed", "use the kernel reader: it is not open");
+    return this.#maps;
+  }
+
+  /** Ends its wait. */
+  get wake_fd(): number {
+    return this.#wake_fd;
+  }
+
+  /** A way to have held calls decided by what happened before. */
+  async connectPast(): Promise<MessagePort> {
+    const { port1, port2 } = new MessageChannel();
+    await this.#call({ op: "past", port: port1 }, [port1]);
+    return port2;
   }
 
   /** Statistics as they are now. */
@@ -139,12 +158,12 @@ export class ReaderThread {
     this.#worker.terminate();
   }
 
-  #call(request: ReaderRequest): Promise<unknown> {
+  #call(request: ReaderRequest, transfer: Bun.Transferable[] = []): Promise<unknown> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
     const id = this.#next_id++;
     const { promise, resolve, reject } = Promise.withResolvers<unknown>();
     this.#waiting.set(id, { resolve, reject });
-    this.#worker.postMessage({ id, request });
+    this.#worker.postMessage({ id, request }, transfer);
     // The reader may be waiting for the kernel, up to its longest wait.
     if (this.#wake_fd >= 0) wake(this.#system, this.#wake_fd);
     return promise;
@@ -170,5 +189,5 @@ export class ReaderThread {
 }
 
 function isOpened(value: unknown): value is ReaderOpened {
-  return typeof value === "object" && value !== null && "support" in value && "wake_fd" in value;
+  return typeof value === "object" && value !== null && "support" in value && "wake_fd" in value && "maps" in value;
 }

@@ -1,4 +1,5 @@
 /** What enforces each rule on this host, and which rules make enforce mode refuse to start. */
+import { HELD_ACTIONS } from "../act/mod.ts";
 import {
   BASE_MECHANISMS,
   type EnforcementMechanism,
@@ -9,7 +10,7 @@ import {
 } from "../decide/mod.ts";
 
 /** What this version brings into place where the host lets it. */
-export const BUILT_MECHANISMS: ReadonlySet<EnforcementMechanism> = BASE_MECHANISMS;
+export const BUILT_MECHANISMS: ReadonlySet<EnforcementMechanism> = new Set([...BASE_MECHANISMS, "seccomp"]);
 
 /** A rule with what enforces it. */
 export interface RuleReport extends RuleEnforcement {
@@ -34,7 +35,7 @@ export function reportRules(snapshot: PolicySnapshot, options: ReportOptions): r
   const { lacking, home, found_running = false } = options;
   const available = new Set([...BUILT_MECHANISMS].filter((mechanism) => !lacking.has(mechanism)));
   const { report } = lower(snapshot, {
-    host: { available, found_running },
+    host: { available, held: HELD_ACTIONS, found_running },
     ...(home === undefined ? {} : { home }),
   });
   return report.map((enforcement) => {

@@ -7,7 +7,7 @@ import type { SessionInfo } from "./process.ts";
 /** What of a question its digest covers. */
 export interface DigestedRequest {
   readonly action: Action;
-  readonly session?: Pick<SessionInfo, "session_id" | "principal">;
+  readonly session?: Pick<SessionInfo, "session_id" | "principal"> | undefined;
 }
 
 /** Members that say how the guard came to know the action or what became of it, not what is done. */

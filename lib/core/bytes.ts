@@ -17,3 +17,11 @@ export function nulOffset(bytes: Uint8Array, from: number, to: number): number {
 export function hex(bytes: Uint8Array): string {
   return bytes.toHex();
 }
+
+/** NUL-terminated texts one after the other, as argv lies in memory; the last one may lack its NUL where it was cut. */
+export function splitTexts(blob: Uint8Array): string[] {
+  if (blob.length === 0) return [];
+  const parts = decoder.decode(blob).split("\0");
+  if (blob.at(-1) === 0) parts.pop();
+  return parts;
+}

@@ -49,4 +49,12 @@ export interface KernelVerdict {
   readonly generation: number;
   /** What the kernel did about it. */
   readonly effect: "none" | "refused" | "killed";
+  /** Why a program was killed that the policy might allow: what came up is not what was let go. */
+  readonly grant?: GrantFailure;
 }
+
+/**
+ * A held program start that did not come up as it was let go. `missing`: nobody let it go; `different`: the image, its
+ * name or its arguments are others than those that were decided; `expired`: it came too late.
+ */
+export type GrantFailure = "missing" | "different" | "expired";

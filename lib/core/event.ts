@@ -2,6 +2,7 @@
 import type { Action } from "./action.ts";
 import type { KernelVerdict } from "./decision.ts";
 import type { Gap } from "./entry.ts";
+import type { DecisionId } from "./ids.ts";
 import type { ProcessInfo, SessionInfo } from "./process.ts";
 import type { WallUs } from "./time.ts";
 
@@ -64,6 +65,10 @@ export interface Event {
   readonly llm?: LlmUse;
   /** Identity of the opened file, to join its bytes to this event. */
   readonly file?: FileRef | undefined;
+  /** The call waits, or waited, in the kernel for the guard; so will every program start that comes of it. */
+  readonly held?: true | undefined;
+  /** The decision that let this held call go; what is seen now is what came of it. */
+  readonly decided?: DecisionId | undefined;
   /** Present when the kernel's copy of the policy has decided (and acted) already. */
   readonly kernel?: KernelVerdict | undefined;
 }

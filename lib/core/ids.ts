@@ -14,12 +14,51 @@ export type ApprovalId = Brand<string, "ApprovalId">;
 /** Crockford base 32, as in the ULID specification. */
 const ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 const PATTERN = /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/;
+/** 128 bits in 26 digits of 5. */
+const ULID_BYTES = 16;
 /** Random digits at the end of a ULID: 16 digits of 5 bits. */
 const RANDOM_DIGITS = 16;
 
 /** True if the text is a well-formed ULID. */
 export function isUlid(text: string): boolean {
   return PATTERN.test(text);
+}
+
+/** The 16 bytes of a ULID, most significant first: the form that the kernel's maps hold. */
+export function ulidBytes(id: string): Uint8Array {
+  const bytes = new Uint8Array(ULID_BYTES);
+  let bits = 0;
+  let held = 0;
+  let at = ULID_BYTES;
+  for (let i = id.length - 1; i >= 0; i--) {
+    held |= ALPHABET.indexOf(id.charAt(i)) << bits;
+    bits += 5;
+    if (bits < 8) continue;
+    if (at > 0) bytes[--at] = held & 255;
+    held >>= 8;
+    bits -= 8;
+  }
+  return bytes;
+}
+
+/** The decision id of 16 bytes at `at`; `undefined` where all are zero: none was set. */
+export function decisionIdOf(bytes: Uint8Array, at: number): DecisionId | undefined {
+  let text = "";
+  let bits = 0;
+  let held = 0;
+  let any = 0;
+  for (let i = at + ULID_BYTES - 1; i >= at; i--) {
+    const byte = bytes[i] ?? 0;
+    any |= byte;
+    held |= byte << bits;
+    bits += 8;
+    while (bits >= 5) {
+      text = ALPHABET.charAt(held & 31) + text;
+      held >>= 5;
+      bits -= 5;
+    }
+  }
+  return any === 0 ? undefined : (ALPHABET.charAt(held & 31) + text) as DecisionId;
 }
 
 /** Fills the array with random bytes; `crypto.getRandomValues` outside tests. */

@@ -2,6 +2,7 @@
 import type { Action } from "./action.ts";
 import type { KernelVerdict } from "./decision.ts";
 import type { Gap } from "./entry.ts";
+import type { DecisionId } from "./ids.ts";
 
 /** Facts beside the action, by what the record was. */
 export type Facts =
@@ -62,6 +63,8 @@ export interface Observed {
   /** `undefined` for records that are only facts (`close`, `gap`). */
   readonly action?: Action | undefined;
   readonly kernel?: KernelVerdict | undefined;
+  /** The call was held; with the decision that let it go or refused it, where one was made for it alone. */
+  readonly held?: { readonly decided?: DecisionId } | undefined;
   readonly facts: Facts;
 }
 

@@ -1,6 +1,7 @@
 /** Argument patterns, compiled: tokens in order, `...` for any number of arguments. */
 import type { ArgvPattern } from "./ast.ts";
 import { TextMatcher } from "./path_matcher.ts";
+import { argumentLists } from "./script_args.ts";
 import type { Check } from "./selection.ts";
 
 /** One token: a set of texts, or `undefined` for any number of arguments. */
@@ -23,12 +24,17 @@ export function compileArgv(
     if (action.type !== "exec") return false;
     if (!one_name && action.flags?.includes("args_truncated") === true) return false;
     if (!one_name && !any_code && names.opaque()) return false;
-    for (let i = 0; i < sequences.length; i++) {
-      const sequence = sequences[i];
-      if (sequence !== undefined && matchSequence(sequence, action.argv)) return true;
-    }
-    return false;
+    if (action.interpreter === undefined) return anyMatches(sequences, action.argv);
+    return argumentLists(action, one_name).some((list) => anyMatches(sequences, list));
   };
+}
+
+function anyMatches(sequences: readonly (readonly Token[])[], argv: readonly string[]): boolean {
+  for (let i = 0; i < sequences.length; i++) {
+    const sequence = sequences[i];
+    if (sequence !== undefined && matchSequence(sequence, argv)) return true;
+  }
+  return false;
 }
 
 /** Greedy with one remembered `...`: at most tokens times arguments steps. */

@@ -68,6 +68,8 @@ export interface ChosenEnforcement extends EnforcementPart, EnforcementCandidate
 /** What a host has. */
 export interface HostMechanisms {
   readonly available: ReadonlySet<EnforcementMechanism>;
+  /** Actions whose calls `seccomp` can hold; absent: all that a rule may need it for. */
+  readonly held?: ReadonlySet<ActionType>;
   /** Only sessions that were found running are meant. */
   readonly found_running?: boolean;
 }
@@ -106,10 +108,13 @@ export function chooseEnforcement(
 
 const NOTHING: EnforcementCandidate = { mechanism: "observe_only", complete: false, note: "" };
 
-function pick({ candidates }: EnforcementPart, host: HostMechanisms): EnforcementCandidate {
+function pick({ actions, candidates }: EnforcementPart, host: HostMechanisms): EnforcementCandidate {
+  const { held } = host;
+  const holds = held === undefined || actions.every((action) => held.has(action));
   const usable = candidates.filter(({ mechanism }) =>
     mechanism === "observe_only" ||
-    (host.available.has(mechanism) && !(host.found_running === true && MECHANISM_TRAITS[mechanism].started_only))
+    (mechanism !== "seccomp" || holds) &&
+      (host.available.has(mechanism) && !(host.found_running === true && MECHANISM_TRAITS[mechanism].started_only))
   );
   return usable.find(({ complete }) => complete) ?? usable[0] ?? NOTHING;
 }

@@ -5,7 +5,7 @@
 import { errorMessage, type Event, invariant, type Ruling, type Verdict } from "../core/mod.ts";
 import { Answers } from "./answers.ts";
 import type { CompiledLayer, RuleTable } from "./compile.ts";
-import { hasStarted, innerEvent } from "./inner_event.ts";
+import { hasStarted, innerEvent, insideOf } from "./inner_event.ts";
 import { markKey, type MarkView } from "./marks.ts";
 import { EventNames, hostName, normalName } from "./names.ts";
 import { isNet } from "./predicates.ts";
@@ -111,10 +111,11 @@ export class Evaluator {
   #inside(event: Event, names: EventNames, selection: Selection): void {
     const line = names.commandLine();
     if (line === undefined || line.commands.length === 0 || event.action.type !== "exec") return;
+    const commands = insideOf(event, line, event.action);
     const started = hasStarted(event);
     selection.only_arguments = started;
     try {
-      for (const command of line.commands) {
+      for (const command of commands) {
         const inner = innerEvent(event, event.action, command);
         names.loadInner(inner, command.opaque);
         this.#answers.enter(inner.action);

@@ -1,7 +1,7 @@
 /** The looks that an evaluation takes at one event: the event itself, and each command inside its command line. */
 import type { Event, Verdict } from "../core/mod.ts";
 import type { RuleNode } from "./ast.ts";
-import { hasStarted, innerEvent } from "./inner_event.ts";
+import { hasStarted, innerEvent, insideOf } from "./inner_event.ts";
 import { type NumberedLayer, type NumberedRule, ruleHolds } from "./reference.ts";
 import { readCommandLine } from "./shell.ts";
 import type { StateView } from "./state.ts";
@@ -35,7 +35,7 @@ export function viewsOf(event: Event, past: Past): readonly View[] {
   const started = hasStarted(event);
   return [
     outer,
-    ...line.commands.map((command): View => ({
+    ...insideOf(event, line, action).map((command): View => ({
       event: innerEvent(event, action, command),
       past,
       opaque: command.opaque,

@@ -1,13 +1,26 @@
 /** The event of a command inside a command line: the same session and time, another program and caller. */
 import type { Event, ExecAction } from "../core/mod.ts";
-import type { InnerCommand } from "./shell.ts";
+import type { CommandLine, InnerCommand } from "./shell.ts";
 
 /**
  * True if the program has started already, so that each program inside will be decided at its own start. Then only
  * rules that ask for arguments look inside: for them the start of the line is the earlier moment.
  */
 export function hasStarted(event: Event): boolean {
-  return event.kernel !== undefined || event.shown !== undefined;
+  return event.kernel !== undefined || event.shown !== undefined || event.held === true;
+}
+
+/** Programs that have others started outside of the session, where nothing is held. */
+const STARTS_ELSEWHERE: ReadonlySet<string> = new Set(["systemd-run"]);
+
+/**
+ * The commands inside a command line that are decided with it. Where every program start is held, each program is
+ * decided when it starts: what is left is what the shell runs itself, and what runs elsewhere.
+ */
+export function insideOf(event: Event, line: CommandLine, action: ExecAction): readonly InnerCommand[] {
+  if (event.held !== true) return line.commands;
+  if (STARTS_ELSEWHERE.has(action.path.slice(action.path.lastIndexOf("/") + 1))) return line.commands;
+  return line.commands.filter((command) => command.builtin);
 }
 
 /** What the event would be if the command started by itself. A program without a slash stays a bare name. */

@@ -50,6 +50,7 @@ export {
   type MechanismTraits,
 } from "./enforcement.ts";
 export { parseSize } from "./duration.ts";
+export { asksThePast, refusableActions } from "./held.ts";
 export { type LoadOptions, loadPolicy } from "./load.ts";
 export { lower, type Lowering, type LowerOptions } from "./lower.ts";
 export {

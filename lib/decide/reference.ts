@@ -5,7 +5,7 @@
  */
 import type { Action, ActionType, Event, ExecAction, Ruling, Verdict } from "../core/mod.ts";
 import type { PolicyFile, Predicates, RuleNode, TextPattern } from "./ast.ts";
-import { hasStarted, innerEvent } from "./inner_event.ts";
+import { hasStarted, innerEvent, insideOf } from "./inner_event.ts";
 import { cidrHolds, parseAddress } from "./net.ts";
 import { REASON_DISABLED, reasonInside, reasonOfDefault, reasonOfRule, reasonWithShadow } from "./reason.ts";
 import { factsHold, type RuleContext } from "./reference_facts.ts";
@@ -52,7 +52,8 @@ export function evaluateReference(
   const { action } = event;
   const line = action.type === "exec" ? readCommandLine(action) : undefined;
   const { real, full } = answersOf(active, event, { ...past, opaque: line?.opaque === true });
-  for (const command of line?.commands ?? []) {
+  const commands = action.type === "exec" && line !== undefined ? insideOf(event, line, action) : [];
+  for (const command of commands) {
     if (action.type !== "exec") break;
     const inner = innerEvent(event, action, command);
     const started = hasStarted(event);

@@ -3,6 +3,7 @@ import type { Event } from "../core/mod.ts";
 import type { ArgvToken, PathPattern, ProgramPattern } from "./ast.ts";
 import { type Names, requested, type Unsure } from "./reference_names.ts";
 import { normal, pathHolds, type Side, textGlobHolds } from "./reference_patterns.ts";
+import { argumentLists } from "./script_args.ts";
 
 function namesHold(names: Names, side: Side, holds: (name: string) => boolean): boolean {
   const present = names.filter((name) => name !== undefined);
@@ -44,7 +45,8 @@ export function argvHolds(patterns: readonly (readonly ArgvToken[])[], event: Ev
   if (action.type !== "exec") return false;
   // Nobody knows what a cut list goes on with: what permits must not rest on it.
   if (side === "all" && action.flags?.includes("args_truncated") === true) return false;
-  return patterns.some((tokens) => sequenceHolds(tokens, action.argv.slice(1)));
+  const lists = argumentLists(action, side === "any");
+  return lists.some((list) => patterns.some((tokens) => sequenceHolds(tokens, list.slice(1))));
 }
 
 function sequenceHolds(tokens: readonly ArgvToken[], args: readonly string[]): boolean {

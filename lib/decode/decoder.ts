@@ -27,6 +27,7 @@ import {
   type Observed,
   ok,
   type Result,
+  splitTexts,
 } from "../core/mod.ts";
 import { decodeClose, decodeMove, decodeOpen, decodePath } from "./file.ts";
 import { Frame } from "./frame.ts";
@@ -39,12 +40,12 @@ import {
   decodeFork,
   decodeScope,
   type ExecBody,
-  splitArgv,
 } from "./process.ts";
 
 interface Body {
   readonly action?: Action | undefined;
   readonly kernel?: KernelVerdict | undefined;
+  readonly held?: Observed["held"];
   readonly facts: Facts;
 }
 
@@ -177,7 +178,7 @@ export class Decoder {
       ...waiting.head,
       action: {
         ...action,
-        argv: splitArgv(Buffer.concat(waiting.parts)),
+        argv: splitTexts(Buffer.concat(waiting.parts)),
         ...(cut ? { flags: ["args_truncated", ...flags] } : undefined),
       },
       ...(kernel === undefined ? undefined : { kernel }),
@@ -201,6 +202,7 @@ function finish(frame: Frame, body: Body): Observed {
     start_high: frame.u32(AgRecord.start_ns + 4),
     action: body.action,
     kernel: body.kernel,
+    held: body.held,
     facts: body.facts,
   };
 }

@@ -7,6 +7,7 @@ import {
   AgExit,
   AgFlag,
   AgFork,
+  AgGrantState,
   AgLimit,
   AgScopeChange,
   AgScopeKind,
@@ -14,11 +15,15 @@ import {
 } from "../../probes/abi.gen.ts";
 import {
   type Action,
+  decisionIdOf,
   errnoName,
   type ExecAction,
   type ExecFlag,
   type Facts,
+  type GrantFailure,
   type KernelVerdict,
+  type Observed,
+  splitTexts,
   startText,
 } from "../core/mod.ts";
 import type { Frame } from "./frame.ts";
@@ -29,6 +34,7 @@ export interface ExecBody {
   readonly action: ExecAction;
   readonly kernel?: KernelVerdict;
   readonly facts: Facts;
+  readonly held?: NonNullable<Observed["held"]>;
   /** argv bytes of this record, copied. */
   readonly argv: Buffer;
   /** More argv follows in records with this id. */
@@ -65,7 +71,7 @@ export function decodeExec(frame: Frame): ExecBody {
     type: "exec",
     path,
     ...(requested !== "" && requested !== path ? { requested_path: requested } : undefined),
-    argv: splitArgv(argv),
+    argv: splitTexts(argv),
     ...(cwd !== "" ? { cwd } : undefined),
     ...(script ? { interpreter: exe } : undefined),
     ...(flags.length > 0 ? { flags } : undefined),
@@ -84,6 +90,7 @@ export function decodeExec(frame: Frame): ExecBody {
       cgroup: frame.text(cgroup_at, cgroup_bytes),
       agent_index: (header & AgFlag.AGENT_START) !== 0 ? frame.i32(AgExec.agent_index) : -1,
     },
+    ...heldOf(frame),
     argv,
     more: (header & AgFlag.ARGS_MORE) !== 0,
     exec_id: startText(frame.u32(AgExec.exec_id), frame.u32(AgExec.exec_id + 4)),
@@ -94,12 +101,27 @@ export function decodeExec(frame: Frame): ExecBody {
 function execVerdict(frame: Frame): KernelVerdict | undefined {
   const verdict = frame.u32(AgExec.verdict);
   if (verdict === AgVerdict.NONE) return undefined;
+  const failure = GRANT_FAILURES[frame.u32(AgExec.grant)];
   return {
     verdict: verdict === AgVerdict.ALLOW ? "allow" : "deny",
     rule_index: frame.i32(AgExec.rule_index),
     generation: frame.u32(AgExec.generation),
     effect: verdict === AgVerdict.DENY ? "killed" : "none",
+    ...(failure === undefined ? undefined : { grant: failure }),
   };
+}
+
+/** What became of the grant of a held start, where it did not come up as it was let go. */
+const GRANT_FAILURES: Readonly<Record<number, GrantFailure | undefined>> = {
+  [AgGrantState.MISSING]: "missing",
+  [AgGrantState.DIFFERENT]: "different",
+  [AgGrantState.EXPIRED]: "expired",
+};
+
+function heldOf(frame: Frame): { readonly held?: NonNullable<Observed["held"]> } | undefined {
+  if (frame.u32(AgExec.grant) === AgGrantState.NONE) return undefined;
+  const decided = decisionIdOf(frame.bytes, frame.at + AgExec.decision);
+  return { held: decided === undefined ? {} : { decided } };
 }
 
 function execFlags(header: number, exec_flags: number): ExecFlag[] {
@@ -111,15 +133,6 @@ function execFlags(header: number, exec_flags: number): ExecFlag[] {
   if ((exec_flags & AgExecFlag.SETUID) !== 0) flags.push("setuid");
   if ((exec_flags & AgExecFlag.SCRIPT) !== 0) flags.push("script");
   return flags;
-}
-
-/** Splits NUL-separated arguments; the last one may lack its NUL where argv was cut. */
-export function splitArgv(blob: Buffer): string[] {
-  const text = blob.toString("utf8");
-  if (text === "") return [];
-  const parts = text.split("\0");
-  if (text.endsWith("\0")) parts.pop();
-  return parts;
 }
 
 /** A piece of a long argv. */
@@ -144,7 +157,10 @@ export function decodeExecArgs(frame: Frame): ArgsBody {
 }
 
 /** A program start that the kernel refused. */
-export function decodeExecFailed(frame: Frame): { readonly action: Action; readonly facts: Facts } {
+export function decodeExecFailed(
+  frame: Frame,
+): { readonly action: Action; readonly facts: Facts; readonly held?: NonNullable<Observed["held"]> } {
+  const decided = decisionIdOf(frame.bytes, frame.at + AgExecFailed.decision);
   const path_bytes = frame.u16(AgExecFailed.path_bytes);
   const requested = frame.text(AgExecFailed.SIZE + path_bytes, frame.u16(AgExecFailed.requested_bytes));
   const unread = (frame.flags & AgFlag.REQUESTED_FAULT) !== 0;
@@ -155,6 +171,7 @@ export function decodeExecFailed(frame: Frame): { readonly action: Action; reado
       errno: errnoName(-frame.i32(AgExecFailed.result)),
     },
     facts: { kind: "plain" },
+    ...(decided === undefined ? undefined : { held: { decided } }),
   };
 }
 

@@ -86,6 +86,8 @@ export class Enricher {
       new_base: facts.kind === "names" ? facts.new_base : undefined,
       file: opened ? { dev: facts.dev, ino: facts.ino } : undefined,
       kernel: observed.kernel,
+      held: observed.held === undefined ? undefined : true,
+      decided: observed.held?.decided,
     };
     return { kind: "event", event };
   }
@@ -131,6 +133,8 @@ export class Enricher {
       action,
       ...(lineage === undefined ? undefined : { ancestors: lineage }),
       ...(observed.kernel === undefined ? undefined : { kernel: observed.kernel }),
+      held: observed.held === undefined ? undefined : true,
+      decided: observed.held?.decided,
     };
     return { kind: "event", event };
   }

@@ -22,8 +22,10 @@ import {
   type SessionInfo,
   type Writable,
 } from "../core/mod.ts";
+import { grantRuling } from "./grant_ruling.ts";
 import { OpenCoalescer } from "./coalescer.ts";
 import { OpenFiles } from "./open_files.ts";
+import { shortRef } from "./short_ref.ts";
 
 /** The policy that decides, with what the pipeline must know of it. */
 export interface ActivePolicy {
@@ -43,6 +45,8 @@ export interface PipelineParts {
   readonly policy: ActivePolicy;
   /** Told of every loss, for `[guard] on_loss`. */
   readonly onLoss?: (gap: Gap, session: SessionInfo | undefined) => void;
+  /** What was ruled about a held call that the policy let go by what happened before it; once. */
+  readonly takeRuling?: (decision_id: DecisionId) => Ruling | undefined;
 }
 
 const COUNTERS = ["actions", "denied", "asked", "observed_denials", "lost", "mismatches", "bytes_unmatched"] as const;
@@ -121,6 +125,10 @@ export class Pipeline {
   #event(event: Event): void {
     this.#counters.actions++;
     const policy = this.#policy;
+    if (event.decided !== undefined && event.kernel?.grant === undefined) {
+      this.#fulfil(event, event.decided);
+      return;
+    }
     const ruling = this.#agree(event, policy.decider.evaluate(event));
     if (ruling.verdict === "deny" || ruling.verdict === "ask" || ruling.would !== undefined) {
       this.#decide(event, ruling);
@@ -164,6 +172,22 @@ export class Pipeline {
     this.#remember(event, decision.decision_id);
   }
 
+  /** What came of a held call that somebody let go: its decision stands, whatever the policy would say by itself. */
+  #fulfil(event: Event, decision_id: DecisionId): void {
+    const ruling = this.#parts.takeRuling?.(decision_id);
+    if (ruling !== undefined) {
+      if (ruling.would !== undefined) this.#decide(event, ruling);
+      else this.#observe(event, ruling);
+      return;
+    }
+    const ended = this.#draft(event, "outcome");
+    ended.outcome = event.action.type === "exec.failed"
+      ? { decision_id, label: "failed", mechanism: "seccomp", error: event.action.errno }
+      : { decision_id, label: "allowed", mechanism: "seccomp" };
+    this.#append(ended);
+    this.#remember(event, decision_id);
+  }
+
   /** Compares with what the kernel did; the kernel's deed stands, a difference is an alarm. */
   #agree(event: Event, ruling: Ruling): Ruling {
     const kernel = event.kernel;
@@ -175,6 +199,7 @@ export class Pipeline {
       return ruling;
     }
     if (stops) return ruling;
+    if (kernel.grant !== undefined) return grantRuling(kernel.grant, event.decided);
     if (same_policy) this.#mismatch(event, ruling);
     const rule = same_policy ? this.#policy.ruleName(kernel.rule_index) : undefined;
     return {
@@ -270,9 +295,4 @@ function owner(of: Pick<Event, "session" | "shown">): Pick<EntryDraft, "session_
     ...(of.session === undefined ? undefined : { session_id: of.session.session_id, principal: of.session.principal }),
     ...(of.shown === undefined ? undefined : { process: of.shown }),
   };
-}
-
-/** The policy of an observation is named by the first 16 digits; decisions and the `policy` entry hold all 64. */
-function shortRef(ref: PolicyRef): PolicyRef {
-  return { ...ref, digest: ref.digest.slice(0, 16) };
 }

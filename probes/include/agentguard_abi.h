@@ -9,7 +9,7 @@
 
 /* Written into every record; user space refuses any other. */
 enum ag_abi {
-	AG_ABI_VERSION = 1,
+	AG_ABI_VERSION = 2,
 };
 
 enum ag_limit {
@@ -26,6 +26,9 @@ enum ag_limit {
 	AG_FDS_MAX = 65536, /* descriptors whose bytes are counted, per process */
 	AG_CGROUP_NAME_MAX = 128,
 	AG_UNIX_PATH_MAX = 108,
+	AG_HASH_BYTES_MAX = 65536, /* bytes of argv that a grant's hash covers */
+	AG_DECISION_BYTES = 16,    /* a ULID */
+	AG_GRANTS_MAX = 16384,
 };
 
 enum ag_op {
@@ -102,6 +105,22 @@ enum ag_verdict {
 	AG_VERDICT_DENY_FAILED = 3, /* forbidden, and the signal could not be sent */
 };
 
+/* What became of the grant of a held program start. Where it is not SAME, the program is killed. */
+enum ag_grant_state {
+	AG_GRANT_NONE = 0, /* the start was not held */
+	AG_GRANT_SAME = 1,
+	AG_GRANT_MISSING = 2,   /* the caller's starts are held, and nobody let this one go */
+	AG_GRANT_DIFFERENT = 3, /* what came up is not what was decided */
+	AG_GRANT_EXPIRED = 4,
+};
+
+enum ag_grant_flag {
+	AG_GRANT_WHOLE = 1,    /* the hash covers all of argv */
+	AG_GRANT_SCRIPT = 2,   /* the image is the interpreter of a script */
+	AG_GRANT_APPROVED = 4, /* somebody answered: the kernel's own rules are not asked again */
+	AG_GRANT_DECIDED = 8,  /* `decision` is set */
+};
+
 /* Strings follow: path, cwd, requested, cgroup, argv (NUL-separated); none carries a final NUL but argv. */
 struct ag_exec {
 	struct ag_record h;
@@ -123,6 +142,9 @@ struct ag_exec {
 	__u32 generation;
 	__u32 verdict;
 	__u32 agent_index;
+	__u32 grant;       /* enum ag_grant_state */
+	__u32 grant_flags; /* enum ag_grant_flag */
+	__u8 decision[AG_DECISION_BYTES];
 };
 
 /* argv bytes follow. */
@@ -141,6 +163,7 @@ struct ag_exec_failed {
 	__s32 result;
 	__u16 path_bytes;
 	__u16 requested_bytes;
+	__u8 decision[AG_DECISION_BYTES]; /* of a held start; else zero */
 };
 
 struct ag_fork {
@@ -280,6 +303,25 @@ struct ag_scope {
 	__u64 cgroup_id; /* the session's leaf, 0 without one */
 	__u32 scope;
 	__u32 reported; /* bits 1 << ag_coverage_kind */
+	__u64 start_ns; /* of the process, as in records */
+	__u32 held;     /* 1: every program start of this task waits for a grant */
+	__u32 reserved;
+};
+
+/*
+ * One held call that was let go, by thread. `hash` and `name_hash` are SipHash-2-4 with the key of this load: who may
+ * choose the arguments cannot find two lists with one hash.
+ */
+struct ag_grant {
+	__u8 decision[AG_DECISION_BYTES];
+	__u64 ino; /* of the image that must come up */
+	__u64 hash;
+	__u64 name_hash;  /* of the name in execve */
+	__u64 expires_ns; /* CLOCK_BOOTTIME */
+	__u32 dev;
+	__u32 hashed_bytes; /* of argv */
+	__u32 flags;        /* enum ag_grant_flag */
+	__u32 nr;           /* the system call */
 };
 
 /* Per CPU. */
@@ -378,6 +420,8 @@ struct ag_config {
 	__u32 self;      /* the guard in the initial pid namespace: the first instruction of each program excludes it */
 	__u32 has_cast;  /* 1 where the running kernel has bpf_rdonly_cast (Linux 6.2) */
 	__u32 pid_level; /* depth of the guard's pid namespace; 0: the initial one */
+	__u32 reserved;
+	__u64 key[2]; /* of the hashes in grants: random, never told */
 };
 
 /* The guard as the kernel numbers it, see ag_whoami. */

@@ -24,6 +24,14 @@ struct {
 	__type(value, struct ag_scope);
 } scopes SEC(".maps");
 
+/* Held calls that were let go, by thread: taken by the program that sees the call come true, or fail. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, AG_GRANTS_MAX);
+	__type(key, __u32);
+	__type(value, struct ag_grant);
+} grants SEC(".maps");
+
 /* cgroup id -> scope id: whoever enters a session's leaf belongs to the session. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

@@ -10,7 +10,12 @@ import { identityOf, type Step } from "../support/step.ts";
 export const EXECUTABLE = "dist/agentguard";
 
 /** The entry point, then every Worker's; `new Worker` finds them in the executable by these paths. */
-const ENTRIES: readonly string[] = ["main.ts", "lib/app/reader_worker.ts", "lib/app/recorder_worker.ts"];
+const ENTRIES: readonly string[] = [
+  "main.ts",
+  "lib/app/reader_worker.ts",
+  "lib/app/recorder_worker.ts",
+  "lib/app/holder_worker.ts",
+];
 
 /** What the working directory of a guarded command contains must never configure the guard. */
 const FLAGS: readonly string[] = [

@@ -7,12 +7,14 @@ import { identityOf, type Step } from "../support/step.ts";
 
 const WARNINGS: readonly string[] = ["-std=gnu11", "-Wall", "-Wextra", "-Werror"];
 
+const SHIM_SOURCES: readonly string[] = ["ffi/native/shim.c", "ffi/native/hold.c"];
+
 /** One step per native file. */
 export async function nativeSteps(): Promise<readonly Step[]> {
   const steps: Step[] = [await launchStep()];
   if (existsSync(inRoot("ffi/native/shim.c"))) {
     const output = "build/native/libagshim.so";
-    steps.push(nativeStep("shim", output, ["gcc", ...WARNINGS, "-O2", "-shared", "-fPIC", "ffi/native/shim.c"]));
+    steps.push(nativeStep("shim", output, ["gcc", ...WARNINGS, "-O2", "-shared", "-fPIC", ...SHIM_SOURCES]));
   }
   return steps;
 }

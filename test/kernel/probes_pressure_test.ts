@@ -355,7 +355,7 @@ describe.skipIf(!IS_ROOT)("attaching", () => {
     using probed = Probed.load();
     probed.probes.attach();
     const scope = probed.newScope();
-    probed.probes.adoptStopped(process.pid, scope, 0n);
+    probed.probes.adoptStopped({ pid: process.pid, scope, cgroup_id: 0n, start: 0n, held: false });
     const d = fresh();
     writeFileSync(join(d, "own"), "x");
     await Bun.spawn(["/usr/bin/touch", join(d, "child")]).exited;
@@ -368,6 +368,7 @@ describe.skipIf(!IS_ROOT)("attaching", () => {
     using probed = Probed.load({ decisions: 4096, telemetry: 4096 });
     const child = Bun.spawn(["/bin/true"]);
     await child.exited;
-    expect(() => probed.probes.adoptStopped(child.pid, 1, 0n)).toThrow("it has ended");
+    const gone = { pid: child.pid, scope: 1, cgroup_id: 0n, start: 0n, held: false };
+    expect(() => probed.probes.adoptStopped(gone)).toThrow("it has ended");
   });
 });

@@ -81,6 +81,8 @@ export class Stopped implements AsyncDisposable {
 export interface StartOptions {
   readonly cwd?: string;
   readonly cgroup?: SessionCgroup;
+  /** Its program starts need grants. */
+  readonly held?: boolean;
 }
 
 /** Loaded and attached probes, and everything that they reported. */
@@ -179,7 +181,13 @@ export class Probed implements Disposable {
       () => readFileSync(`/proc/${child.pid}/stat`, "utf8").includes(") S "),
     );
     options.cgroup?.enter(child.pid);
-    this.probes.adoptStopped(child.pid, scope, options.cgroup?.id ?? 0n);
+    this.probes.adoptStopped({
+      pid: child.pid,
+      scope,
+      cgroup_id: options.cgroup?.id ?? 0n,
+      start: 0n,
+      held: options.held === true,
+    });
     return new Stopped(this, child, scope);
   }
 

@@ -1,9 +1,10 @@
 /** The loaded probes: which programs this kernel takes, attaching and detaching, who is in scope. */
 import { closeSync } from "node:fs";
-import { AgConfig, AgControl, AgScope, AgTask } from "../../../probes/abi.gen.ts";
+import { AgConfig, AgControl, AgTask } from "../../../probes/abi.gen.ts";
 import { type BpfLink, type BpfMap, BpfObject, type Libbpf, type Shim, type SystemCalls } from "../../../ffi/mod.ts";
 import { AgentguardError, err, LIMITS, ok, type Result } from "../../core/mod.ts";
 import { LossCounters } from "./counters.ts";
+import { scopeValue, type StoppedProcess } from "./scope_value.ts";
 import { type OwnNumber, ownNumber } from "./own_number.ts";
 import type { ProbeGroup, ProbeSupport, RunningProcess } from "./port.ts";
 
@@ -34,14 +35,21 @@ export class KernelProbes implements Disposable {
   readonly support: readonly ProbeSupport[];
   readonly counters: LossCounters;
   readonly ring_bytes: { readonly decisions: number; readonly telemetry: number };
+  /** Key of the hashes in grants, 16 random bytes. */
+  readonly hash_key: Uint8Array;
+  /** Depth of the guard's pid namespace; 0: the initial one. */
+  readonly pid_level: number;
   readonly #object: BpfObject;
   readonly #parts: ProbeParts;
   #next_scope = 1;
   readonly #links: Map<ProbeGroup, BpfLink[]> = new Map();
 
-  private constructor(parts: ProbeParts, object: BpfObject, support: readonly ProbeSupport[]) {
+  private constructor(parts: ProbeParts, loaded: LoadedGroups, support: readonly ProbeSupport[]) {
+    const { object, hash_key, pid_level } = loaded;
     this.#parts = parts;
     this.#object = object;
+    this.hash_key = hash_key;
+    this.pid_level = pid_level;
     this.support = support;
     this.ring_bytes = ringBytes(parts);
     const first = new Uint8Array(4);
@@ -134,13 +142,14 @@ export class KernelProbes implements Disposable {
   }
 
   /** Puts one single-threaded process into a scope; it must not have run yet. */
-  adoptStopped(pid: number, scope: number, cgroup_id: bigint): void {
+  adoptStopped(process: StoppedProcess): void {
+    const { pid } = process;
     const pidfd = this.#parts.system.pidfdOpen(pid);
     if (pidfd < 0) throw new AgentguardError("not_found", `take process ${pid} into its session: it has ended`);
     try {
       const key = new Uint8Array(4);
       new DataView(key.buffer).setInt32(0, pidfd, true);
-      this.map("scopes").update(key, scopeValue(scope, cgroup_id));
+      this.map("scopes").update(key, scopeValue(process));
     } finally {
       closeSync(pidfd);
     }
@@ -155,7 +164,7 @@ export class KernelProbes implements Disposable {
     for (const each of adopt) {
       const key = new Uint8Array(4);
       new DataView(key.buffer).setUint32(0, each.pid, true);
-      wanted.update(key, scopeValue(each.scope, each.cgroup_id));
+      wanted.update(key, scopeValue({ ...each, start: 0n, held: false }));
       keys.push(key);
     }
     try {
@@ -215,8 +224,16 @@ function available(group: ProbeGroup): ProbeSupport {
   return { group, available: true, detail: GROUPS[group].join(", ") };
 }
 
-function loadGroups(parts: ProbeParts, self: OwnNumber, groups: readonly ProbeGroup[]): Result<BpfObject, string> {
+/** An object whose programs were loaded. */
+interface LoadedGroups {
+  readonly object: BpfObject;
+  readonly hash_key: Uint8Array;
+  readonly pid_level: number;
+}
+
+function loadGroups(parts: ProbeParts, self: OwnNumber, groups: readonly ProbeGroup[]): Result<LoadedGroups, string> {
   let reason = "";
+  const hash_key = crypto.getRandomValues(new Uint8Array(16));
   // bpf_rdonly_cast came with Linux 6.2; without it paths are read by copying, a little slower.
   for (const has_cast of [1, 0]) {
     const config = new Uint8Array(AgConfig.SIZE);
@@ -224,12 +241,13 @@ function loadGroups(parts: ProbeParts, self: OwnNumber, groups: readonly ProbeGr
     view.setUint32(AgConfig.self, self.tgid, true);
     view.setUint32(AgConfig.pid_level, self.level, true);
     view.setUint32(AgConfig.has_cast, has_cast, true);
+    config.set(hash_key, AgConfig.key);
     const loaded = BpfObject.load(parts.bpf, parts.shim, parts.image, {
       programs: groups.flatMap((group) => GROUPS[group]),
       sizes: ringBytes(parts),
       data: { ".rodata.config": config },
     });
-    if (loaded.ok) return loaded;
+    if (loaded.ok) return ok({ object: loaded.value, hash_key, pid_level: self.level });
     reason = `${loaded.error.errno}: ${lastLine(loaded.error.log)}`;
     if (loaded.error.errno === "EPERM") break;
   }
@@ -246,17 +264,9 @@ function tryGroups(parts: ProbeParts, self: OwnNumber): ProbeSupport[] {
   return GROUP_NAMES.map((group) => {
     const loaded = loadGroups({ ...parts, ring_bytes: { decisions: 4096, telemetry: 4096 } }, self, [group]);
     if (!loaded.ok) return { group, available: false, detail: loaded.error };
-    loaded.value[Symbol.dispose]();
+    loaded.value.object[Symbol.dispose]();
     return available(group);
   });
-}
-
-function scopeValue(scope: number, cgroup_id: bigint): Uint8Array {
-  const value = new Uint8Array(AgScope.SIZE);
-  const view = new DataView(value.buffer);
-  view.setBigUint64(AgScope.cgroup_id, cgroup_id, true);
-  view.setUint32(AgScope.scope, scope, true);
-  return value;
 }
 
 function readTask(view: DataView, at: number): RunningProcess {

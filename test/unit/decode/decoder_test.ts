@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { AgExec, AgFlag, AgOp, AgRecord, AgVerdict } from "../../../probes/abi.gen.ts";
+import { AgAbi, AgExec, AgFlag, AgOp, AgRecord, AgVerdict } from "../../../probes/abi.gen.ts";
 import type { Observed } from "../../../lib/core/mod.ts";
 import { Decoder } from "../../../lib/decode/mod.ts";
 import { decodeOne, verdictOf } from "./decode_one.ts";
@@ -39,7 +39,7 @@ const EVERY: Readonly<Record<string, Uint8Array>> = {
 
 describe("header", () => {
   test("a record by its literal bytes", () => {
-    const hex = "38000000" + "0500" + "01" + "00" + "02000000" + "07000000" + // size, op, abi, flags, cpu, scope
+    const hex = "38000000" + "0500" + "02" + "00" + "02000000" + "07000000" + // size, op, abi, flags, cpu, scope
       "0300000000000000" + "dcf7052a01000000" + // seq, time_ns
       "92100000" + "93100000" + "0500000001000000" + // pid, tid, start_ns
       "002a0000" + "00000000"; // wait_status, reserved
@@ -71,7 +71,7 @@ describe("header", () => {
 
   test.each(Object.entries(EVERY))("%s: another ABI version is refused", (_, bytes) => {
     const copy = bytes.slice();
-    copy[AgRecord.abi] = 2;
+    copy[AgRecord.abi] = AgAbi.VERSION + 1;
     expect(verdictOf(copy)).toBe("abi");
   });
 

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Held system calls: what the guard's native code finds out about one, for TypeScript to decide. One struct ag_hold
+ * belongs to one thread. ffi/hold_layout.ts mirrors the structs; test/kernel/hold_layout_test.ts compares.
+ */
+#ifndef AG_HOLD_H
+#define AG_HOLD_H
+
+#include <stdint.h>
+
+#define AG_HOLD_PATH_BYTES 4096   /* PATH_MAX, NUL included */
+#define AG_HOLD_ARGS_BYTES 65536  /* of argv that are read and hashed; AG_HASH_BYTES_MAX of the probes */
+#define AG_HOLD_TEXT_BYTES 131072 /* all texts of one call: argv and ten paths */
+#define AG_HOLD_GROUPS_MAX 1024   /* supplementary groups of a caller */
+#define AG_HOLD_SCRIPTS_MAX 5     /* interpreters of interpreters (fs/exec.c) */
+#define AG_HOLD_STEPS_MAX 4096    /* components of one name, those of its symbolic links included */
+
+enum ag_hold_flag {
+	AG_HOLD_SCRIPT = 1,
+	AG_HOLD_ARGS_TRUNCATED = 2,
+	AG_HOLD_MEMFD = 4,
+	AG_HOLD_DELETED = 8,
+};
+
+/* A text in `ag_hold.text`, without a NUL. */
+struct ag_hold_text {
+	uint32_t at;
+	uint32_t bytes;
+};
+
+/* Who calls what. Identifiers are those of the guard's own namespaces. */
+struct ag_hold_call {
+	uint64_t id; /* of the notification */
+	uint64_t args[6];
+	int32_t nr;
+	uint32_t tid;
+	uint32_t tgid;
+	uint32_t ppid;
+	uint32_t uid; /* real */
+	uint32_t fsuid;
+	uint32_t fsgid;
+	uint32_t umask;
+	uint64_t caps;      /* effective */
+	uint32_t inner_tid; /* in the caller's own pid namespace */
+	uint32_t inner_tgid;
+	uint32_t group_count;
+	uint32_t groups[AG_HOLD_GROUPS_MAX];
+	uint32_t reserved;
+};
+
+/* The program that would come up. */
+struct ag_hold_exec {
+	uint64_t ino; /* of the image, as the kernel's inode has it */
+	uint64_t hash;
+	uint64_t name_hash;
+	uint32_t dev; /* kernel encoding: 12 bits of major, 20 of minor */
+	uint32_t hashed_bytes;
+	uint32_t flags; /* enum ag_hold_flag */
+	uint32_t reserved;
+	struct ag_hold_text requested;   /* as passed to execve */
+	struct ag_hold_text path;        /* resolved: the script, or the image */
+	struct ag_hold_text interpreter; /* resolved image of a script; else empty */
+	struct ag_hold_text cwd;
+	struct ag_hold_text argv;   /* final, each with its NUL */
+	struct ag_hold_text caller; /* the image that the caller runs */
+};
+
+struct ag_hold {
+	struct ag_hold_call call;
+	struct ag_hold_exec exec;
+	uint32_t text_bytes;
+	uint32_t reserved;
+	char text[AG_HOLD_TEXT_BYTES];
+};
+
+/* SipHash key of this load of the probes, and descriptors that stay open. Private to the native code. */
+struct ag_hold_state {
+	struct ag_hold hold;
+	uint64_t key[2];
+	int proc_fd; /* /proc */
+	int self_fd; /* /proc/self/fd */
+	int info_fd; /* /proc/self/fdinfo */
+	int root_fd; /* this thread's own root and working directory */
+	int cwd_fd;
+	int task_fd; /* /proc/TID of the caller, -1 between calls */
+	char args[AG_HOLD_ARGS_BYTES + AG_HOLD_PATH_BYTES];
+};
+
+#endif

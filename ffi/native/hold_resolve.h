@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Names as the caller would find them. This thread shares its root and working directory with nobody, so it takes the
+ * caller's root while it looks, and puts its own back: the kernel then walks the caller's own mounts. Only /proc/self
+ * would be another one for us: names that lead through /proc are walked step by step.
+ */
+#ifndef AG_HOLD_RESOLVE_H
+#define AG_HOLD_RESOLVE_H
+
+#include "hold.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#define AG_PROC_ROOT_INO 1 /* include/linux/proc_fs.h */
+
+static int open_how(int dir, const char *name, uint64_t flags, uint64_t resolve)
+{
+	struct open_how how = {.flags = flags | O_CLOEXEC, .resolve = resolve};
+	int fd = (int)syscall(SYS_openat2, dir, name, &how, sizeof how);
+
+	return fd < 0 ? -errno : fd;
+}
+
+static int is_proc(int fd)
+{
+	struct statfs info;
+
+	return fstatfs(fd, &info) == 0 && info.f_type == PROC_SUPER_MAGIC;
+}
+
+/* Takes the caller's root. Its end is leave_view, whatever happens between. */
+static int enter_view(struct ag_hold_state *state)
+{
+	int root = openat(state->task_fd, "root", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int failed;
+
+	if (root < 0)
+		return -errno;
+	failed = fchdir(root) != 0 || chroot(".") != 0 ? -errno : 0;
+	close(root);
+	return failed;
+}
+
+/* A thread that cannot come back must not go on: everything that it would look at is another's. */
+static void leave_view(struct ag_hold_state *state)
+{
+	if (fchdir(state->root_fd) != 0 || chroot(".") != 0 || fchdir(state->cwd_fd) != 0)
+		abort();
+}
+
+/* A descriptor on the directory that a relative name begins from, or on what `dirfd` is. */
+static int open_base(struct ag_hold_state *state, int dirfd)
+{
+	char name[24];
+	int fd;
+
+	if (dirfd == AT_FDCWD)
+		fd = openat(state->task_fd, "cwd", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	else if (dirfd < 0)
+		return -EBADF;
+	else {
+		snprintf(name, sizeof name, "fd/%d", dirfd);
+		fd = openat(state->task_fd, name, O_PATH | O_CLOEXEC);
+	}
+	if (fd >= 0)
+		return fd;
+	return errno == ENOENT && dirfd != AT_FDCWD ? -EBADF : -errno;
+}
+
+/* What the link `name` in `dir` says to the caller; -ELOOP for a link that only the kernel can follow. */
+static long read_link(struct ag_hold_state *state, int dir, const char *name, int link, char *to, size_t room)
+{
+	struct stat info;
+	int probe;
+	long length;
+
+	if (is_proc(link)) {
+		const struct ag_hold_call *call = &state->hold.call;
+		if (fstat(dir, &info) == 0 && info.st_ino == AG_PROC_ROOT_INO) {
+			if (strcmp(name, "self") == 0)
+				return snprintf(to, room, "%u", call->inner_tgid);
+			if (strcmp(name, "thread-self") == 0)
+				return snprintf(to, room, "%u/task/%u", call->inner_tgid, call->inner_tid);
+		}
+		probe = open_how(dir, name, O_PATH, RESOLVE_NO_MAGICLINKS);
+		if (probe == -ELOOP)
+			return -ELOOP;
+		if (probe >= 0)
+			close(probe);
+	}
+	length = readlinkat(link, "", to, room - 1);
+	if (length < 0)
+		return -errno;
+	if (length == 0 || (size_t)length == room - 1)
+		return length == 0 ? -ENOENT : -ENAMETOOLONG;
+	to[length] = 0;
+	return length;
+}
+
+/* Opens the next component. A link that leads elsewhere is put in front of `rest`. Takes `dir` over. */
+static int step(struct ag_hold_state *state, int dir, char *name, char *rest, int follow)
+{
+	char text[AG_HOLD_PATH_BYTES];
+	struct stat info;
+	long length;
+	int next = open_how(dir, name, O_PATH | O_NOFOLLOW, 0);
+
+	if (next < 0 || fstat(next, &info) != 0 || !S_ISLNK(info.st_mode) || !follow) {
+		close(dir);
+		return next;
+	}
+	length = read_link(state, dir, name, next, text, sizeof text);
+	close(next);
+	if (length == -ELOOP) {
+		next = open_how(dir, name, O_PATH, 0);
+		close(dir);
+		return next;
+	}
+	if (length < 0 || length + strlen(rest) + 2 > AG_HOLD_PATH_BYTES * 2) {
+		close(dir);
+		return length < 0 ? (int)length : -ENAMETOOLONG;
+	}
+	memmove(rest + length + 1, rest, strlen(rest) + 1);
+	memcpy(rest, text, (size_t)length);
+	rest[length] = '/';
+	if (text[0] != '/')
+		return dir;
+	close(dir);
+	return open_how(AT_FDCWD, "/", O_PATH | O_DIRECTORY, 0);
+}
+
+/* Walks a name component by component. `base` stays open. */
+static int walk(struct ag_hold_state *state, int base, const char *path, int follow)
+{
+	char rest[AG_HOLD_PATH_BYTES * 2 + 2], name[256];
+	int steps = 0;
+	int dir = path[0] == '/' ? open_how(AT_FDCWD, "/", O_PATH | O_DIRECTORY, 0) : dup(base);
+
+	if (dir < 0)
+		return path[0] == '/' ? dir : -errno;
+	if (strlen(path) >= AG_HOLD_PATH_BYTES) {
+		close(dir);
+		return -ENAMETOOLONG;
+	}
+	strcpy(rest, path);
+	for (;;) {
+		size_t skip = strspn(rest, "/"), length;
+		memmove(rest, rest + skip, strlen(rest + skip) + 1);
+		if (rest[0] == 0)
+			return dir;
+		length = strcspn(rest, "/");
+		if (length >= sizeof name || steps > AG_HOLD_STEPS_MAX) {
+			close(dir);
+			return length >= sizeof name ? -ENAMETOOLONG : -ELOOP;
+		}
+		memcpy(name, rest, length);
+		name[length] = 0;
+		memmove(rest, rest + length, strlen(rest + length) + 1);
+		steps++;
+		dir = step(state, dir, name, rest, follow || rest[0] == '/');
+		if (dir < 0)
+			return dir;
+	}
+}
+
+/*
+ * Opens what the caller would find under `path`, from `base` if the name is relative, as a descriptor that only names
+ * it. The caller's root must have been taken. Returns -errno; `base` stays open.
+ */
+static int resolve(struct ag_hold_state *state, int base, const char *path, int follow)
+{
+	int fd = open_how(base, path, O_PATH | (follow ? 0 : O_NOFOLLOW), RESOLVE_NO_MAGICLINKS);
+
+	if (fd >= 0 && !is_proc(fd))
+		return fd;
+	if (fd < 0 && fd != -ELOOP)
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	return walk(state, base, path, follow);
+}
+
+/* The path of a descriptor as the caller sees it, without a NUL; its length or -errno. The root must have been taken. */
+static long path_of(struct ag_hold_state *state, int fd, char *to, size_t room, uint32_t *flags)
+{
+	static const char gone[] = " (deleted)", outside[] = "(unreachable)";
+	const size_t gone_bytes = sizeof gone - 1, outside_bytes = sizeof outside - 1;
+	char name[16];
+	struct stat info, named;
+	long length;
+
+	snprintf(name, sizeof name, "%d", fd);
+	length = readlinkat(state->self_fd, name, to, room - 1);
+	if (length <= 0 || (size_t)length >= room - 1)
+		return length < 0 ? -errno : -ENAMETOOLONG;
+	to[length] = 0;
+	if ((size_t)length > outside_bytes && memcmp(to, outside, outside_bytes) == 0) {
+		length -= (long)outside_bytes;
+		memmove(to, to + outside_bytes, (size_t)length + 1);
+	}
+	if ((size_t)length > gone_bytes && memcmp(to + length - gone_bytes, gone, gone_bytes) == 0 &&
+	    fstat(fd, &info) == 0 &&
+	    (stat(to, &named) != 0 || named.st_ino != info.st_ino || named.st_dev != info.st_dev)) {
+		length -= (long)gone_bytes;
+		*flags |= AG_HOLD_DELETED;
+		if (info.st_nlink == 0 && length > 7 && memcmp(to, "/memfd:", 7) == 0)
+			*flags |= AG_HOLD_MEMFD;
+	}
+	return length;
+}
+
+#endif

@@ -1,0 +1,34 @@
+/** Grants: what the kernel must see come up when a held program start is let go. */
+import { AgGrant, AgGrantFlag } from "../../../probes/abi.gen.ts";
+import type { HeldProgram } from "../../../ffi/mod.ts";
+import { type DecisionId, ulidBytes } from "../../core/mod.ts";
+
+/** What beside the program a grant says. */
+export interface GrantTerms {
+  /** System call number. */
+  readonly nr: number;
+  /** CLOCK_BOOTTIME, microseconds. */
+  readonly expires_us: number;
+  /** The decision that let it go, where it will be looked for by its id. */
+  readonly decided: DecisionId | undefined;
+  /** Somebody answered: the kernel's own rules are not asked again. */
+  readonly approved: boolean;
+}
+
+/** The grant of a program start, as `struct ag_grant`. */
+export function execGrant(program: HeldProgram, { nr, expires_us, decided, approved }: GrantTerms): Uint8Array {
+  const bytes = new Uint8Array(AgGrant.SIZE);
+  const view = new DataView(bytes.buffer);
+  if (decided !== undefined) bytes.set(ulidBytes(decided), AgGrant.decision);
+  bytes.set(program.ino, AgGrant.ino);
+  bytes.set(program.hash, AgGrant.hash);
+  bytes.set(program.name_hash, AgGrant.name_hash);
+  view.setBigUint64(AgGrant.expires_ns, BigInt(Math.round(expires_us)) * 1000n, true);
+  view.setUint32(AgGrant.dev, program.dev, true);
+  view.setUint32(AgGrant.hashed_bytes, program.hashed_bytes, true);
+  const flags = (program.args_truncated ? 0 : AgGrantFlag.WHOLE) | (program.script ? AgGrantFlag.SCRIPT : 0) |
+    (approved ? AgGrantFlag.APPROVED : 0) | (decided === undefined ? 0 : AgGrantFlag.DECIDED);
+  view.setUint32(AgGrant.flags, flags, true);
+  view.setUint32(AgGrant.nr, nr, true);
+  return bytes;
+}

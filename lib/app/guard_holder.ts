@@ -1,0 +1,62 @@
+/** The thread that answers held calls, started when a session first needs it. */
+import type { ApprovalPort } from "../core/mod.ts";
+import type { HoldStatName } from "./holder_protocol.ts";
+import { HolderThread } from "./holder_thread.ts";
+import type { PolicyLoad } from "./reader_protocol.ts";
+import type { ReaderThread } from "./reader_thread.ts";
+import type { RecorderThread } from "./recorder_thread.ts";
+
+/** What it works with. */
+export interface GuardHolderParts {
+  readonly reader: ReaderThread;
+  readonly recorder: RecorderThread;
+  readonly approvals: ApprovalPort;
+  readonly onFailure: (reason: string) => void;
+}
+
+/** At most one thread for all sessions of a guard. */
+export class GuardHolder {
+  readonly #parts: GuardHolderParts;
+  #thread: Promise<HolderThread> | undefined;
+  #stats: (() => Record<HoldStatName, number>) | undefined;
+
+  constructor(parts: GuardHolderParts) {
+    this.#parts = parts;
+  }
+
+  /** The thread, deciding by `policy` where it is started now. Throws `io`. */
+  async use(policy: PolicyLoad): Promise<HolderThread> {
+    this.#thread ??= this.#start(policy);
+    return await this.#thread;
+  }
+
+  /** What became of held calls; `undefined` where none are held. */
+  stats(): Readonly<Record<HoldStatName, number>> | undefined {
+    return this.#stats?.();
+  }
+
+  /** Decides later calls by another policy. */
+  async setPolicy(policy: PolicyLoad): Promise<void> {
+    await (await this.#thread)?.setPolicy(policy);
+  }
+
+  /** Refuses what waits and ends the thread. */
+  async close(): Promise<void> {
+    await (await this.#thread)?.close();
+  }
+
+  async #start(policy: PolicyLoad): Promise<HolderThread> {
+    const { reader, recorder, approvals, onFailure } = this.#parts;
+    const thread = await HolderThread.start({
+      policy,
+      maps: reader.maps,
+      recorder: recorder.connect(),
+      past: await reader.connectPast(),
+      reader_wake_fd: reader.wake_fd,
+      approvals,
+      onFailure,
+    });
+    this.#stats = () => thread.stats();
+    return thread;
+  }
+}

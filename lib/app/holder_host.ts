@@ -1,0 +1,263 @@
+/**
+ * The thread that answers held calls, as an object: main's requests, the wait, and who is asked. Lives in a thread of
+ * its own: it gives up sharing its root and working directory, and nothing may keep it from answering.
+ */
+import { execCalls } from "../act/mod.ts";
+import {
+  AgentguardError,
+  assertNever,
+  type Clock,
+  errorMessage,
+  IdGenerator,
+  type RecordSink,
+  type SessionInfo,
+} from "../core/mod.ts";
+import { asksThePast, type PolicySnapshot } from "../decide/mod.ts";
+import { Epoll, HeldCalls, openShim, SystemCalls, wake } from "../../ffi/mod.ts";
+import { HeldExecs } from "./held_execs.ts";
+import {
+  HOLD_STAT_NAMES,
+  type HolderEvent,
+  type HolderOpened,
+  type HolderRequest,
+  type HoldStatName,
+} from "./holder_protocol.ts";
+import { PastPort } from "./past_port.ts";
+import { compilePolicy } from "./policy_compile.ts";
+
+/** What the host needs. */
+export interface HolderHostParts {
+  readonly clock: Clock;
+  readonly sink: RecordSink;
+  readonly emit: (event: HolderEvent) => void;
+  /** Gives messages their turn. */
+  readonly yieldTurn: () => Promise<void>;
+}
+
+/** Calls answered before messages get their turn. */
+const BATCH = 64;
+/** Wait while a decision is becoming durable, or the reader is asked, milliseconds: their answers wake nobody. */
+const WAIT_BUSY_MS = 1;
+
+interface HeldSession {
+  readonly session: SessionInfo;
+  readonly listener: number;
+}
+
+/** Everything that `open` makes. */
+interface Opened {
+  readonly system: SystemCalls;
+  readonly epoll: Epoll;
+  readonly calls: HeldCalls;
+  readonly execs: HeldExecs;
+  readonly past: PastPort;
+  readonly stats: Float64Array;
+  /** Messages that main sent, at index 0. */
+  readonly sent: Int32Array;
+}
+
+/** Owner of the listeners and of the loop. */
+export class HolderHost {
+  readonly #parts: HolderHostParts;
+  readonly #sessions: Map<number, HeldSession> = new Map();
+  readonly #exec_numbers: ReadonlySet<number>;
+  #opened: Opened | undefined;
+  #policy: PolicySnapshot | undefined;
+  #received = 0;
+  #answering = 0;
+  #looping = false;
+  #closed = false;
+
+  constructor(parts: HolderHostParts) {
+    this.#parts = parts;
+    const { execve, execveat } = execCalls();
+    this.#exec_numbers = new Set([execve, execveat]);
+  }
+
+  /** Carries one request out. Throws `AgentguardError`. */
+  async handle(request: HolderRequest): Promise<unknown> {
+    this.#received++;
+    switch (request.op) {
+      case "open":
+        return this.#open(request);
+      case "policy":
+        this.#policy = compilePolicy(request.policy);
+        return undefined;
+      case "begin":
+        return this.#begin(request.session, request.listener_fd);
+      case "end":
+        return this.#end(request.session_id);
+      case "answer":
+        return await this.#answer(request.answer);
+      case "close":
+        return await this.#close();
+      default:
+        return assertNever(request);
+    }
+  }
+
+  #open(request: Extract<HolderRequest, { op: "open" }>): HolderOpened {
+    const shim = openShim();
+    const system = new SystemCalls(shim);
+    const epoll = new Epoll(system);
+    const calls = new HeldCalls(shim, request.maps.hash_key);
+    const stats = new Float64Array(request.stats, 0, HOLD_STAT_NAMES.length);
+    this.#policy = compilePolicy(request.policy);
+    const past = new PastPort(request.past, { wake: () => wake(system, request.reader_wake_fd) });
+    const execs = new HeldExecs({
+      calls,
+      system,
+      maps: request.maps,
+      clock: this.#parts.clock,
+      ids: new IdGenerator(this.#parts.clock),
+      sink: this.#parts.sink,
+      policy: () => this.#usePolicy(),
+      decide: (event) => {
+        const policy = this.#usePolicy();
+        return asksThePast(policy) ? past.decide(event) : { ruling: policy.evaluate(event) };
+      },
+      ask: (asked) => this.#parts.emit({ event: "ask", request: asked }),
+      withdraw: ({ approval_id }) => this.#parts.emit({ event: "withdraw", approval_id }),
+      count: (name, by) => count(stats, name, by),
+      watch: (pidfd) => epoll.add(pidfd),
+      unwatch: (pidfd) => epoll.remove(pidfd),
+    });
+    const sent = new Int32Array(request.stats, HOLD_STAT_NAMES.length * 8, 1);
+    this.#opened = { system, epoll, calls, execs, past, stats, sent };
+    return { wake_fd: epoll.wake_fd };
+  }
+
+  #begin(session: SessionInfo, listener: number): void {
+    const { epoll, calls } = this.#use();
+    calls.tune(listener);
+    epoll.add(listener);
+    this.#sessions.set(listener, { session, listener });
+    this.#startLoop();
+  }
+
+  #end(session_id: string): void {
+    for (const { session, listener } of this.#sessions.values()) {
+      if (session.session_id === session_id) this.#endListener(listener, "session-end");
+    }
+  }
+
+  #endListener(listener: number, by: string): void {
+    const { epoll, execs, system } = this.#use();
+    if (!this.#sessions.delete(listener)) return;
+    execs.refuseAll(by, listener);
+    epoll.remove(listener);
+    system.close(listener);
+  }
+
+  async #answer(answer: Extract<HolderRequest, { op: "answer" }>["answer"]): Promise<void> {
+    this.#answering++;
+    try {
+      await this.#use().execs.answer(answer);
+    } finally {
+      this.#answering--;
+    }
+  }
+
+  async #close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    if (this.#opened === undefined) return;
+    for (const listener of [...this.#sessions.keys()]) this.#endListener(listener, "guard-stop");
+    await this.#parts.sink.flush();
+    this.#opened.calls[Symbol.dispose]();
+    this.#opened.epoll[Symbol.dispose]();
+    this.#opened = undefined;
+  }
+
+  #startLoop(): void {
+    if (this.#looping) return;
+    this.#looping = true;
+    void this.#loop();
+  }
+
+  /** Runs while there is a listener. */
+  async #loop(): Promise<void> {
+    try {
+      while (!this.#closed && this.#sessions.size > 0) {
+        this.#answerBatch();
+        do await this.#parts.yieldTurn(); while (this.#opened !== undefined && this.#behind(this.#opened));
+      }
+    } catch (error) {
+      // Closing the listeners makes the kernel refuse what waits and what comes.
+      this.#parts.emit({ event: "failed", reason: errorMessage(error) });
+      for (const listener of [...this.#sessions.keys()]) this.#endListener(listener, "guard-failure");
+    } finally {
+      this.#looping = false;
+    }
+  }
+
+  /** Main has sent more than has arrived. */
+  #behind({ sent }: Opened): boolean {
+    return !this.#closed && Atomics.load(sent, 0) !== this.#received;
+  }
+
+  #answerBatch(): void {
+    const { epoll, past } = this.#use();
+    const busy = this.#answering > 0 || past.waiting > 0;
+    let timeout_ms = busy ? WAIT_BUSY_MS : -1;
+    for (let answered = 0; answered < BATCH;) {
+      const ready = epoll.waitReady(timeout_ms);
+      if (ready.length === 0) return;
+      timeout_ms = 0;
+      let woken = false;
+      for (const { fd, readable, ended } of [...ready]) {
+        const held = this.#sessions.get(fd);
+        if (held === undefined) {
+          if (fd === epoll.wake_fd) woken = true;
+          else this.#use().execs.ended(fd);
+        } else if (readable) {
+          this.#serve(held);
+          answered++;
+        } else if (ended) this.#endListener(fd, "session-end");
+      }
+      if (woken) return;
+    }
+  }
+
+  #serve({ listener, session }: HeldSession): void {
+    const { calls, execs, stats } = this.#use();
+    const received = calls.receive(listener);
+    if (execs.questions.size > 0) execs.sweep();
+    if (!received.ok) {
+      // Nobody can be found who asks: the call is refused, if somebody waits at all.
+      calls.refuse(listener, received.error.id, EPERM);
+      this.#parts.sink.append({
+        time_us: this.#parts.clock.wallUs(),
+        kind: "gap",
+        session_id: session.session_id,
+        principal: session.principal,
+        gap: { source: "hold", type: received.error.errno, count: 1 },
+      });
+      return;
+    }
+    const call = received.value;
+    if (call === undefined) return;
+    count(stats, "held", 1);
+    if (this.#exec_numbers.has(call.nr)) execs.take(listener, session, call);
+    else calls.refuse(listener, call.id, ENOSYS); // the filter holds nothing else
+    count(stats, "answered", 1);
+  }
+
+  #use(): Opened {
+    if (this.#opened === undefined) throw new AgentguardError("closed", "answer held calls: the thread is not open");
+    return this.#opened;
+  }
+
+  #usePolicy(): PolicySnapshot {
+    if (this.#policy === undefined) throw new AgentguardError("closed", "answer held calls: there is no policy");
+    return this.#policy;
+  }
+}
+
+const EPERM = 1;
+const ENOSYS = 38;
+
+function count(stats: Float64Array, name: HoldStatName, by: number): void {
+  const at = HOLD_STAT_NAMES.indexOf(name);
+  stats[at] = (stats[at] ?? 0) + by;
+}

@@ -1,0 +1,45 @@
+/** The entries of held calls: a decision before its answer, an outcome after it. */
+import type {
+  Decision,
+  DecisionId,
+  EntryDraft,
+  Event,
+  Outcome,
+  PolicyRef,
+  Ruling,
+  WallUs,
+  Writable,
+} from "../core/mod.ts";
+
+/** A ruling with its identity. */
+export function decisionOf(decision_id: DecisionId, ruling: Ruling, policy: PolicyRef): Decision {
+  return {
+    decision_id,
+    verdict: ruling.verdict,
+    reason: ruling.reason,
+    mode: ruling.mode,
+    policy,
+    ...(ruling.rule === undefined ? undefined : { rule: ruling.rule }),
+    ...(ruling.would === undefined ? undefined : { would: ruling.would }),
+  };
+}
+
+/** The entry of a decision. */
+export function decisionEntry(event: Event, decision: Decision): EntryDraft {
+  return { ...entry(event, "decision", event.time_us), decision };
+}
+
+/** The entry of what came of it. */
+export function outcomeEntry(event: Event, outcome: Outcome, time_us: WallUs): EntryDraft {
+  return { ...entry(event, "outcome", time_us), outcome };
+}
+
+function entry(event: Event, kind: "decision" | "outcome", time_us: WallUs): EntryDraft {
+  const draft: Writable<EntryDraft> = { time_us, kind, action: event.action };
+  if (event.session !== undefined) {
+    draft.session_id = event.session.session_id;
+    draft.principal = event.session.principal;
+  }
+  if (event.process !== undefined) draft.process = event.process;
+  return draft;
+}

@@ -1,0 +1,28 @@
+/** Entry of the thread that answers held calls. Its first message brings the port to the recorder; then come requests. */
+import { AgentguardError, errorMessage, systemClock } from "../core/mod.ts";
+import { messagePort, RemoteSink } from "../record/mod.ts";
+import { HolderHost } from "./holder_host.ts";
+import type { HolderMessage, HolderRequest } from "./holder_protocol.ts";
+
+declare const self: Worker;
+
+const post = (message: HolderMessage): void => self.postMessage(message);
+
+self.onmessage = (event: MessageEvent<{ readonly recorder: MessagePort }>): void => {
+  const host = new HolderHost({
+    clock: systemClock,
+    sink: new RemoteSink(messagePort(event.data.recorder)),
+    emit: post,
+    yieldTurn: () => new Promise((resolve) => setImmediate(resolve)),
+  });
+  self.onmessage = (next: MessageEvent<{ readonly id: number; readonly request: HolderRequest }>): void => {
+    const { id, request } = next.data;
+    host.handle(request).then(
+      (value) => post({ id, ok: true, value }),
+      (error: unknown) => {
+        const code = error instanceof AgentguardError ? error.code : "invariant";
+        post({ id, ok: false, code, message: errorMessage(error) });
+      },
+    );
+  };
+};
