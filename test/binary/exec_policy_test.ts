@@ -13,6 +13,9 @@ mode = "enforce"
 [default]
 "*" = "allow"
 
+[approval]
+timeout = "1s"
+
 [[rules]]
 name = "no-tool"
 action = "exec"
@@ -134,7 +137,7 @@ print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
     );
   }, LIMIT_MS);
 
-  test("ask without anybody to ask is deny", async () => {
+  test("ask that nobody answers is deny", async () => {
     await using setup = await prepare();
     const done = await setup.guard(["/bin/sh", "-c", './asked-tool marker; echo "status $?"']);
     expect(done.stdout).toBe("status 126\n");
@@ -142,7 +145,7 @@ print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
     const found = decided(await setup.entries()).filter(({ decision }) => decision.decision?.rule === "ask-first");
     expect(found.map(({ decision }) => decision.decision?.verdict)).toEqual(["ask"]);
     expect(found[0]?.outcomes.map((entry) => entry.outcome)).toMatchObject([
-      { label: "prevented", mechanism: "seccomp", by: "nobody" },
+      { label: "prevented", mechanism: "seccomp", by: "expiry" },
     ]);
   }, LIMIT_MS);
 
