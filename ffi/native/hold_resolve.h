@@ -190,7 +190,7 @@ static int resolve(struct ag_hold_state *state, int base, const char *path, int 
 	return walk(state, base, path, follow);
 }
 
-/* The path of a descriptor as the caller sees it, without a NUL; its length or -errno. The root must have been taken. */
+/* The path of a descriptor as the caller sees it: its length or -errno. The root must have been taken. */
 static long path_of(struct ag_hold_state *state, int fd, char *to, size_t room, uint32_t *flags)
 {
 	static const char gone[] = " (deleted)", outside[] = "(unreachable)";

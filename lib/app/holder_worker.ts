@@ -1,4 +1,4 @@
-/** Entry of the thread that answers held calls. Its first message brings the port to the recorder; then come requests. */
+/** Entry of the thread that answers held calls. Its first message brings its port to the recorder. */
 import { AgentguardError, errorMessage, systemClock } from "../core/mod.ts";
 import { messagePort, RemoteSink } from "../record/mod.ts";
 import { HolderHost } from "./holder_host.ts";
