@@ -1,9 +1,10 @@
 /** `agentguard policy check` */
-import { type Diagnostic, formatDiagnostic, type PolicySnapshot } from "../decide/mod.ts";
+import { checkSources, type Diagnostic, formatDiagnostic, type PolicySnapshot } from "../decide/mod.ts";
 import { EXIT, type PolicyCheckCommand } from "./command.ts";
 import { configOf } from "./command_config.ts";
 import { type CommandIo, exitCodeOf, LineWriter } from "./command_io.ts";
 import { escapeMessage, escapeText, formatTable, formatWord, type Paint, painter } from "./format_text.ts";
+import { MISSING_SOURCES } from "./missing_sources.ts";
 import { loadPolicyFiles } from "./policy_files.ts";
 import { reportRules, type RuleReport, startedOnly } from "./rule_report.ts";
 
@@ -13,7 +14,9 @@ export function commandPolicyCheck(command: PolicyCheckCommand, io: CommandIo): 
     const json = configOf(io, command.flags).json.value;
     const out = new LineWriter(io.stdout);
     const loaded = loadPolicyFiles(command.policies, { generation: 1 });
-    const diagnostics = loaded.ok ? loaded.value.warnings : loaded.error;
+    const diagnostics = loaded.ok
+      ? [...loaded.value.warnings, ...checkSources(loaded.value, MISSING_SOURCES)]
+      : loaded.error;
     const rules = loaded.ok ? reportRules(loaded.value, { home: io.env["HOME"], lacking: new Set() }) : [];
     if (json) {
       await out.line(

@@ -23,6 +23,7 @@ import type { StatName } from "./reader_protocol.ts";
 import type { ReaderThread } from "./reader_thread.ts";
 import type { LoadedPolicy } from "./policy_files.ts";
 import { usesStreams } from "./record_settings.ts";
+import { processGroups } from "./process_details.ts";
 import { forwardSignals } from "./signals.ts";
 
 /** What a run needs beside its command line. */
@@ -103,6 +104,7 @@ class GuardedRun {
       ...(leaf === undefined ? undefined : { cgroup: leaf.path }),
       root: { pid: launched.pid, start: processStart(launched.pid) },
       principal: `uid-${process.getuid?.() ?? 0}`,
+      groups: processGroups(launched.pid),
       home: homedir(),
     };
     this.#session = session;

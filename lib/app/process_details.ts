@@ -1,5 +1,6 @@
 /** What /proc and the kernel tell of one process, for the kernel reader. */
 import { readFileSync, readlinkSync } from "node:fs";
+import { groupNames } from "./account_names.ts";
 import type { SessionInfo } from "../core/mod.ts";
 import type { KernelProbes } from "../source/mod.ts";
 
@@ -23,4 +24,21 @@ export function readProcess(pid: number): { exe: string; argv: string[]; cwd: st
   } catch {
     return undefined;
   }
+}
+
+/** Names of the groups that a process is in, by the host's group(5); none where it has ended. */
+export function processGroups(pid: number): readonly string[] {
+  try {
+    return groupNames(groupIds(readFileSync(`/proc/${pid}/status`, "utf8")));
+  } catch {
+    return [];
+  }
+}
+
+/** The effective and the supplementary group ids of a status file of proc(5). */
+export function groupIds(status: string): readonly number[] {
+  const effective = /^Gid:\t\d+\t(\d+)/m.exec(status)?.[1];
+  const supplementary = /^Groups:\t([\d ]*)$/m.exec(status)?.[1]?.trim() ?? "";
+  const ids = [...(effective === undefined ? [] : [effective]), ...supplementary.split(" ").filter((id) => id !== "")];
+  return [...new Set(ids.map(Number))];
 }

@@ -16,7 +16,7 @@ import { SessionCgroupAttachments } from "./cgroup_attachments.ts";
 import { KernelStages } from "./kernel_stages.ts";
 import type { LoadedKernel } from "./loaded_kernel.ts";
 import { servePast } from "./past_port.ts";
-import { readProcess, withExactStart } from "./process_details.ts";
+import { processGroups, readProcess, withExactStart } from "./process_details.ts";
 import { inheritedEvents, sessionEntry, snapshotEvent } from "./reader_entries.ts";
 import {
   type BeginSession,
@@ -216,6 +216,7 @@ export class ReaderHost {
       agent,
       root: { pid: root.pid, start: root.start },
       principal: `uid-${root.uid ?? 0}`,
+      groups: processGroups(root.pid),
     };
   }
 

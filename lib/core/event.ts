@@ -59,7 +59,7 @@ export interface Event {
   readonly ancestors?: readonly string[] | undefined;
   /** True if a declared intent covers this effect; absent where nobody compared. */
   readonly declared?: boolean;
-  /** How dangerous the action is taken to be, 0-100; absent where nobody judged. */
+  /** How dangerous the action is taken to be, 0-100; absent where nobody judged: rules then ask an estimate. */
   readonly risk?: number;
   /** The model call that asked for this action, where one is known. */
   readonly llm?: LlmUse;

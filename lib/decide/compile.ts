@@ -47,8 +47,10 @@ export function compileLayer(layer: NumberedLayer, asked: ReadonlySet<string>): 
     const reached = reached_by.get(rule) ?? [];
     groups.forEach(([first], group) => {
       if (first === undefined || !reached.includes(first)) return;
-      builders[group]?.add(compiled, anchors);
-      for (const effect of effects) leaving[group]?.add(effect, anchors);
+      // The program of a tool call is in its command line, where no index looks.
+      const found_by: Anchors = first === "tool.call" && anchors.kind === "exe" ? { kind: "none" } : anchors;
+      builders[group]?.add(compiled, found_by);
+      for (const effect of effects) leaving[group]?.add(effect, found_by);
     });
   }
   const built = builders.map((builder) => builder.build());
@@ -76,7 +78,7 @@ function typeTables(
   return tables;
 }
 
-/** Groups of types that exactly the same rules reach; types that no rule reaches are in none. */
+/** Groups of types that exactly the same rules reach, tool calls apart; types that no rule reaches are in none. */
 function groupTypes(
   reached_by: ReadonlyMap<NumberedRule, readonly ActionType[]>,
 ): { readonly groups: readonly (readonly ActionType[])[]; readonly types: ReadonlyMap<ActionType, number> } {
@@ -85,8 +87,9 @@ function groupTypes(
   for (const reached of new Set(reached_by.values())) reaches.set(reached.join(" "), reached);
   const groups = new Map<string, ActionType[]>();
   for (const type of ACTION_TYPES) {
-    const members = [...reaches.values()].map((reached) => reached.includes(type) ? "1" : "0").join("");
-    if (!members.includes("1")) continue;
+    const reached_in = [...reaches.values()].map((reached) => reached.includes(type) ? "1" : "0").join("");
+    if (!reached_in.includes("1")) continue;
+    const members = type === "tool.call" ? `${reached_in} ${type}` : reached_in;
     const known = groups.get(members);
     if (known === undefined) groups.set(members, [type]);
     else known.push(type);

@@ -1,12 +1,14 @@
 /** Why a policy decides as it does: the decider and its place, why no other rule decided, and what to change. */
-import { type Action, type Event, formatTime, type Ruling, type Verdict } from "../core/mod.ts";
+import { type Action, type Event, formatTime, type Ruling, type ToolCallAction, type Verdict } from "../core/mod.ts";
 import type { DefaultVerdict, FileMode, PredicateName, Predicates, RuleNode } from "./ast.ts";
 import { type Change, nearestChange } from "./explain_change.ts";
 import { holdsIn, type Past, type View, viewsOf } from "./explain_views.ts";
 import type { NumberedLayer, NumberedRule } from "./reference.ts";
 import { namesOf, predicateTexts, type ShownPredicates, shownPredicates } from "./show.ts";
 import type { PolicySnapshot } from "./snapshot.ts";
+import { RiskEstimate } from "./risk.ts";
 import { NO_PAST } from "./state.ts";
+import { toolCommandLine } from "./tool_command.ts";
 
 /** A rule with its place. */
 export interface RulePlace {
@@ -159,6 +161,7 @@ export function valuesOf(event: Event, predicate: PredicateName): readonly strin
       return [action.type];
     case "path":
     case "exe":
+      if (action.type === "tool.call" && predicate === "exe") return toolWords(action, (argv) => argv.slice(0, 1));
       return given(
         "path" in action ? action.path : undefined,
         "requested_path" in action ? action.requested_path : undefined,
@@ -167,6 +170,7 @@ export function valuesOf(event: Event, predicate: PredicateName): readonly strin
     case "new_path":
       return "new_path" in action ? given(action.new_path, action.requested_new_path) : [];
     case "argv":
+      if (action.type === "tool.call") return toolWords(action, (argv) => argv.slice(1));
       return action.type === "exec" ? action.argv.slice(1) : [];
     case "by":
       return given(process?.exe);
@@ -193,7 +197,7 @@ export function valuesOf(event: Event, predicate: PredicateName): readonly strin
     case "declared":
       return given(event.declared === undefined ? undefined : String(event.declared));
     case "risk":
-      return given(event.risk);
+      return [String(new RiskEstimate().of(event))];
     case "model":
       return given(event.llm?.model);
     case "tokens":
@@ -205,6 +209,11 @@ export function valuesOf(event: Event, predicate: PredicateName): readonly strin
     default:
       return netValues(action, predicate);
   }
+}
+
+/** Words of the commands in a tool call's command line. */
+function toolWords(action: ToolCallAction, pick: (argv: readonly string[]) => readonly string[]): readonly string[] {
+  return toolCommandLine(action)?.commands.flatMap(({ argv }) => pick(argv)) ?? [];
 }
 
 function netValues(action: Action, predicate: PredicateName): readonly string[] {

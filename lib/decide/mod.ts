@@ -32,6 +32,9 @@
  *   looking inside never widens. Builtins of the shell need no allow. A program that has started is stopped only for
  *   rules that ask for `argv`: all others decide each command at its own start. What permits by `argv` does not rest
  *   on a line that is opaque, unless the rule says `opaque = true`.
+ * - Of a tool call `exe`, `argv` and `opaque` speak of the commands in its command line: what forbids holds for any of
+ *   them, what permits for all that start a program, in a line that can be followed.
+ * - `risk` is what the source says, else a fixed estimate (`risk.ts`).
  * - A layer's allow lifts only its own default; a layer's mode is about its own rules and default.
  */
 export { type AgentPattern, type AgentProcess } from "./agents.ts";

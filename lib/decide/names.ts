@@ -4,6 +4,7 @@ import { usableHome } from "./match.ts";
 import { parseAddress, parseIpv4 } from "./net.ts";
 import { type CommandLine, readCommandLine } from "./shell.ts";
 import { NO_PAST, type StateView } from "./state.ts";
+import { toolCommandEvent, toolCommandLine } from "./tool_command.ts";
 
 const SLASH = 47;
 const DOT = 46;
@@ -37,6 +38,12 @@ function isDots(name: string, from: number): boolean {
   return end >= name.length || name.charCodeAt(end) === SLASH;
 }
 
+/** The command line of a tool call, each command with its names. */
+export interface ToolNames {
+  readonly opaque: boolean;
+  readonly commands: readonly { readonly names: EventNames; readonly builtin: boolean }[];
+}
+
 /**
  * The names of one event. A field is `undefined` where the action has no such name (or, for a requested one, where it
  * is the same as the resolved one). `*_unknown` is true where there is one that nobody can make absolute: it stays
@@ -66,6 +73,8 @@ export class EventNames {
   /** For a command inside a command line: whether it is opaque. */
   #inner_opaque: boolean | undefined;
   #raw_home: string | undefined;
+  #tool: ToolNames | undefined;
+  #tool_read = false;
 
   constructor(event: Event) {
     this.event = event;
@@ -83,6 +92,7 @@ export class EventNames {
     this.interpreter = undefined;
     this.#line_read = false;
     this.#inner_opaque = undefined;
+    this.#tool_read = false;
     const raw_home = event.session?.home;
     if (raw_home !== this.#raw_home) {
       this.#raw_home = raw_home;
@@ -100,6 +110,8 @@ export class EventNames {
   /** Lets go of the state, which belongs to somebody else. */
   forgetState(): void {
     this.state = NO_PAST;
+    this.#tool = undefined;
+    this.#tool_read = false;
   }
 
   /** What is inside the command line of a program start; `undefined` where there is nothing. Read when first asked. */
@@ -114,6 +126,26 @@ export class EventNames {
   /** True for a program start that runs code which nobody could follow. */
   opaque(): boolean {
     return this.#inner_opaque ?? this.commandLine()?.opaque ?? false;
+  }
+
+  /** The commands of a tool call's command line; `undefined` where it has none. Read when first asked. */
+  toolCommands(): ToolNames | undefined {
+    if (this.#tool_read) return this.#tool;
+    const { action } = this.event;
+    const line = action.type === "tool.call" ? toolCommandLine(action) : undefined;
+    this.#tool = line === undefined ? undefined : {
+      opaque: line.opaque,
+      commands: line.commands.map((command) => {
+        const inner = toolCommandEvent(this.event, command);
+        const names = new EventNames(inner);
+        names.loadInner(inner, command.opaque);
+        names.state = this.state;
+        names.now_us = this.now_us;
+        return { names, builtin: command.builtin };
+      }),
+    };
+    this.#tool_read = true;
+    return this.#tool;
   }
 
   /** The directory that relative names of this event refer to. */

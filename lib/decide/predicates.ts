@@ -4,6 +4,7 @@ import { compileArgv } from "./argv.ts";
 import type { CidrPattern, PredicateName, Predicates, TextPattern } from "./ast.ts";
 import { type EventNames, hostName, normalName } from "./names.ts";
 import { compileFacts, type RulePlace } from "./predicates_facts.ts";
+import { type ProgramChecks, toolProgramCheck, unlessTool } from "./predicates_tool.ts";
 import { byteMask, cidrHolds } from "./net.ts";
 import { PathMatcher, ProgramMatcher, TextMatcher } from "./path_matcher.ts";
 import type { Check, CompiledPredicate } from "./selection.ts";
@@ -54,11 +55,20 @@ export function compilePredicates(
   add("host", host && textCheck(host, ({ action }) => hostOf(action)));
   add("path", path && pathCheck(new PathMatcher(path, one_name), one_name, { both: new_path === undefined }));
   add("new_path", new_path && newPathCheck(new PathMatcher(new_path, one_name), one_name));
-  add("exe", exe && programCheck(new ProgramMatcher(exe, one_name), one_name));
+  add("exe", exe && unlessTool(programCheck(new ProgramMatcher(exe, one_name), one_name)));
   add("by", by && actorCheck(new ProgramMatcher(by, one_name)));
   add("cwd", cwd && directoryCheck(new PathMatcher(cwd, one_name)));
-  add("argv", argv && compileArgv(argv, one_name, { any_code: predicates.opaque !== undefined }));
-  return [...checks, ...compileFacts(others, one_name, place)];
+  const any_code = predicates.opaque !== undefined;
+  add("argv", argv && unlessTool(compileArgv(argv, one_name, { any_code })));
+  checks.push(...compileFacts(others, one_name, place));
+  const programs: ProgramChecks = {
+    ...(exe === undefined ? {} : { exe: programCheck(new ProgramMatcher(exe, one_name), one_name) }),
+    ...(argv === undefined ? {} : { argv: compileArgv(argv, one_name, { any_code }) }),
+    ...(predicates.opaque === undefined ? {} : { opaque: predicates.opaque }),
+  };
+  // Under a name that no index answers: whatever it has found, this is asked.
+  add("argv", toolProgramCheck(programs, one_name));
+  return checks;
 }
 
 /** A check that holds where all hold; `undefined` for none. */

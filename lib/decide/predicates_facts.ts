@@ -17,6 +17,7 @@ import type {
 import { ZoneClock } from "./local_time.ts";
 import { type EventNames, hostName, normalName } from "./names.ts";
 import { ProgramMatcher, TextMatcher } from "./path_matcher.ts";
+import { RiskEstimate } from "./risk.ts";
 import type { Check, CompiledPredicate } from "./selection.ts";
 import { markKey, markName, type MarkView } from "./marks.ts";
 
@@ -80,14 +81,15 @@ export function compileFacts(
   add("tag", tag && someTextCheck(tag, ({ session }) => session?.tags));
   add("ancestor", ancestor && ancestorCheck(new ProgramMatcher(ancestor, one_name)));
   add("tokens", tokens && tokensCheck(tokens));
-  add("risk", risk && (({ event }): boolean => event.risk !== undefined && inRanges(risk, event.risk)));
+  add("risk", risk && riskCheck(risk));
   add("declared", declared && declaredCheck(declared, one_name));
   add("args", args && argsCheck(args, one_name));
   add("time", time && timeCheck(time));
   add(
     "opaque",
     opaque && ((names): boolean => {
-      return names.event.action.type === "exec" && opaque.some(({ value }) => value === names.opaque());
+      const { type } = names.event.action;
+      return type === "tool.call" || type === "exec" && opaque.some(({ value }) => value === names.opaque());
     }),
   );
   const { observes, file } = place;
@@ -112,6 +114,11 @@ function someTextCheck(
 
 function ancestorCheck(matcher: ProgramMatcher): Check {
   return (names) => names.event.ancestors?.some((program) => matcher.matches(normalName(program), names)) === true;
+}
+
+function riskCheck(ranges: readonly NumberRange[]): Check {
+  const estimate = new RiskEstimate();
+  return ({ event }) => inRanges(ranges, estimate.of(event));
 }
 
 function inRanges(ranges: readonly NumberRange[], value: number): boolean {

@@ -11,6 +11,7 @@ import { REASON_DISABLED, reasonInside, reasonOfDefault, reasonOfRule, reasonWit
 import { factsHold, type RuleContext } from "./reference_facts.ts";
 import { cwdOf, newNames, pathNames } from "./reference_names.ts";
 import { argvHolds, pathsHold, programHolds, programsHold } from "./reference_objects.ts";
+import { programsOf, toolProgramsHold } from "./reference_tools.ts";
 import { normal, type Side, textGlobHolds } from "./reference_patterns.ts";
 import { readCommandLine } from "./shell.ts";
 import { NO_PAST, type StateView } from "./state.ts";
@@ -219,6 +220,17 @@ function predicatesHold(
   const { process } = event;
   const net = isNet(event.action) ? event.action : undefined;
   const call = event.action.type === "tool.call" ? event.action : undefined;
+  const programs = programsOf(predicates);
+  if (call !== undefined && Object.keys(programs).length > 0) {
+    // Of a tool call these three are asked together, about the commands of its line.
+    const { exe: _exe, argv: _argv, opaque: _opaque, ...rest } = predicates;
+    return predicatesHold(rest, event, { side, context }) &&
+      toolProgramsHold(
+        programs,
+        { event, action: call, side },
+        (command, opaque) => predicatesHold(programs, command, { side, context: { ...context, opaque } }),
+      );
+  }
   const checks: boolean[] = [
     action === undefined || action.includes(event.action.type),
     path === undefined || pathsHold(path, pathNames(event, new_path === undefined), event, side),

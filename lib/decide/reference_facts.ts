@@ -3,6 +3,7 @@ import type { Event } from "../core/mod.ts";
 import type { ArgsStep, LabelPattern, Predicates, RateKey, RatePattern, TextPattern, TimePattern } from "./ast.ts";
 import { formatted, zoneFormat } from "./local_time.ts";
 import { normal, type Side, textGlobHolds } from "./reference_patterns.ts";
+import { RiskEstimate } from "./risk.ts";
 import type { StateView } from "./state.ts";
 
 /** What a rule is seen in besides the event. */
@@ -48,7 +49,7 @@ export function factsHold(predicates: Facts, event: Event, { context, side }: {
   readonly context: RuleContext;
   readonly side: Side;
 }): boolean {
-  const { session, llm, risk, action } = event;
+  const { session, llm, action } = event;
   const { group, tag, model, tokens, declared, opaque, time, rate, after, since, label, args, ...others } = predicates;
   const { risk: risks, ...rest } = others;
   restOf(rest);
@@ -65,7 +66,7 @@ export function factsHold(predicates: Facts, event: Event, { context, side }: {
     someText(tag, session?.tags),
     someText(model, llm?.model === undefined ? [] : [llm.model]),
     tokens === undefined || tokens.some(({ of, from, to }) => within(counts[of], from, to)),
-    risks === undefined || risks.some(({ from, to }) => within(risk, from, to)),
+    risks === undefined || risks.some(({ from, to }) => within(new RiskEstimate().of(event), from, to)),
     declared === undefined || declared.some(({ value }) => value === is_declared),
     opaque === undefined || (action.type === "exec" && opaque.some(({ value }) => value === context.opaque)),
     time === undefined || time.some((pattern) => windowHolds(pattern, context.now_us)),

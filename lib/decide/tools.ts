@@ -26,7 +26,9 @@ export {
   wordsOf,
 } from "./replay.ts";
 export { EventRebuilder, type RebuildOptions, type RecordedAction } from "./replay_events.ts";
+export { RISK, RiskEstimate } from "./risk.ts";
 export { type ShownDefault, type ShownLayer, type ShownPolicy, type ShownRule, showPolicy } from "./show.ts";
+export { checkSources, type MissingSources } from "./sources.ts";
 export {
   type CaseResult,
   NO_RULE,

@@ -161,6 +161,7 @@ const FAMILIES: readonly { readonly actions: readonly string[]; readonly keys: r
   { actions: ["file.rename", "file.link", "file.symlink"], keys: ["path", "new_path"] },
   { actions: ["net.*", "net.connect"], keys: ["host", "address", "address", "port", "protocol"] },
   { actions: ["tool.call"], keys: ["tool", "server", "args"] },
+  { actions: ["tool.call", "{exec,tool.call}", "*"], keys: ["exe", "exe", "argv", "argv", "opaque", "cwd"] },
   { actions: ["unix.connect"], keys: ["path"] },
   { actions: ["*"], keys: ["path"] },
 ];
@@ -307,6 +308,9 @@ const commandLine: fc.Arbitrary<readonly string[]> = fc.oneof(
 
 const toolArgs: fc.Arbitrary<unknown> = fc.oneof(
   text,
+  commandLine.map((argv) => ({ command: argv[2] ?? argv.join(" ") })),
+  commandLine.map((argv) => ({ command: argv })),
+  fc.constantFrom({ cmd: "a b" }, { command: [] }, { command: ["a", 3] }, { command: 7, cmd: ["b"] }, { command: "" }),
   fc.record({
     a: fc.oneof(text, fc.constant(1), fc.array(text, { maxLength: 2 })),
     b: fc.array(fc.record({ c: text }, { requiredKeys: [] }), { maxLength: 2 }),

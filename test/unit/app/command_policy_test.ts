@@ -57,6 +57,34 @@ describe("policy check", () => {
     expect(io.stderr.text).toBe("");
   });
 
+  test("a rule about what nothing here reports: a warning at its place, exit 0", async () => {
+    using files = new Files();
+    const policy = files.write(
+      "p.toml",
+      [
+        "version = 1",
+        '[[rules]]\nname = "model"\naction = "exec"\nmodel = "m"\nverdict = "deny"',
+        '[[rules]]\nname = "undeclared"\naction = "exec"\ndeclared = false\nverdict = "ask"',
+        '[[rules]]\nname = "tool"\naction = "tool.call"\nexe = "git"\nverdict = "deny"',
+        '[[rules]]\nname = "except"\naction = "exec"\nverdict = "deny"\nexcept = { tag = "ci" }',
+        '[[rules]]\nname = "fine"\naction = "exec"\ngroup = "root"\nrisk = "70-"\nverdict = "deny"',
+        '[[rules]]\nname = "any"\naction = "*"\nby = "x"\nverdict = "deny"',
+      ].join("\n"),
+    );
+    const io = memoryIo();
+    expect(await check([policy], io)).toBe(0);
+    expect(io.stdout.lines().filter((line) => line.includes("warning"))).toEqual([
+      `${policy}:5:1: warning: predicate model has no source on this host yet: rule "model" never holds`,
+      `${policy}:10:1: warning: predicate declared has no source on this host yet: every action counts as undeclared`,
+      `${policy}:14:1: warning: nothing on this host reports tool.call yet: rule "tool" never holds`,
+      `${policy}:17:3: warning: predicate tag has no source on this host yet: that exception of rule "except" ` +
+      "never applies",
+    ]);
+    const json = memoryIo();
+    expect(await check([policy], json, true)).toBe(0);
+    expect(JSON.parse(json.stdout.text).diagnostics).toHaveLength(4);
+  });
+
   test("--json is one document", async () => {
     using files = new Files();
     const io = memoryIo();

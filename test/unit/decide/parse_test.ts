@@ -129,7 +129,8 @@ describe("one error, at its place", () => {
     [
       "opaque where no command line is",
       ruleFile('action = "file.read"', "opaque = true", 'verdict = "deny"'),
-      "a.toml:5:1: error: predicate opaque never holds for the actions of this rule (opaque belongs to exec)",
+      "a.toml:5:1: error: predicate opaque never holds for the actions of this rule " +
+      "(opaque belongs to exec, tool.call)",
     ],
     [
       "a place in the arguments that is none",

@@ -37,7 +37,8 @@ describe("facts", () => {
     ['tokens = { output = "-5" }', { ...base, llm: { cached_tokens: 1 } }, false],
     ['risk = "70-"', { ...base, risk: 70 }, true],
     ['risk = "70-"', { ...base, risk: 69 }, false],
-    ['risk = "0-"', base, false],
+    ['risk = "0-"', base, true],
+    ['risk = "1-"', base, false],
     ["declared = true", { ...base, declared: true }, true],
     ["declared = false", { ...base, declared: true }, false],
   ];
