@@ -120,12 +120,12 @@ def check_record(file, trusted, kept):
             require(len(leaf) == 32 and leaf == leaves[at:at + 32], "entry %d, or the hash of the entry before, was changed" % seq)
             prev = leaf.hex()
             if not line: gone.add(seq)
-            if b'"guard.record.pruned"' in text and json.loads(text).get("action", {}).get("type") == "guard.record.pruned":
-                told = gone & {n for a, b in json.loads(text)["action"]["ranges"] for n in range(a, min(b, seq) + 1)}
+            action = json.loads(text).get("action", {}) if b'"guard.' in text else {}
+            if action.get("type") in ("guard.record.pruned", "guard.record.repaired"):
+                told = gone & {n for a, b in action.get("ranges", []) for n in range(a, min(b, seq) + 1)}
                 gone, pruned = gone - told, pruned + len(told)
-            if b'"guard.key.rotated"' in text and json.loads(text).get("action", {}).get("type") == "guard.key.rotated":
-                key = hand_over(json.loads(text), origin, key)
-                chain.append(key)
+            if action.get("type") == "guard.key.rotated":
+                chain.append(key := hand_over(json.loads(text), origin, key))
             while count & 1 == 0: leaf, count = node(frontier.pop(), leaf), count >> 1
             frontier.append(leaf)
             compare()

@@ -34,6 +34,7 @@ import type {
   TimePoint,
 } from "./command_audit_types.ts";
 import { commandAuditKeep } from "./command_audit_keep.ts";
+import { commandAuditRepair } from "./command_audit_repair.ts";
 import { configOf } from "./command_config.ts";
 import { commandAuditExport } from "./command_export.ts";
 import { type CommandIo, exitCodeOf, LineWriter } from "./command_io.ts";
@@ -56,6 +57,8 @@ export function commandAudit(command: AuditCommand, io: CommandIo): Promise<numb
     case "audit.hold.list":
     case "audit.hold.release":
       return commandAuditKeep(command, io);
+    case "audit.repair":
+      return commandAuditRepair(command, io);
     case "audit.verify":
       return commandAuditVerify(command, io);
     case "audit.prove":
@@ -128,8 +131,13 @@ function prunedLines(pruned: PrunedEntries | undefined): readonly string[] {
   if (pruned === undefined) return [];
   const shown = pruned.statements.slice(-STATEMENTS_SHOWN);
   const left_out = pruned.statements.length - shown.length;
+  const { entries, lost } = pruned;
+  const lines = lost === 0
+    ? []
+    : [`LOST: ${lost} entries were found damaged and are missing since, as the record says:`];
+  if (entries > lost) lines.push(`pruned: ${entries - lost} entries have no text any more, as the record says:`);
   return [
-    `pruned: ${pruned.entries} of these entries have no text any more, as the record itself says:`,
+    ...lines,
     ...(left_out > 0 ? [`  ${left_out} earlier entries, see --json`] : []),
     ...shown.map(({ seq, detail }) => `  entry ${seq}: ${escapeText(detail, 200)}`),
   ];

@@ -8,6 +8,7 @@ export type AuditHelpPath =
   | "audit export"
   | "audit prune"
   | "audit erase"
+  | "audit repair"
   | "audit hold"
   | "audit hold add"
   | "audit hold list"
@@ -84,6 +85,21 @@ Examples:
 Exit codes:
   0  done
   1  there is no record, or it cannot be written
+  2  wrong usage`,
+  },
+  "audit repair": {
+    purpose: `Makes a record that does not verify sound again, and records what is missing. No guard may be running.
+
+The damaged database is kept beside it first. An entry that does not fit its hash loses its text, index and tree are
+made again, and what nobody signed is left out. A record that does not lead to what was signed last cannot go on: a new
+one is begun under another origin.`,
+    after: `
+Example:
+  agentguard audit repair
+
+Exit codes:
+  0  done, or nothing was wrong
+  1  a guard writes the record, there is none, or it cannot be written
   2  wrong usage`,
   },
   "audit hold": {

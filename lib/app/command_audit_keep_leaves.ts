@@ -27,6 +27,13 @@ export const AUDIT_KEEP_LEAVES: readonly Leaf[] = [
     make: readErase,
   },
   {
+    group: "audit",
+    name: "repair",
+    path: "audit repair",
+    options: ["state", "json"],
+    make: (given) => ({ kind: "audit.repair", flags: given.flags() }),
+  },
+  {
     group: "audit hold",
     name: "add",
     path: "audit hold add",

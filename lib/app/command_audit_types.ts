@@ -58,6 +58,11 @@ export interface AuditPruneCommand extends WithFlags {
   readonly dry_run: boolean;
 }
 
+/** Sets aside what is broken and lets the record go on. */
+export interface AuditRepairCommand extends WithFlags {
+  readonly kind: "audit.repair";
+}
+
 /** Which entries are erased, or held. */
 export interface AuditSubject {
   readonly session_id: SessionId | undefined;
@@ -148,6 +153,7 @@ export type AuditCommand =
   | AuditQueryCommand
   | AuditExportCommand
   | AuditKeepCommand
+  | AuditRepairCommand
   | AuditVerifyCommand
   | AuditProveCommand
   | AuditCheckProofCommand

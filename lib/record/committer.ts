@@ -7,6 +7,7 @@ import type { Store } from "../store/mod.ts";
 import { type EntryPlace, type SealedEntry, Sealer } from "./entry.ts";
 import { newestCheckpoint, readHead, type RecordHead, type StoredCheckpoint } from "./log_state.ts";
 import { type LogBatch, LogTables } from "./log_tables.ts";
+import type { PublicKey } from "./note.ts";
 import { rotationDraft } from "./rotation.ts";
 import { signCheckpoint, type Signer } from "./signer.ts";
 import type { SigningKey } from "./signing_key.ts";
@@ -148,7 +149,9 @@ export class Committer {
     const store = this.#store;
     store.write(() => {
       this.#tables.write(tables);
-      if (next_signer !== undefined) putKey(store, next_signer, checkpoint.size);
+      if (next_signer !== undefined) {
+        putKey(store, { key_id: next_signer.key_id, public_key: next_signer.key.public_key }, checkpoint.size);
+      }
       if (replaces !== undefined) store.prepare("DELETE FROM checkpoints WHERE size = ?").run(replaces);
       putCheckpoint(store, checkpoint);
     });
@@ -173,7 +176,10 @@ export function putCheckpoint(store: Store, { size, key_id, root, signature }: S
 }
 
 /** Stores a public key, in force from entry `since_seq` on. */
-export function putKey(store: Store, { key_id, key }: Signer, since_seq: number): void {
-  store.prepare("INSERT INTO keys (id, since_seq, public) VALUES (?, ?, ?)")
-    .run(key_id, since_seq, key.public_key.bytes);
+export function putKey(
+  store: Store,
+  { key_id, public_key }: { readonly key_id: number; readonly public_key: PublicKey },
+  since_seq: number,
+): void {
+  store.prepare("INSERT INTO keys (id, since_seq, public) VALUES (?, ?, ?)").run(key_id, since_seq, public_key.bytes);
 }

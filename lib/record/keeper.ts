@@ -179,7 +179,7 @@ export class Keeper implements Disposable {
 
   /** A pruning that was recorded and not finished. */
   async #resume(): Promise<void> {
-    const statement = this.#writer.look((store) => pruneStatements(store).at(-1));
+    const statement = this.#writer.look((store) => pruneStatements(store).findLast(({ lost }) => !lost));
     if (statement !== undefined) await this.#remove(statement.ranges);
   }
 

@@ -6,6 +6,7 @@ import { invariant } from "../core/mod.ts";
 import type { Store } from "../store/mod.ts";
 import { BLOCK_ENTRIES, blockOf, firstOf, tileId } from "./layout.ts";
 import { type TileSource, type TileWrite, TreeBuilder } from "./merkle.ts";
+import { ENTRY_END } from "./stored_text.ts";
 import { idKey, type IndexedFields, indexedOf, TERM_FIELDS, type TermField } from "./terms.ts";
 
 /** An entry on its way into the tables. */
@@ -117,6 +118,14 @@ export class LogTables {
     this.#putText(item.stored);
     this.#index(item);
     if (item.seq % BLOCK_ENTRIES === 0 || this.#used - this.#row_from >= TEXT_BYTES_MAX) this.#endText();
+  }
+
+  /** Adds the next entry's hash and place without its text, which is lost or was pruned. */
+  addHash(hash: Uint8Array): void {
+    this.#tree.append(hash);
+    if (this.#used === this.#row_from) this.#row_seq = this.#tree.size;
+    this.#putText(ENTRY_END);
+    if (this.#tree.size % BLOCK_ENTRIES === 0) this.#endText();
   }
 
   /** What was added since the last call. Its texts are overwritten by the next `add`: store it before. */

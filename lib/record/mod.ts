@@ -60,6 +60,7 @@ export type { KeepReport, KeepRequest, KeepSettings } from "./keep_types.ts";
 export { Keeper, type KeeperOptions } from "./keeper.ts";
 export type { PrunedEntries } from "./pruned.ts";
 export { KEY_FILE } from "./signing_key.ts";
+export { type RepairOptions, repairRecord, type RepairReport } from "./repair.ts";
 export { rotateKey, type Rotation } from "./rotate.ts";
 export { type ServedProducer, serveRecorder } from "./serve.ts";
 export type { Timers } from "./timers.ts";

@@ -167,7 +167,7 @@ function firstSigner(
   const root = new TileTree(storedTiles(store)).root(size);
   store.transaction(() => {
     store.prepare("INSERT OR REPLACE INTO log (id, origin) VALUES (1, ?)").run(signer.origin);
-    putKey(store, signer, 0);
+    putKey(store, { key_id: signer.key_id, public_key: signer.key.public_key }, 0);
     putCheckpoint(store, signCheckpoint(signer, size, root));
   });
   if (current === undefined) promoteSigningKey(directory);
@@ -224,7 +224,7 @@ function alarm(clock: Clock, detail: string): EntryDraft {
 function tampered(path: string, what: string): AgentguardError {
   return new AgentguardError(
     "tamper",
-    `open ${path}: ${what}; run agentguard audit verify, keep a copy as evidence, and move the file away to begin a ` +
-      "new record",
+    `open ${path}: ${what}; run agentguard audit verify to see more; agentguard audit repair keeps a copy as evidence ` +
+      "and lets the record go on",
   );
 }

@@ -1,12 +1,15 @@
 /** Entries whose text is gone: which they are, and whether the record itself says so. */
 import { type Entry, errorMessage } from "../core/mod.ts";
 import type { Store } from "../store/mod.ts";
-import { firstUncovered, joinRanges, RangeBuilder, readRanges, type SeqRange } from "./ranges.ts";
+import { countWithout, firstUncovered, joinRanges, RangeBuilder, readRanges, type SeqRange } from "./ranges.ts";
 import { entriesOfTypes } from "./typed_entries.ts";
 import type { Fault } from "./verify_report.ts";
 
 /** The stored text of an entry that was pruned: nothing, and the end of the line. */
 export const PRUNED_TEXT = "";
+
+/** Types of entries that account for texts that are gone. */
+const STATEMENT_TYPES = ["guard.record.pruned", "guard.record.repaired"] as const;
 
 /** What the entry of a pruning says. */
 export interface PruneStatement {
@@ -14,6 +17,8 @@ export interface PruneStatement {
   /** Before `seq`, ascending. */
   readonly ranges: readonly SeqRange[];
   readonly detail: string;
+  /** True where the texts were not taken out but found damaged. */
+  readonly lost: boolean;
 }
 
 /** What of a record was pruned, as its own entries say. */
@@ -23,24 +28,27 @@ export interface PrunedEntries {
   /** Where they are; the first 1,000 runs. */
   readonly ranges: readonly SeqRange[];
   /** The entries that say so, with what they say. */
-  readonly statements: readonly { readonly seq: number; readonly detail: string }[];
+  readonly statements: readonly { readonly seq: number; readonly detail: string; readonly lost: boolean }[];
+  /** Of the entries those that were found damaged; nobody took them out on purpose. */
+  readonly lost: number;
 }
 
 /** Runs that a report shows. */
 const RANGES_SHOWN = 1_000;
 
-/** The statement of a `guard.record.pruned` entry; `undefined` for a malformed one or one about entries after it. */
+/** The statement of an entry; `undefined` for another or malformed one, and for one about entries after it. */
 export function pruneStatement(entry: Entry): PruneStatement | undefined {
   const { action, seq } = entry;
-  if (action?.type !== "guard.record.pruned") return undefined;
+  if (action?.type !== "guard.record.pruned" && action?.type !== "guard.record.repaired") return undefined;
   const ranges = readRanges(action.ranges);
   if (ranges === undefined || (ranges.at(-1)?.[1] ?? 0) >= seq) return undefined;
-  return { seq, ranges, detail: typeof action.detail === "string" ? action.detail : "" };
+  const detail = typeof action.detail === "string" ? action.detail : "";
+  return { seq, ranges, detail, lost: action.type === "guard.record.repaired" };
 }
 
 /** Every statement of the record, in order. */
 export function pruneStatements(store: Store): readonly PruneStatement[] {
-  return [...entriesOfTypes(store, ["guard.record.pruned"])].flatMap((entry) => pruneStatement(entry) ?? []);
+  return [...entriesOfTypes(store, STATEMENT_TYPES)].flatMap((entry) => pruneStatement(entry) ?? []);
 }
 
 /** Gathers the entries without text that a verification meets, and judges them at its end. */
@@ -71,12 +79,14 @@ export class PrunedCollector {
     if (seq !== undefined) {
       return { fault: { seq, why: "missing", detail: "its text is gone, and no entry says that it was pruned" } };
     }
+    const on_purpose = joinRanges(statements.filter((each) => !each.lost).flatMap((each) => each.ranges));
     const concerned = statements.filter((each) => touches(each.ranges, ranges));
     return {
       pruned: {
         entries: count,
         ranges: ranges.slice(0, RANGES_SHOWN),
-        statements: concerned.map(({ seq, detail }) => ({ seq, detail })),
+        statements: concerned.map(({ seq, detail, lost }) => ({ seq, detail, lost })),
+        lost: countWithout(ranges, on_purpose),
       },
     };
   }

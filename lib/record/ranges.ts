@@ -56,3 +56,18 @@ export function firstUncovered(ranges: readonly SeqRange[], cover: readonly SeqR
   }
   return undefined;
 }
+
+/** How many numbers of `ranges` (joined) are not in `cover` (joined). */
+export function countWithout(ranges: readonly SeqRange[], cover: readonly SeqRange[]): number {
+  let count = 0;
+  let at = 0;
+  for (const [first, last] of ranges) {
+    count += last - first + 1;
+    while (at < cover.length && (cover[at]?.[1] ?? 0) < first) at++;
+    for (let over = at; over < cover.length && (cover[over]?.[0] ?? 0) <= last; over++) {
+      const [from, to] = cover[over] ?? [0, 0];
+      count -= Math.min(last, to) - Math.max(first, from) + 1;
+    }
+  }
+  return count;
+}

@@ -75,6 +75,7 @@ async function carryOut(line: string, io: MemoryIo): Promise<number> {
     case "audit.hold.add":
     case "audit.hold.list":
     case "audit.hold.release":
+    case "audit.repair":
     case "audit.verify":
     case "audit.prove":
     case "audit.check-proof":
