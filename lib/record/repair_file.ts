@@ -106,7 +106,7 @@ function takeOver(store: Store, entries: Iterable<SalvagedEntry>, times: Times):
       tables.addHash(hash);
       times.without(seq);
     } else {
-      tables.add({ seq, entry_id: entry.entry_id, stored: `${stored}\n`, hash, draft: { ...entry, time_us } });
+      tables.add({ seq, entry_id: entry.entry_id, stored: `${stored}\n`, draft: { ...entry, time_us } }, hash);
       times.sound(entry.time);
     }
     prev = hash.toHex();
