@@ -224,7 +224,7 @@ function alarm(clock: Clock, detail: string): EntryDraft {
 function tampered(path: string, what: string): AgentguardError {
   return new AgentguardError(
     "tamper",
-    `open ${path}: ${what}; run agentguard audit verify to see more; agentguard audit repair keeps a copy as evidence ` +
-      "and lets the record go on",
+    `open ${path}: ${what}; run agentguard audit verify to see more; agentguard audit repair keeps a copy as ` +
+      "evidence and lets the record go on",
   );
 }
