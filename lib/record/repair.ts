@@ -56,9 +56,9 @@ const ORIGIN_CHARS_MAX = 200;
 /**
  * Verifies the whole record and, where that fails, makes it sound: entries that do not fit their hashes lose their
  * text, index and tree are made again, what nobody signed is left out. A record that does not lead to what was signed
- * last cannot go on: a new one is begun under another origin. The damaged files are kept first, and nothing is deleted but
- * what is in that copy. After a crash the next repair begins again. Throws `busy` while a guard writes the record,
- * `not_found`, `config` for a key file that cannot be used, `unsupported`, `io`.
+ * last cannot go on: a new one is begun under another origin. The damaged files are kept first, and nothing is
+ * deleted but what is in that copy. After a crash the next repair begins again. Throws `busy` while a guard writes
+ * the record, `not_found`, `config` for a key file that cannot be used, `unsupported`, `io`.
  */
 export function repairRecord(directory: string, options: RepairOptions): RepairReport {
   const path = join(directory, RECORD_FILE);
