@@ -11,7 +11,7 @@ import { Guard } from "./guard.ts";
 import type { ReaderThread } from "./reader_thread.ts";
 import type { LoadedPolicy } from "./policy_files.ts";
 import { PolicyWatch } from "./policy_watch.ts";
-import type { ReaderEvent } from "./reader_protocol.ts";
+import type { SessionEvent } from "./reader_protocol.ts";
 
 /** What the daemon needs beside its command line. */
 export interface DaemonParts {
@@ -105,8 +105,7 @@ class Daemon {
   }
 
   /** Takes what the reader found. */
-  receive(event: ReaderEvent): void {
-    if (event.event === "loss") return;
+  receive(event: SessionEvent): void {
     this.#work = this.#work.then(() => event.event === "agent" ? this.#begin(event) : this.#end(event.scope)).catch(
       (error: unknown) => this.#parts.log.error(`guard an agent: ${errorMessage(error)}`),
     );
@@ -120,7 +119,7 @@ class Daemon {
     }
   }
 
-  async #begin(event: Extract<ReaderEvent, { event: "agent" }>): Promise<void> {
+  async #begin(event: Extract<SessionEvent, { event: "agent" }>): Promise<void> {
     const guard = this.#guard;
     if (guard === undefined) return;
     const { scope, process } = event;

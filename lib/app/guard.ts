@@ -30,7 +30,7 @@ import { EventHub } from "./event_hub.ts";
 import { GuardHolder } from "./guard_holder.ts";
 import type { HolderThread } from "./holder_thread.ts";
 import { type LoadedPolicy, loadPolicySources } from "./policy_files.ts";
-import type { ReaderEvent } from "./reader_protocol.ts";
+import type { ReaderEvent, SessionEvent } from "./reader_protocol.ts";
 import { recordSettings } from "./record_settings.ts";
 import type { ReaderThread } from "./reader_thread.ts";
 import { RecorderThread } from "./recorder_thread.ts";
@@ -54,7 +54,7 @@ export interface GuardParts {
   /** Its sessions are found running; without this it starts them. */
   readonly found_running?: boolean;
   /** Agents that the reader found, and scopes that became empty. */
-  readonly onReader?: (event: ReaderEvent) => void;
+  readonly onReader?: (event: SessionEvent) => void;
 }
 
 /** A guard that is ready. Close it. */
@@ -110,6 +110,7 @@ export class Guard implements StatusPort, ReloadPort {
       reader: parts.reader,
       recorder,
       approvals: this.#control.approvals.port,
+      onTally: (reports) => this.sessions.tally(reports),
       onFailure: (reason) => this.#onFailure(`the thread that answers held calls failed: ${reason}`),
     });
   }
@@ -130,7 +131,8 @@ export class Guard implements StatusPort, ReloadPort {
       onEvent: (event) => {
         if (event.event === "loss") countLoss(losses, event.gap.source, event.gap.type, event.gap.count);
         if (event.event === "loss" && held.guard !== undefined) held.guard.#onLoss(event);
-        parts.onReader?.(event);
+        if (event.event === "tally") held.guard?.sessions.tally(event.reports);
+        if (event.event === "agent" || event.event === "empty") parts.onReader?.(event);
       },
     });
     const [opened, loaded] = await Promise.allSettled([

@@ -5,12 +5,14 @@ import { HolderThread } from "./holder_thread.ts";
 import type { PolicyLoad } from "./reader_protocol.ts";
 import type { ReaderThread } from "./reader_thread.ts";
 import type { RecorderThread } from "./recorder_thread.ts";
+import type { TallyReport } from "./tally_sink.ts";
 
 /** What it works with. */
 export interface GuardHolderParts {
   readonly reader: ReaderThread;
   readonly recorder: RecorderThread;
   readonly approvals: ApprovalPort;
+  readonly onTally: (reports: readonly TallyReport[]) => void;
   readonly onFailure: (reason: string) => void;
 }
 
@@ -46,7 +48,7 @@ export class GuardHolder {
   }
 
   async #start(policy: PolicyLoad): Promise<HolderThread> {
-    const { reader, recorder, approvals, onFailure } = this.#parts;
+    const { reader, recorder, approvals, onTally, onFailure } = this.#parts;
     const thread = await HolderThread.start({
       policy,
       maps: reader.maps,
@@ -54,6 +56,7 @@ export class GuardHolder {
       past: await reader.connectPast(),
       reader_wake_fd: reader.wake_fd,
       approvals,
+      onTally,
       onFailure,
     });
     this.#stats = () => thread.stats();

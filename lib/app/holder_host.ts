@@ -3,15 +3,7 @@
  * its own: it gives up sharing its root and working directory, and nothing may keep it from answering.
  */
 import { execCalls } from "../act/mod.ts";
-import {
-  AgentguardError,
-  assertNever,
-  type Clock,
-  errorMessage,
-  IdGenerator,
-  type RecordSink,
-  type SessionInfo,
-} from "../core/mod.ts";
+import { AgentguardError, assertNever, type Clock, errorMessage, IdGenerator, type SessionInfo } from "../core/mod.ts";
 import { asksThePast, type PolicySnapshot } from "../decide/mod.ts";
 import { Epoll, HeldCalls, openShim, SystemCalls, wake } from "../../ffi/mod.ts";
 import { HeldExecs } from "./held_execs.ts";
@@ -24,11 +16,12 @@ import {
 } from "./holder_protocol.ts";
 import { PastPort } from "./past_port.ts";
 import { compilePolicy } from "./policy_compile.ts";
+import type { TallySink } from "./tally_sink.ts";
 
 /** What the host needs. */
 export interface HolderHostParts {
   readonly clock: Clock;
-  readonly sink: RecordSink;
+  readonly sink: TallySink;
   readonly emit: (event: HolderEvent) => void;
   /** Gives messages their turn. */
   readonly yieldTurn: () => Promise<void>;
@@ -180,6 +173,8 @@ export class HolderHost {
     try {
       while (!this.#closed && this.#sessions.size > 0) {
         this.#answerBatch();
+        const reports = this.#parts.sink.take();
+        if (reports.length > 0) this.#parts.emit({ event: "tally", reports });
         do await this.#parts.yieldTurn(); while (this.#opened !== undefined && this.#behind(this.#opened));
       }
     } catch (error) {

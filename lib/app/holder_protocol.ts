@@ -1,6 +1,7 @@
 /** What main and the thread that answers held calls say to each other. Structured clones of plain data. */
 import type { ApprovalAnswer, ApprovalId, ApprovalRequest, ErrorCode, SessionInfo } from "../core/mod.ts";
 import type { PolicyLoad } from "./reader_protocol.ts";
+import type { TallyReport } from "./tally_sink.ts";
 
 /** Maps of the loaded probes, open in this process. */
 export interface HolderMaps {
@@ -43,6 +44,8 @@ export interface HolderOpened {
 export type HolderEvent =
   | { readonly event: "ask"; readonly request: ApprovalRequest }
   | { readonly event: "withdraw"; readonly approval_id: ApprovalId }
+  /** What was counted since the last time. */
+  | { readonly event: "tally"; readonly reports: readonly TallyReport[] }
   /** It cannot go on: whatever waits is refused by the kernel. */
   | { readonly event: "failed"; readonly reason: string };
 

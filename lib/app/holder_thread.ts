@@ -18,6 +18,7 @@ import {
   type HoldStatName,
 } from "./holder_protocol.ts";
 import type { PolicyLoad } from "./reader_protocol.ts";
+import type { TallyReport } from "./tally_sink.ts";
 import { workerUrl } from "./worker_url.ts";
 
 /** What is needed to start it. */
@@ -30,6 +31,7 @@ export interface HolderThreadParts {
   readonly past: MessagePort;
   readonly reader_wake_fd: number;
   readonly approvals: ApprovalPort;
+  readonly onTally: (reports: readonly TallyReport[]) => void;
   /** It cannot go on. */
   readonly onFailure: (reason: string) => void;
 }
@@ -137,6 +139,9 @@ export class HolderThread {
         void this.#parts.approvals.ask(message.request)
           .then((answer) => this.#call({ op: "answer", answer }))
           .catch((error: unknown) => this.#parts.onFailure(errorMessage(error)));
+        return;
+      case "tally":
+        this.#parts.onTally(message.reports);
         return;
       case "withdraw":
         this.#parts.approvals.withdraw(message.approval_id);

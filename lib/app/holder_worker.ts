@@ -3,6 +3,7 @@ import { AgentguardError, errorMessage, systemClock } from "../core/mod.ts";
 import { messagePort, RemoteSink } from "../record/mod.ts";
 import { HolderHost } from "./holder_host.ts";
 import type { HolderMessage, HolderRequest } from "./holder_protocol.ts";
+import { TallySink } from "./tally_sink.ts";
 
 declare const self: Worker;
 
@@ -11,7 +12,7 @@ const post = (message: HolderMessage): void => self.postMessage(message);
 self.onmessage = (event: MessageEvent<{ readonly recorder: MessagePort }>): void => {
   const host = new HolderHost({
     clock: systemClock,
-    sink: new RemoteSink(messagePort(event.data.recorder)),
+    sink: new TallySink(new RemoteSink(messagePort(event.data.recorder))),
     emit: post,
     yieldTurn: () => new Promise((resolve) => setImmediate(resolve)),
   });

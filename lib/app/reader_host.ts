@@ -8,7 +8,6 @@ import {
   type Clock,
   errorMessage,
   type ProcessInfo,
-  type RecordSink,
   type SessionAction,
   type SessionInfo,
 } from "../core/mod.ts";
@@ -25,15 +24,16 @@ import {
   type ReaderRequest,
   type SessionEnd,
   STAT_NAMES,
-  type StatName,
 } from "./reader_protocol.ts";
+import { publishStats } from "./reader_stats.ts";
 import { runningAgents } from "./running_agents.ts";
+import type { TallySink } from "./tally_sink.ts";
 
 /** What the host needs. */
 export interface ReaderHostParts {
   readonly clock: Clock;
-  /** Where entries go. `dropped` counts what the sink itself had to drop. */
-  readonly sink: RecordSink & { dropped?(): number };
+  /** Where entries go. */
+  readonly sink: TallySink;
   readonly kernel: LoadedKernel;
   readonly emit: (event: ReaderEvent) => void;
   /** Gives other work of the thread its turn. */
@@ -65,6 +65,8 @@ export class ReaderHost {
       case "open":
         return this.#open(request);
       case "policy":
+        // What happened before is judged by the policy that was in force then.
+        while (this.#use().drain() > 0);
         this.#use().setPolicy(request.policy);
         return undefined;
       case "begin":
@@ -155,6 +157,7 @@ export class ReaderHost {
     const session = stages.sessions.get(scope);
     if (session !== undefined) this.#recordSession(session, { type: "session.end", agent: session.agent, ...exit });
     stages.endSession(scope);
+    this.#report();
     this.#publish();
     await this.#parts.sink.flush();
   }
@@ -225,6 +228,7 @@ export class ReaderHost {
     while (stages.drain() > 0);
     stages.countLosses();
     stages.pipeline.flush();
+    this.#report();
     this.#publish();
     await this.#parts.sink.flush();
   }
@@ -261,6 +265,7 @@ export class ReaderHost {
         if (now_us - this.#losses_us > LOSS_EVERY_US) {
           this.#losses_us = now_us;
           stages.countLosses();
+          this.#report();
         }
         await this.#parts.yieldTurn();
       }
@@ -272,22 +277,14 @@ export class ReaderHost {
     }
   }
 
+  /** Tells what was counted for each session. */
+  #report(): void {
+    const reports = this.#parts.sink.take();
+    if (reports.length > 0) this.#parts.emit({ event: "tally", reports });
+  }
+
   #publish(): void {
-    const stages = this.#stages;
-    if (stages === undefined) return;
-    const values: Readonly<Record<StatName, number>> = {
-      ...stages.pipeline.counters(),
-      records: stages.reader.records,
-      coalesced: stages.pipeline.coalesced,
-      decode_errors: stages.decode_errors,
-      processes: stages.processes.size,
-      processes_evicted: stages.processes.evicted,
-      recorder_pending: this.#parts.sink.pending(),
-      recorder_dropped: this.#parts.sink.dropped?.() ?? 0,
-      ring_decisions_bytes: stages.rings.decisions.pendingBytes(),
-      ring_telemetry_bytes: stages.rings.telemetry.pendingBytes(),
-    };
-    STAT_NAMES.forEach((name, index) => this.#stats[index] = values[name]);
+    if (this.#stages !== undefined) publishStats(this.#stats, this.#stages, this.#parts.sink);
   }
 
   #use(): KernelStages {

@@ -2,6 +2,7 @@
 import type { ErrorCode, Gap, Mode, ProcessInfo, SessionInfo } from "../core/mod.ts";
 import type { PolicySource } from "../decide/mod.ts";
 import type { ProbeSupport } from "../source/mod.ts";
+import type { TallyReport } from "./tally_sink.ts";
 import type { HolderMaps } from "./holder_protocol.ts";
 
 /** A policy as both threads load it: compiling the same sources gives the same snapshot. */
@@ -79,7 +80,12 @@ export type ReaderEvent =
   }
   /** The last process of a scope ended. */
   | { readonly event: "empty"; readonly scope: number }
-  | { readonly event: "loss"; readonly gap: Gap; readonly session_id?: string };
+  | { readonly event: "loss"; readonly gap: Gap; readonly session_id?: string }
+  /** What was counted since the last time. */
+  | { readonly event: "tally"; readonly reports: readonly TallyReport[] };
+
+/** What concerns the sessions that the reader finds by itself. */
+export type SessionEvent = Extract<ReaderEvent, { event: "agent" | "empty" }>;
 
 /** Everything that the reader posts. */
 export type ReaderMessage =

@@ -4,6 +4,7 @@ import { messagePort, RemoteSink } from "../record/mod.ts";
 import { type LoadedKernel, loadKernel } from "./loaded_kernel.ts";
 import { ReaderHost } from "./reader_host.ts";
 import type { ReaderConnect, ReaderMessage, ReaderRequest, ReaderStart } from "./reader_protocol.ts";
+import { TallySink } from "./tally_sink.ts";
 
 declare const self: Worker;
 
@@ -17,7 +18,7 @@ self.onmessage = (event: MessageEvent<ReaderStart>): void => {
 function serve(kernel: LoadedKernel, recorder: MessagePort): void {
   const host = new ReaderHost({
     clock: systemClock,
-    sink: new RemoteSink(messagePort(recorder)),
+    sink: new TallySink(new RemoteSink(messagePort(recorder))),
     kernel,
     emit: post,
     yieldTurn: () => new Promise((resolve) => setImmediate(resolve)),

@@ -17,6 +17,7 @@ import {
 } from "../core/mod.ts";
 import type { SessionPort, SessionView } from "../publish/mod.ts";
 import type { SessionEnd } from "./reader_protocol.ts";
+import { emptyTally, type SessionTally, TALLY_NAMES, type TallyReport } from "./tally_sink.ts";
 
 /** One session with what it holds. */
 interface Held {
@@ -38,6 +39,8 @@ export interface SessionsParts {
   readonly onEnded?: (id: SessionId) => void;
 }
 
+/** Sessions that something was counted for; beyond it those that nobody knows any more are dropped. */
+const TALLIES_MAX = 4096;
 /** Ended sessions that are still shown. */
 const ENDED_MAX = 256;
 
@@ -45,6 +48,8 @@ const ENDED_MAX = 256;
 export class Sessions implements SessionPort {
   readonly #parts: SessionsParts;
   readonly #by_id: Map<SessionId, Held> = new Map();
+  /** By session, also of one that main has not taken in yet. */
+  readonly #tallies: Map<SessionId, SessionTally> = new Map();
 
   constructor(parts: SessionsParts) {
     this.#parts = parts;
@@ -73,6 +78,19 @@ export class Sessions implements SessionPort {
     this.#parts.onEnded?.(id);
   }
 
+  /** Adds what a thread counted. */
+  tally(reports: readonly TallyReport[]): void {
+    for (const { session_id, tally } of reports) {
+      const sum = this.#tallies.get(session_id) ?? emptyTally();
+      this.#tallies.set(session_id, sum);
+      for (const name of TALLY_NAMES) sum[name] += tally[name];
+    }
+    for (const id of this.#tallies.keys()) {
+      if (this.#tallies.size <= TALLIES_MAX) return;
+      if (!this.#by_id.has(id)) this.#tallies.delete(id);
+    }
+  }
+
   /** The session of a scope that has not ended. */
   ofScope(scope: number): SessionInfo | undefined {
     for (const held of this.#by_id.values()) if (held.scope === scope && held.state !== "ended") return held.info;
@@ -85,12 +103,12 @@ export class Sessions implements SessionPort {
   }
 
   list(): readonly SessionView[] {
-    return [...this.#by_id.values()].map((held) => view(held));
+    return [...this.#by_id.values()].map((held) => this.#view(held));
   }
 
   show(id: SessionId): SessionView | undefined {
     const held = this.#by_id.get(id);
-    return held === undefined ? undefined : view(held);
+    return held === undefined ? undefined : this.#view(held);
   }
 
   kill(id: SessionId, who: Approver): Promise<Result<SessionView, AgentguardError>> {
@@ -150,16 +168,25 @@ export class Sessions implements SessionPort {
     } catch (error) {
       return err(error instanceof AgentguardError ? error : new AgentguardError("io", errorMessage(error)));
     }
-    return ok(view(held));
+    return ok(this.#view(held));
   }
 
   #forgetOld(): void {
     const ended = [...this.#by_id.values()].filter((held) => held.state === "ended");
-    for (const held of ended.slice(0, Math.max(0, ended.length - ENDED_MAX))) this.#by_id.delete(held.info.session_id);
+    for (const held of ended.slice(0, Math.max(0, ended.length - ENDED_MAX))) this.#forget(held.info.session_id);
+  }
+
+  #forget(id: SessionId): void {
+    this.#by_id.delete(id);
+    this.#tallies.delete(id);
+  }
+
+  #view(held: Held): SessionView {
+    return view(held, this.#tallies.get(held.info.session_id) ?? emptyTally());
   }
 }
 
-function view(held: Held): SessionView {
+function view(held: Held, tally: SessionTally): SessionView {
   const { info } = held;
   const root: ProcessRef = { pid: info.root.pid, start: info.root.start };
   return {
@@ -173,6 +200,6 @@ function view(held: Held): SessionView {
     ...(held.ended_us === undefined ? undefined : { ended: formatTime(held.ended_us) }),
     ...held.end,
     processes: held.cgroup?.processes() ?? 0,
-    counters: {},
+    counters: { ...tally },
   };
 }

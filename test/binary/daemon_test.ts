@@ -84,6 +84,13 @@ describe.skipIf(!IS_ROOT)("the daemon", () => {
     await waitUntil("the agent's work", () => agent.stdout.includes("done"));
     await order(agent, "exit 0");
     await agent.ended();
+    let counted = 0;
+    await waitUntil("the end of the session", async () => {
+      const { sessions } = JSON.parse((await setup.command(["sessions", "list", "--json"])).stdout);
+      const ended = sessions.find((each: { state: string }) => each.state === "ended");
+      counted = ended?.counters.actions ?? 0;
+      return counted > 0;
+    });
     expect(await stop(daemon)).toBe(0);
     const entries = await setup.entries();
     const start = about(entries, "session.start").find((entry) => entry.action.agent === "probe");
@@ -94,6 +101,8 @@ describe.skipIf(!IS_ROOT)("the daemon", () => {
     expect(read?.process?.exe).toBe("/usr/bin/cat");
     expect(about(mine, "file.create").map((entry) => entry.action.path)).toEqual([`${setup.work}/made`]);
     expect(about(mine, "session.end")).toHaveLength(1);
+    const acted = mine.filter(({ kind }) => kind === "observation" || kind === "decision");
+    expect(counted).toBe(acted.length);
     expect((await setup.verify()).exit_code).toBe(0);
   }, LIMIT_MS);
 
