@@ -10,10 +10,16 @@ import {
   type SessionInfo,
 } from "../core/mod.ts";
 import { openShim, SystemCalls } from "../../ffi/mod.ts";
-import { type ControlPorts, ControlServer } from "../publish/mod.ts";
+import { readSecret } from "../approve/mod.ts";
+import { ApproverServer, type ControlPorts, ControlServer } from "../publish/mod.ts";
 import { ApprovalOffice } from "./approval_office.ts";
 import { findUnanswered, recordUnanswered } from "./approval_recovery.ts";
 import { PeerIdentity } from "./peer_identity.ts";
+import type { MembershipParts } from "./session_membership.ts";
+import { TcpPeerIdentity } from "./tcp_peer.ts";
+
+/** Shortest token, characters. */
+const TOKEN_CHARS_MIN = 16;
 
 /** What it is made of. */
 export interface ControlPlaneParts {
@@ -37,6 +43,9 @@ export class ControlPlane {
   readonly #parts: ControlPlaneParts;
   readonly #control: ControlServer;
   readonly #unanswered: readonly Entry[];
+  readonly #membership: MembershipParts;
+  readonly #listen: () => void;
+  #approver: ApproverServer | undefined;
 
   /** Opens the approvals; serves nothing yet. Throws `config` for a secret that cannot be used, `io`, `tamper`. */
   constructor(parts: ControlPlaneParts, ports: Omit<ControlPorts, "approvals">) {
@@ -44,8 +53,9 @@ export class ControlPlane {
     const { log, scopes_fd, sessions } = parts;
     this.#unanswered = findUnanswered(parts.state_dir, log);
     this.approvals = new ApprovalOffice(parts);
-    const system = new SystemCalls(openShim());
-    const peers = new PeerIdentity({ system, self_pid: process.pid, scopes_fd, sessions });
+    this.#membership = { system: new SystemCalls(openShim()), self_pid: process.pid, scopes_fd, sessions };
+    const peers = new PeerIdentity(this.#membership);
+    this.#listen = this.#prepareListen(parts.settings);
     const uid = process.geteuid?.() ?? 0;
     const options = { runtime_dir: parts.runtime_dir, uid, log, peers };
     this.#control = new ControlServer({ ...ports, approvals: this.approvals }, options);
@@ -55,6 +65,7 @@ export class ControlPlane {
   async start(): Promise<void> {
     const { sink, clock, log } = this.#parts;
     recordUnanswered(this.#unanswered, { sink, clock });
+    this.#listen();
     try {
       await this.#control.start();
     } catch (error) {
@@ -66,12 +77,40 @@ export class ControlPlane {
     }
   }
 
+  /** Reads the secrets of other settings; the result puts them in force. Throws `config`, and then nothing changed. */
+  prepare(settings: ApprovalSettings): () => Promise<void> {
+    const arrange = this.approvals.prepare(settings);
+    const listen = this.#prepareListen(settings);
+    return async () => {
+      await arrange();
+      listen();
+    };
+  }
+
   /** Serves nothing any more; what waits is denied. */
   async stop(): Promise<void> {
     try {
       await this.approvals.close();
     } finally {
+      this.#approver?.[Symbol.dispose]();
       await this.#control.stop();
     }
+  }
+
+  /** Reads the token; the result opens the port, or closes the one that is open. */
+  #prepareListen({ listen }: ApprovalSettings): () => void {
+    const { env, log } = this.#parts;
+    const bounds = { what: "token", chars_min: TOKEN_CHARS_MIN };
+    const token = listen === undefined ? "" : readSecret(listen.token, env, bounds);
+    return () => {
+      this.#approver?.[Symbol.dispose]();
+      this.#approver = undefined;
+      if (listen === undefined) return;
+      const peers = new TcpPeerIdentity(this.#membership, `token:${listen.name}`);
+      const { address: hostname, port } = listen;
+      const approver = new ApproverServer(this.approvals, { hostname, port, token, log, peers });
+      approver.start();
+      this.#approver = approver;
+    };
   }
 }

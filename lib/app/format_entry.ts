@@ -252,7 +252,8 @@ function formatApproval(action: ApprovalAction): string {
   const verdict = action.verdict === undefined ? "" : ` ${action.verdict}`;
   const held = action.held_ms === undefined ? "" : ` after ${formatDuration(action.held_ms)}`;
   const scope = action.scope === undefined ? "" : ` (${escapeText(action.scope, 120)})`;
-  const reason = action.reason === undefined ? "" : `: ${escapeText(action.reason, DETAIL_CHARS_MAX)}`;
+  const said = action.reason ?? "";
+  const reason = said === "" ? "" : `: ${escapeText(said, DETAIL_CHARS_MAX)}`;
   const subject = action.subject === undefined ? "" : `: ${formatAction(action.subject, ARGV_CHARS_DEFAULT)}`;
   return `${action.type} ${id}${verdict}${by}${held}${scope}${subject}${reason}`;
 }

@@ -222,7 +222,7 @@ export class Guard implements StatusPort, ReloadPort {
       const cgroup = findCgroup2() !== undefined;
       const { home, found_running = false } = this.#parts;
       requireEnforceable(loaded.value.snapshot, { support: this.reader.support, cgroup, home, found_running });
-      const arrange = this.#control.approvals.prepare(loaded.value.snapshot.approval);
+      const arrange = this.#control.prepare(loaded.value.snapshot.approval);
       const load = policyLoad(loaded.value, this.#parts);
       await this.reader.setPolicy(load);
       await this.holder.setPolicy(load);

@@ -1,34 +1,20 @@
 /**
  * Who is at the other end of a connection to the control socket. Everything comes from the kernel; what the client says
- * of itself counts nothing. A process of a guarded session is told from all others in three independent ways: by the
- * mark that the kernel programs keep on each task of a session and its descendants, by its cgroup, by its ancestors.
+ * of itself counts nothing.
  */
 import { closeSync } from "node:fs";
-import type { Approver, SessionInfo } from "../core/mod.ts";
-import { hasTaskStorage, type SocketPeer, socketPeer, type SystemCalls } from "../../ffi/mod.ts";
+import type { Approver } from "../core/mod.ts";
+import { type SocketPeer, socketPeer } from "../../ffi/mod.ts";
 import type { Peer, PeerPort } from "../publish/mod.ts";
 import { groupNames, userName } from "./account_names.ts";
 import { type ProcessFacts, processFacts } from "./process_facts.ts";
-
-/** What the guard knows of its sessions. */
-export interface PeerIdentityParts {
-  readonly system: SystemCalls;
-  /** The guard itself: whatever descends from it is its command. */
-  readonly self_pid: number;
-  /** Descriptor of the map of task storage that marks the tasks of sessions. */
-  readonly scopes_fd: () => number;
-  /** Sessions that have not ended. */
-  readonly sessions: () => readonly SessionInfo[];
-}
-
-/** Ancestors that are looked at; a longer line is taken for one of a session. */
-const ANCESTORS_MAX = 256;
+import { type MembershipParts, whyInside } from "./session_membership.ts";
 
 /** Asks the kernel about peers. */
 export class PeerIdentity implements PeerPort {
-  readonly #parts: PeerIdentityParts;
+  readonly #parts: MembershipParts;
 
-  constructor(parts: PeerIdentityParts) {
+  constructor(parts: MembershipParts) {
     this.#parts = parts;
   }
 
@@ -50,7 +36,7 @@ export class PeerIdentity implements PeerPort {
     const { pid, uid, gids } = peer;
     const user = userName(uid);
     const facts = processFacts(pid);
-    const inside = this.#whyInside(peer, pidfd, facts);
+    const inside = whyInside(this.#parts, { pid, pidfd, facts });
     return {
       id: `uid:${uid}`,
       uid,
@@ -61,37 +47,6 @@ export class PeerIdentity implements PeerPort {
       verified: verifiedText(peer, facts, inside),
       ...(inside === undefined ? {} : { inside }),
     };
-  }
-
-  /** Why the process counts as one of a session; `undefined` where it is proven to be of none. */
-  #whyInside(peer: SocketPeer, pidfd: number, facts: ProcessFacts | undefined): string | undefined {
-    const ended = `process ${peer.pid} has ended: nobody can tell who it was`;
-    if (facts === undefined || pidfd < 0) return ended;
-    const { system, scopes_fd, sessions } = this.#parts;
-    const of_session = `process ${peer.pid} belongs to a guarded session: what it asks for is answered from outside`;
-    try {
-      if (hasTaskStorage(system, scopes_fd(), pidfd)) return of_session;
-    } catch {
-      return `nobody can tell whether process ${peer.pid} is outside of every session`;
-    }
-    const { cgroup } = facts;
-    const leaves = sessions().flatMap((session) => session.cgroup ?? []);
-    if (cgroup === undefined) return `the cgroup of process ${peer.pid} cannot be read`;
-    if (leaves.some((leaf) => cgroup === leaf || cgroup.startsWith(`${leaf}/`))) return of_session;
-    if (this.#descends(facts)) return of_session;
-    // All of this was about the process that connected only if it is still there: its pid was not used again.
-    return system.pidfdSignal(pidfd, 0) === 0 ? undefined : ended;
-  }
-
-  /** True if an ancestor is the guard itself or the root of a session. */
-  #descends(facts: ProcessFacts): boolean {
-    const roots = new Set([this.#parts.self_pid, ...this.#parts.sessions().map(({ root }) => root.pid)]);
-    let at: ProcessFacts | undefined = facts;
-    for (let count = 0; at !== undefined && at.ppid !== 0; count++) {
-      if (roots.has(at.ppid) || count > ANCESTORS_MAX) return true;
-      at = processFacts(at.ppid);
-    }
-    return false;
   }
 }
 

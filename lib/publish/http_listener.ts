@@ -70,12 +70,10 @@ export class HttpListener implements Disposable {
   #open(socket: Bun.Socket<HttpConnection | undefined>, parts: ListenerParts): void {
     const fd = "fd" in socket && typeof socket.fd === "number" ? socket.fd : -1;
     if (this.#connections.size >= CONTROL_LIMITS.connections_max) return void socket.terminate();
-    const connection = new HttpConnection({
-      socket,
-      peer: parts.peers.open(fd),
-      handler: parts.handler,
-      log: parts.log,
-    });
+    const { remoteAddress: address, remotePort: port } = socket;
+    const remote = "unix" in parts.at ? undefined : { address, port };
+    const { peers, handler, log } = parts;
+    const connection = new HttpConnection({ socket, peer: peers.open(fd, remote), handler, log });
     socket.data = connection;
     this.#connections.add(connection);
   }

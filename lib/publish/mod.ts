@@ -11,6 +11,7 @@
  * Lifetimes: the constructor starts nothing; `start` binds; `stop` ends every stream, closes and removes the socket.
  */
 export { type EntryMatch, eventFilterMatches, parseEventFilter } from "./filter.ts";
+export { ApproverServer, type ApproverServerOptions } from "./approver_server.ts";
 export { CONTROL_LIMITS } from "./limits.ts";
 export { CONTROL_SOCKET_NAME, controlSocketPath } from "./socket.ts";
 export { ControlServer, type ControlServerOptions } from "./server.ts";
@@ -30,6 +31,7 @@ export type {
   PolicyStatus,
   QueueStatus,
   ReloadPort,
+  RemoteAddress,
   SessionPort,
   SessionState,
   SessionView,

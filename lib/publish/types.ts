@@ -169,10 +169,19 @@ export interface Peer extends Disposable {
   identify(): Promise<Approver>;
 }
 
+/** The other end of a TCP connection. */
+export interface RemoteAddress {
+  readonly address: string;
+  readonly port: number;
+}
+
 /** Asks the kernel who is at the other end of a connection, while the connection is open. */
 export interface PeerPort {
-  /** The peer of a connected socket, in the turn in which it was accepted; -1 where there is no descriptor. */
-  open(fd: number): Peer;
+  /**
+   * The peer of a connected socket, in the turn in which it was accepted; -1 where there is no descriptor. `remote` is
+   * the other end of a TCP connection.
+   */
+  open(fd: number, remote?: RemoteAddress): Peer;
 }
 
 /** Everything that the API needs from the guard. */

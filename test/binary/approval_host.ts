@@ -13,6 +13,7 @@ import {
 } from "../../lib/core/mod.ts";
 import { ApprovalOffice } from "../../lib/app/approval_office.ts";
 import { PeerIdentity } from "../../lib/app/peer_identity.ts";
+import type { MembershipParts } from "../../lib/app/session_membership.ts";
 import { ControlServer } from "../../lib/publish/mod.ts";
 import { openShim, SystemCalls } from "../../ffi/mod.ts";
 import { Probed } from "../kernel/probes_support.ts";
@@ -46,6 +47,7 @@ export class ApprovalHost implements AsyncDisposable {
   readonly office: ApprovalOffice;
   /** Cgroups of sessions, below the mount point. */
   readonly leaves: string[] = [];
+  readonly membership: MembershipParts;
   readonly #server: ControlServer;
   readonly #ids = new IdGenerator(systemClock);
 
@@ -56,13 +58,14 @@ export class ApprovalHost implements AsyncDisposable {
     const { sink, log } = this;
     const state_dir = dir.join("state");
     this.office = new ApprovalOffice({ state_dir, settings, env, clock: systemClock, ids: this.#ids, log, sink });
-    const peers = new PeerIdentity({
+    this.membership = {
       system: new SystemCalls(openShim()),
       // Whatever a test starts descends from the test: here the guard is somebody else.
       self_pid: -1,
       scopes_fd: () => this.probed.probes.map("scopes").fd,
       sessions: () => this.leaves.map((cgroup) => ({ ...SESSION, cgroup })),
-    });
+    };
+    const peers = new PeerIdentity(this.membership);
     const ports = new MemoryPorts();
     ports.approvals = this.office;
     this.#server = new ControlServer(ports, { runtime_dir: this.runtime, uid: process.getuid?.() ?? 0, log, peers });

@@ -3,6 +3,9 @@ import { describe, expect, test } from "bun:test";
 import { IS_ROOT, python, run, runOnPty } from "../support/mod.ts";
 import { GuardedCgroup } from "../kernel/probes_support.ts";
 import { ApprovalHost, PUSH } from "./approval_host.ts";
+import { silentLog } from "../../lib/core/mod.ts";
+import { TcpPeerIdentity } from "../../lib/app/tcp_peer.ts";
+import { ApproverServer } from "../../lib/publish/mod.ts";
 
 const LIMIT_MS = 60_000;
 
@@ -258,5 +261,34 @@ m.recv(1)`,
     ));
     expect((await outside).stdout.trim()).toBe("403");
     expect(host.office.show(id)?.state).toBe("pending");
+  }, LIMIT_MS);
+});
+
+describe.skipIf(!IS_ROOT)("the port of approvers", () => {
+  const TOKEN = "a token of some length";
+  const ASK = `
+import http.client, sys
+c = http.client.HTTPConnection("127.0.0.1", int(sys.argv[1]))
+c.request("POST", "/v1/approvals/%s/approve" % sys.argv[2], headers={"Authorization": "Bearer " + sys.argv[3]})
+print(c.getresponse().status)`;
+
+  function listen(host: ApprovalHost): ApproverServer {
+    const peers = new TcpPeerIdentity(host.membership, "token:ops");
+    const options = { hostname: "127.0.0.1", port: 0, token: TOKEN, log: silentLog, peers };
+    const server = new ApproverServer(host.office, options);
+    server.start();
+    return server;
+  }
+
+  test("takes the token from outside, and not from a process of a session", async () => {
+    await using host = await ApprovalHost.start({ approvers: ["token:ops"] });
+    using server = listen(host);
+    const { id, answer } = host.ask();
+    const argv = python(ASK, String(server.port), id, TOKEN);
+    expect((await host.probed.run(argv)).stdout).toBe("403\n");
+    expect(host.office.show(id)?.state).toBe("pending");
+    expect((await run(argv)).stdout).toBe("200\n");
+    expect(await answer).toMatchObject({ verdict: "allow", by: "token:ops" });
+    expect(host.sink.approvals("approval.vote")[0]?.verified).toMatch(/^bearer token, TCP from pid \d+ \(.*python3/);
   }, LIMIT_MS);
 });
