@@ -10,7 +10,7 @@ import {
   type WallUs,
 } from "../core/mod.ts";
 import { HASH_BYTES } from "./merkle.ts";
-import { lineAt, storedText, type TextParts } from "./stored_text.ts";
+import { leafTextAt, lineAt, storedText, type TextParts } from "./stored_text.ts";
 
 /** `prev` of the first entry. */
 export const FIRST_PREV: string = "0".repeat(64);
@@ -21,6 +21,8 @@ export const FIRST_PREV: string = "0".repeat(64);
  */
 export const ENTRY_BYTES_MAX = 1_048_576;
 
+/** Most characters that the number and the hash before add to a text: `"prev":"..."`, `"seq":...`. */
+const PLACE_CHARS_MAX = 128;
 /** Prefix of a leaf in the hash. Source: RFC 6962 section 2.1. */
 const LEAF_PREFIX = "\u0000";
 
@@ -38,17 +40,41 @@ export interface EntryPlace {
 }
 
 /** An entry ready to be stored. */
-export interface SealedEntry {
+export class SealedEntry {
   readonly seq: number;
   readonly entry_id: EntryId;
   /** What was kept of the draft, with the time that was written. */
   readonly draft: EntryDraft;
-  /** Canonical JSON of the entry. */
-  readonly line: string;
-  /** `line` as it is stored: see `storedText`. */
-  readonly stored: string;
   /** SHA-256 of 0x00 and `line` as UTF-8, hex: the leaf hash of RFC 6962. */
   readonly hash: string;
+  readonly #parts: TextParts;
+  readonly #prev: string;
+
+  /** Made by `Sealer`. */
+  constructor(draft: EntryDraft, { seq, entry_id, prev }: EntryPlace, parts: TextParts, hash: string) {
+    this.seq = seq;
+    this.entry_id = entry_id;
+    this.draft = draft;
+    this.hash = hash;
+    this.#parts = parts;
+    this.#prev = prev;
+  }
+
+  /** Canonical JSON of the entry. Put together when it is asked for: most often nobody does. */
+  get line(): string {
+    return lineAt(this.#parts, { seq: this.seq, prev: this.#prev });
+  }
+
+  /** `line` as it is stored: see `storedText`. */
+  get stored(): string {
+    return storedText(this.#parts);
+  }
+
+  /** UTF-16 units of `stored`, about as many as of `line` without what the place gives. */
+  get chars(): number {
+    const { before_prev, before_seq, after_seq } = this.#parts;
+    return before_prev.length + before_seq.length + after_seq.length;
+  }
 }
 
 /** Every kind, as a table that the compiler keeps complete. */
@@ -87,7 +113,7 @@ export class Sealer {
     const timed = time_us === draft.time_us ? draft : { ...draft, time_us };
     const sealed = this.#seal(timed, place);
     // A UTF-16 unit is at most three bytes of UTF-8.
-    if (sealed.line.length * 3 <= ENTRY_BYTES_MAX) return sealed;
+    if ((sealed.chars + PLACE_CHARS_MAX) * 3 <= ENTRY_BYTES_MAX) return sealed;
     const bytes = Buffer.byteLength(sealed.line);
     if (bytes <= ENTRY_BYTES_MAX) return sealed;
     for (const shorter of shortened(timed, bytes)) {
@@ -101,9 +127,8 @@ export class Sealer {
     const { seq, entry_id, boot_id } = place;
     invariant(Number.isSafeInteger(seq) && seq >= 1, "number an entry: the sequence is exhausted");
     const parts = textParts({ entry_id, boot_id, draft, time: this.#time(draft.time_us) }, this.#writer);
-    const line = lineAt(parts, place);
-    Bun.SHA256.hash(LEAF_PREFIX + line, this.hash);
-    return { seq, entry_id, draft, line, stored: storedText(parts), hash: this.hash.toHex() };
+    Bun.SHA256.hash(leafTextAt(parts, place), this.hash);
+    return new SealedEntry(draft, place, parts, this.hash.toHex());
   }
 
   /** As `formatTime`, which most calls of one second share. */

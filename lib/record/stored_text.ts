@@ -29,6 +29,12 @@ export function lineAt(parts: TextParts, place: { readonly seq: number; readonly
   return `${parts.before_prev}"prev":"${place.prev}"${parts.before_seq}"seq":${place.seq}${parts.after_seq}`;
 }
 
+/** What the leaf hash of an entry at a place is over: 0x00 and its canonical text. Source: RFC 6962 section 2.1. */
+export function leafTextAt(parts: TextParts, place: { readonly seq: number; readonly prev: string }): string {
+  // Not a prefix before `lineAt`: putting strings together is a good part of what hashing costs.
+  return `\u0000${parts.before_prev}"prev":"${place.prev}"${parts.before_seq}"seq":${place.seq}${parts.after_seq}`;
+}
+
 /** The parts of one stored entry without its end; what is malformed gives parts that no hash fits. */
 export function partsOf(stored: string): TextParts {
   const first = stored.indexOf(PART_SEPARATOR);

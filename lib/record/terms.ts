@@ -19,6 +19,8 @@ export interface IndexedEntry {
 
 /** Crockford base 32. */
 const DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+/** Values of these digits by character code. */
+const DIGIT_VALUES: Readonly<Uint8Array> = digitValues();
 /** Digits of a ULID that are its time. */
 const TIME_DIGITS = 10;
 /** Keys of ids that are no ULIDs begin here, above every time. */
@@ -42,12 +44,18 @@ export function indexedOf(fields: IndexedFields): IndexedEntry {
 export function idKey(id: string): number {
   if (isUlid(id)) {
     let ms = 0;
-    for (let i = 0; i < TIME_DIGITS; i++) ms = ms * 32 + DIGITS.indexOf(id.charAt(i));
+    for (let i = 0; i < TIME_DIGITS; i++) ms = ms * 32 + (DIGIT_VALUES[id.charCodeAt(i)] ?? 0);
     return ms;
   }
   let hash = 0x811c9dc5;
   for (let i = 0; i < id.length; i++) hash = Math.imul(hash ^ id.charCodeAt(i), 0x01000193);
   return OTHER_KEYS + (hash >>> 0);
+}
+
+function digitValues(): Uint8Array {
+  const values = new Uint8Array(128);
+  for (let value = 0; value < DIGITS.length; value++) values[DIGITS.charCodeAt(value)] = value;
+  return values;
 }
 
 function addDecision(terms: [TermField, string][], decision: Decision | undefined): void {

@@ -7,13 +7,11 @@ import { newestCheckpoint } from "./log_state.ts";
 import { readSpan, type Span, storedTiles, widen } from "./log_tables.ts";
 import { HASH_BYTES, hashAt, type TileSource } from "./merkle.ts";
 import { PRUNED_TEXT, type PrunedCollector } from "./pruned.ts";
-import { lineAt, partsOf } from "./stored_text.ts";
+import { leafTextAt, lineAt, partsOf } from "./stored_text.ts";
 import { idKey, indexedOf, TERM_FIELDS, type TermField } from "./terms.ts";
 import { TextReader } from "./text_reader.ts";
 import type { Fault } from "./verify_report.ts";
 
-/** Begins the input of a leaf hash. Source: RFC 6962 section 2.1. */
-const LEAF_PREFIX = "\u0000";
 /** Length of a hash in hex. */
 const HEX_CHARS = 2 * HASH_BYTES;
 /** How far from its place a text is searched that does not belong there, entries. */
@@ -122,11 +120,12 @@ export class BlockVerifier {
       this.#hash.setFromHex(leaf);
       return undefined;
     }
-    const line = lineAt(partsOf(stored), place);
+    const parts = partsOf(stored);
     // Hex from the hash function itself takes twice the time of hashing.
-    Bun.SHA256.hash(LEAF_PREFIX + line, this.#hash);
+    Bun.SHA256.hash(leafTextAt(parts, place), this.#hash);
     if (this.#hash.toHex() !== leaf) return this.#misfit(stored, place);
     if (index === undefined) return undefined;
+    const line = lineAt(parts, place);
     const entry = parseEntry(line);
     if (entry?.seq !== seq || entry.prev !== place.prev || this.#writer.text(entry) !== line) {
       return { seq, why: "not_canonical", detail: "its text is not as a recorder writes entries" };
