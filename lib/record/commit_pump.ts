@@ -4,6 +4,7 @@ import type { Store } from "../store/mod.ts";
 import type { Committer } from "./committer.ts";
 import type { DraftQueue } from "./draft_queue.ts";
 import type { SealedEntry } from "./entry.ts";
+import { BLOCK_ENTRIES } from "./layout.ts";
 import type { CommitListeners } from "./listeners.ts";
 import type { RecordHead } from "./log_state.ts";
 import type { RecorderState } from "./recorder.ts";
@@ -189,7 +190,7 @@ export class CommitPump {
       const retried = this.#parts.committer.unfinished > 0;
       const entries = retried
         ? this.#parts.committer.finish()
-        : this.#parts.committer.commit(this.#parts.queue.take(this.#parts.batch_max));
+        : this.#parts.committer.commit(this.#parts.queue.take(this.#batchSize()));
       this.#written.push({ entries, position: this.#parts.queue.taken, start_us });
       this.#written_entries += entries.length;
     } catch (thrown) {
@@ -197,6 +198,13 @@ export class CommitPump {
     }
     if (this.#parts.queue.length === 0) this.#urgent = false;
     return true;
+  }
+
+  /** Under load a batch ends where a block does: else the block's texts are read and written again with the next. */
+  #batchSize(): number {
+    const { queue, committer, batch_max } = this.#parts;
+    if (queue.length <= batch_max || batch_max < 2 * BLOCK_ENTRIES) return batch_max;
+    return batch_max - (committer.head.seq + batch_max) % BLOCK_ENTRIES;
   }
 
   #refuse(thrown: unknown): false {
