@@ -34,7 +34,8 @@ const CACHE_KIB = 8_192;
 const WAL_BYTES_KEPT = 67_108_864;
 /**
  * Pages in the write-ahead log when it is folded into the file, 32 MiB. A page that many commits changed is folded
- * once, and whoever waits for a commit seldom waits for that too: SQLite's own 1,000 pages are filled in a fifth of a second.
+ * once, and whoever waits for a commit seldom waits for that too: under load SQLite's own 1,000 pages are filled
+ * several times a second.
  */
 const WAL_PAGES_MAX = 8_192;
 /** Findings of one check that are kept; one damaged page can yield thousands. */
