@@ -75,12 +75,16 @@ esac
 step 5 "A forbidden program (rule no-forbidden-tool)"
 cp "$(command -v touch)" forbidden-tool
 say "forbidden-tool is a copy of touch; if it runs, it makes the file proof"
-{ ./forbidden-tool proof; } 2> /dev/null
+answer=$({ LC_ALL=C ./forbidden-tool proof; } 2>&1)
 status=$?
 if [ -e proof ]; then
   say "it ran (status $status): nothing forbids it here"
 else
-  say "it ended with status $status (128 + SIGKILL 9) and there is no file proof: it never ran an instruction"
+  case $answer in
+    *"Operation not permitted"*) say "refused before it started: EPERM, Operation not permitted" ;;
+    *) say "ended before its first instruction (status $status)" ;;
+  esac
+  say "there is no file proof: it never ran"
 fi
 
 step 6 "The end"
