@@ -3,7 +3,7 @@ import type { LoweredExecRule } from "../core/mod.ts";
 import type { ProgramPattern } from "./ast.ts";
 import { predicateNames } from "./actions.ts";
 import type { TextGlob } from "./glob.ts";
-import { kernelHome, type PathForm, pathForm, textsOf } from "./path_forms.ts";
+import { kernelHome, type PathForm, pathForm, textsByKind } from "./path_forms.ts";
 import type { NumberedRule } from "./reference.ts";
 
 /** What became of a rule. */
@@ -38,13 +38,7 @@ export function lowerExecRule(rule: NumberedRule, home: string | undefined): Exe
     return `${left.map((text) => JSON.stringify(text)).join(", ")} cannot be compared in the kernel`;
   }
   return {
-    rule: {
-      rule_index: index,
-      verdict,
-      paths: textsOf(forms, "path"),
-      names: textsOf(forms, "name"),
-      trees: textsOf(forms, "tree"),
-    },
+    rule: { rule_index: index, verdict, ...textsByKind(forms) },
     complete: left.length === 0,
     note: left.length === 0 ? "" : `only after the start: ${left.map((text) => JSON.stringify(text)).join(", ")}`,
   };

@@ -31,7 +31,11 @@ export function pathForm(glob: PathGlob, home: string | undefined): PathForm | u
   return is_name && second?.kind === "literal" ? { kind: "name", text: second.text } : undefined;
 }
 
-/** The texts of one kind, each once. */
-export function textsOf(forms: readonly PathForm[], kind: PathForm["kind"]): readonly string[] {
-  return [...new Set(forms.filter((form) => form.kind === kind).map((form) => form.text))];
+/** The texts of each kind, each once. */
+export function textsByKind(
+  forms: readonly PathForm[],
+): { readonly paths: readonly string[]; readonly names: readonly string[]; readonly trees: readonly string[] } {
+  const texts = { path: new Set<string>(), name: new Set<string>(), tree: new Set<string>() };
+  for (const { kind, text } of forms) texts[kind].add(text);
+  return { paths: [...texts.path], names: [...texts.name], trees: [...texts.tree] };
 }
