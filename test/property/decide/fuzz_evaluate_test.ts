@@ -43,6 +43,9 @@ const EVERYTHING = [
     const type = TYPES.find(([pattern]) => pattern.test(line))?.[1] ?? "*";
     return `[[rules]]\nname = "r${i}"\naction = "${type}"\n${line}\nverdict = "deny"`;
   }),
+  ...ASKING.filter((line) => /^(?:argv|opaque|exe)/.test(line)).map((line, i) =>
+    `[[rules]]\nname = "t${i}"\naction = "tool.call"\n${line}\nverdict = "deny"`
+  ),
 ].join("\n");
 
 /** A value of any kind in the place of each field of an event, also where the types forbid it. */
