@@ -1,7 +1,8 @@
 /** Asks the running guard through its control socket. */
 import { AgentguardError, type Entry, errorMessage } from "../core/mod.ts";
 import { controlSocketPath, type GuardStatus, type Lag, type SessionView } from "../publish/mod.ts";
-import { isApiErrorBody, isEntry, isGuardStatus, isLag, isSessionView } from "./client_types.ts";
+import type { KeepReport, KeepRequest } from "../record/mod.ts";
+import { isApiErrorBody, isEntry, isGuardStatus, isKeepReport, isLag, isSessionView } from "./client_types.ts";
 
 /** Largest answer that is not a stream, bytes: a thousand sessions of a few kilobytes. */
 const ANSWER_BYTES_MAX = 16_777_216;
@@ -33,6 +34,11 @@ export class ControlClient {
   /** `GET /v1/status` */
   async status(): Promise<GuardStatus> {
     return expectShape(await this.ask("GET", "/v1/status"), isGuardStatus);
+  }
+
+  /** `POST /v1/record/keep` */
+  async keep(request: KeepRequest): Promise<KeepReport> {
+    return expectShape(await this.ask("POST", "/v1/record/keep", JSON.stringify(request)), isKeepReport);
   }
 
   /** `GET /v1/sessions` */

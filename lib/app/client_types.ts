@@ -1,5 +1,6 @@
 /** Checks of what came over the control socket: the guard may be of another version than this client. */
 import { type ApprovalEvent, type ApprovalView, type Entry, type GrantView, isUlid } from "../core/mod.ts";
+import type { KeepReport } from "../record/mod.ts";
 import type { ApiErrorBody, GuardStatus, Lag, SessionView } from "../publish/mod.ts";
 
 type Check = (value: unknown) => boolean;
@@ -118,6 +119,14 @@ const checkGrant = fields({
   uses: number,
 });
 
+const checkKeepReport = fields({
+  entries: number,
+  bytes: number,
+  held_back: number,
+  statements: list(number),
+  traces: flag,
+});
+
 const checkError = fields({ error: fields({ code: text, message: text }) });
 
 /** True for an answer of `GET /v1/status`. */
@@ -168,4 +177,9 @@ export function isGrantList(value: unknown): value is { readonly grants: readonl
 /** True for the body of every error. */
 export function isApiErrorBody(value: unknown): value is ApiErrorBody {
   return checkError(value);
+}
+
+/** True for what was pruned, erased or held. */
+export function isKeepReport(value: unknown): value is KeepReport {
+  return checkKeepReport(value);
 }

@@ -34,6 +34,7 @@ import type {
   TimePoint,
 } from "./command_audit_types.ts";
 import { commandAuditKeep } from "./command_audit_keep.ts";
+import { commandAuditAnchor } from "./command_audit_anchor.ts";
 import { commandAuditRepair } from "./command_audit_repair.ts";
 import { configOf } from "./command_config.ts";
 import { commandAuditExport } from "./command_export.ts";
@@ -59,6 +60,8 @@ export function commandAudit(command: AuditCommand, io: CommandIo): Promise<numb
       return commandAuditKeep(command, io);
     case "audit.repair":
       return commandAuditRepair(command, io);
+    case "audit.anchor":
+      return commandAuditAnchor(command, io);
     case "audit.verify":
       return commandAuditVerify(command, io);
     case "audit.prove":

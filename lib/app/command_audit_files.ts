@@ -1,10 +1,13 @@
 /** Keys, checkpoints and proofs that are given as files on the command line. */
 import { closeSync, openSync, readSync } from "node:fs";
 import { AgentguardError, errorMessage } from "../core/mod.ts";
-import { openCheckpoint, type ParsedCheckpoint, parsePublicKey, type PublicKey } from "../record/mod.ts";
+import { notesIn, openCheckpoint, type ParsedCheckpoint, parsePublicKey, type PublicKey } from "../record/mod.ts";
 
 /** A key file or a checkpoint is short; more than this is another file. */
 const SHORT_BYTES_MAX = 65_536;
+
+/** A file of many checkpoints, as an anchor writes it. */
+const ANCHOR_BYTES_MAX = 67_108_864;
 
 /** Reads a whole text file of at most `bytes_max` bytes; `what` names it in messages. Throws `usage` with the fix. */
 export function readTextFile(file: string, what: string, bytes_max: number = SHORT_BYTES_MAX): string {
@@ -52,10 +55,9 @@ export function readPublicKey(given: string): PublicKey {
  * A checkpoint of a file, signed by `key`. Throws `usage` for what is no checkpoint, `tamper` for a wrong signature.
  */
 export function readCheckpoint(file: string, key: PublicKey): ParsedCheckpoint {
-  const note = readTextFile(file, "checkpoint");
-  // What follows the note, as 'audit checkpoint --show-key' prints it, is not part of it.
-  const end = /\n\n(?:\u2014 .*\n)+/.exec(note);
-  const opened = openCheckpoint(end === null ? note : note.slice(0, end.index + end[0].length), key);
+  const text = readTextFile(file, "checkpoint", ANCHOR_BYTES_MAX);
+  // What follows the note, as 'audit checkpoint --show-key' prints it, is not part of it; of many the last counts.
+  const opened = openCheckpoint(notesIn(text).at(-1) ?? text, key);
   if (opened.ok) return opened.value;
   throw new AgentguardError("tamper", `read the checkpoint ${file}: ${opened.error}`);
 }

@@ -9,6 +9,7 @@ export type AuditHelpPath =
   | "audit prune"
   | "audit erase"
   | "audit repair"
+  | "audit anchor"
   | "audit hold"
   | "audit hold add"
   | "audit hold list"
@@ -101,6 +102,23 @@ Exit codes:
   0  done, or nothing was wrong
   1  a guard writes the record, there is none, or it cannot be written
   2  wrong usage`,
+  },
+  "audit anchor": {
+    purpose: `Puts the newest checkpoint into the second places that the policy names, now.
+
+A guard does it by itself, each minute or as [record] anchor_every says, and at its end. Only a checkpoint elsewhere
+shows that the end of a record was cut off. With --show-key: prints the verifier key of this state directory as a
+witness for other guards, for their policy.`,
+    after: `
+Examples:
+  agentguard audit anchor --policy policy.toml
+  agentguard audit verify --from /mnt/elsewhere/anchors.txt
+  agentguard audit anchor --show-key
+
+Exit codes:
+  0  every place has it
+  1  one place does not, or knows another history, or there is no record
+  2  wrong usage, or the policy has errors or names no place`,
   },
   "audit hold": {
     purpose: `Keeps entries whatever else says that they may go, until the hold is released.`,

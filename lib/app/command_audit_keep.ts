@@ -1,6 +1,14 @@
 /** `agentguard audit prune`, `erase` and `hold`: what goes out of the record, and what stays in it. */
 import { readFileSync } from "node:fs";
-import { assertNever, type Clock, formatTime, type HoldTerms, IdGenerator, silentLog } from "../core/mod.ts";
+import {
+  AgentguardError,
+  assertNever,
+  type Clock,
+  formatTime,
+  type HoldTerms,
+  IdGenerator,
+  silentLog,
+} from "../core/mod.ts";
 import {
   createRedactor,
   type Hold,
@@ -12,6 +20,7 @@ import {
   openRedactKey,
 } from "../record/mod.ts";
 import { systemTimers } from "../task/mod.ts";
+import { ControlClient } from "./client.ts";
 import { EXIT } from "./command.ts";
 import type { AuditHoldListCommand, AuditKeepCommand, AuditSubject, TimePoint } from "./command_audit_types.ts";
 import { configOf } from "./command_config.ts";
@@ -23,7 +32,12 @@ export function commandAuditKeep(command: AuditKeepCommand, io: CommandIo): Prom
   if (command.kind === "audit.hold.list") return listHolds(command, io);
   return exitCodeOf(io, async () => {
     const config = configOf(io, command.flags);
-    const report = await keepHere(config.state_dir.value, requestOf(command, io.clock), io);
+    const request = requestOf(command, io.clock);
+    const report = await keepHere(config.state_dir.value, request, io).catch((thrown: unknown) => {
+      // A guard writes the record: then it is the one to ask.
+      if (!(thrown instanceof AgentguardError) || thrown.code !== "busy") throw thrown;
+      return askGuard(config.runtime_dir.value, request, thrown);
+    });
     const text = config.json.value ? JSON.stringify(report) : said(command, report);
     await io.stdout.write(`${text}\n`);
     return EXIT.ok;
@@ -46,6 +60,16 @@ function requestOf(command: Exclude<AuditKeepCommand, AuditHoldListCommand>, clo
       return { op: "hold.release", name: command.name, reason: command.reason };
     default:
       return assertNever(command);
+  }
+}
+
+/** Asks the guard that writes the record; `busy` where that one serves no control socket in this directory. */
+async function askGuard(runtime_dir: string, request: KeepRequest, busy: AgentguardError): Promise<KeepReport> {
+  try {
+    return await new ControlClient(runtime_dir).keep(request);
+  } catch (thrown) {
+    const unheard = thrown instanceof AgentguardError && thrown.message.includes("no guard answers");
+    throw unheard ? busy : thrown;
   }
 }
 

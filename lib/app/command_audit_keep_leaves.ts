@@ -34,6 +34,18 @@ export const AUDIT_KEEP_LEAVES: readonly Leaf[] = [
     make: (given) => ({ kind: "audit.repair", flags: given.flags() }),
   },
   {
+    group: "audit",
+    name: "anchor",
+    path: "audit anchor",
+    options: ["policy", "state", "json", "show_key"],
+    make: (given) => ({
+      kind: "audit.anchor",
+      policies: given.texts("policy"),
+      show_key: given.has("show_key"),
+      flags: given.flags(),
+    }),
+  },
+  {
     group: "audit hold",
     name: "add",
     path: "audit hold add",

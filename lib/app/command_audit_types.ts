@@ -63,6 +63,14 @@ export interface AuditRepairCommand extends WithFlags {
   readonly kind: "audit.repair";
 }
 
+/** Puts the newest checkpoint into the second places of a policy. */
+export interface AuditAnchorCommand extends WithFlags {
+  readonly kind: "audit.anchor";
+  readonly policies: readonly string[];
+  /** Print the verifier key of this guard as a witness instead. */
+  readonly show_key: boolean;
+}
+
 /** Which entries are erased, or held. */
 export interface AuditSubject {
   readonly session_id: SessionId | undefined;
@@ -154,6 +162,7 @@ export type AuditCommand =
   | AuditExportCommand
   | AuditKeepCommand
   | AuditRepairCommand
+  | AuditAnchorCommand
   | AuditVerifyCommand
   | AuditProveCommand
   | AuditCheckProofCommand

@@ -1,6 +1,6 @@
 /** `agentguard doctor`: shows what the probes found out, and whether the policy can be enforced with it. */
 import { AgentguardError } from "../core/mod.ts";
-import { type EnforcementMechanism, formatDiagnostic } from "../decide/mod.ts";
+import { type EnforcementMechanism, formatDiagnostic, type RecordConfig } from "../decide/mod.ts";
 import { type DoctorCommand, EXIT } from "./command.ts";
 import { configOf } from "./command_config.ts";
 import { type CommandIo, exitCodeOf, LineWriter } from "./command_io.ts";
@@ -24,9 +24,16 @@ export interface Check {
   readonly needed_for?: readonly EnforcementMechanism[];
 }
 
+/** What is asked about, beside the host. */
+export interface DoctorSubject {
+  /** The `[record]` table of the policy; absent without a policy. */
+  readonly record: RecordConfig | undefined;
+  readonly state_dir: string;
+}
+
 /** Tries what this host can do. */
 export interface DoctorPort {
-  run(): Promise<readonly Check[]>;
+  run(about: DoctorSubject): Promise<readonly Check[]>;
 }
 
 /** Shows the checks and the enforceability of the policy given. Exit 1 if it cannot be enforced, 2 if it has errors. */
@@ -39,7 +46,8 @@ export function commandDoctor(
     const json = configOf(io, command.flags).json.value;
     const loaded = command.policies.length === 0 ? undefined : loadPolicyFiles(command.policies, { generation: 1 });
     if (loaded?.ok === false) throw new AgentguardError("policy", loaded.error.map(formatDiagnostic).join("; "));
-    const checks = await options.doctor.run();
+    const state_dir = configOf(io, command.flags).state_dir.value;
+    const checks = await options.doctor.run({ record: loaded?.value.record, state_dir });
     const lacking = lackingMechanisms(checks);
     const snapshot = loaded?.value;
     const rules = snapshot === undefined ? [] : reportRules(snapshot, { home: io.env["HOME"], lacking });

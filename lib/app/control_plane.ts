@@ -20,6 +20,8 @@ import { TcpPeerIdentity } from "./tcp_peer.ts";
 
 /** Shortest token, characters. */
 const TOKEN_CHARS_MIN = 16;
+import { RecordDesk } from "./record_desk.ts";
+import type { RecorderThread } from "./recorder_thread.ts";
 
 /** What it is made of. */
 export interface ControlPlaneParts {
@@ -31,6 +33,9 @@ export interface ControlPlaneParts {
   readonly ids: IdGenerator;
   readonly log: Log;
   readonly sink: RecordSink;
+  readonly recorder: RecorderThread;
+  /** Verifier keys of the logs that this guard is a witness for. */
+  readonly witness_for: readonly string[];
   /** Descriptor of the kernel's map of marked tasks. */
   readonly scopes_fd: () => number;
   /** Sessions that have not ended. */
@@ -46,10 +51,12 @@ export class ControlPlane {
   readonly #membership: MembershipParts;
   readonly #listen: () => void;
   #approver: ApproverServer | undefined;
+  readonly #record: RecordDesk;
 
   /** Opens the approvals; serves nothing yet. Throws `config` for a secret that cannot be used, `io`, `tamper`. */
-  constructor(parts: ControlPlaneParts, ports: Omit<ControlPorts, "approvals">) {
+  constructor(parts: ControlPlaneParts, ports: Omit<ControlPorts, "approvals" | "record">) {
     this.#parts = parts;
+    this.#record = new RecordDesk(parts);
     const { log, scopes_fd, sessions } = parts;
     this.#unanswered = findUnanswered(parts.state_dir, log);
     this.approvals = new ApprovalOffice(parts);
@@ -58,7 +65,7 @@ export class ControlPlane {
     this.#listen = this.#prepareListen(parts.settings);
     const uid = process.geteuid?.() ?? 0;
     const options = { runtime_dir: parts.runtime_dir, uid, log, peers };
-    this.#control = new ControlServer({ ...ports, approvals: this.approvals }, options);
+    this.#control = new ControlServer({ ...ports, approvals: this.approvals, record: this.#record }, options);
   }
 
   /** Says what became of questions of an earlier guard, then serves. */
@@ -94,6 +101,7 @@ export class ControlPlane {
     } finally {
       this.#approver?.[Symbol.dispose]();
       await this.#control.stop();
+      this.#record[Symbol.dispose]();
     }
   }
 

@@ -4,7 +4,8 @@ import { findCgroup2, SessionCgroup } from "../act/mod.ts";
 import { errorMessage, IdGenerator, systemClock } from "../core/mod.ts";
 import { openLibbpf, openShim, probeImage, SystemCalls } from "../../ffi/mod.ts";
 import { KernelProbes, type ProbeGroup, type ProbeSupport } from "../source/mod.ts";
-import type { Check, DoctorPort } from "./command_doctor.ts";
+import type { Check, DoctorPort, DoctorSubject } from "./command_doctor.ts";
+import { anchorChecks } from "./doctor_anchor.ts";
 
 /** What a group of programs is for, and which rules need it. */
 const GROUPS: Readonly<Record<ProbeGroup, { readonly name: string; readonly needed_for?: Check["needed_for"] }>> = {
@@ -17,8 +18,15 @@ const GROUPS: Readonly<Record<ProbeGroup, { readonly name: string; readonly need
 
 /** The running host. */
 export class DoctorHost implements DoctorPort {
-  async run(): Promise<readonly Check[]> {
-    return [userCheck(), btfCheck(), ...probeChecks(), cgroupCheck(), pidfdCheck(), anchorCheck()];
+  async run({ record, state_dir }: DoctorSubject): Promise<readonly Check[]> {
+    return [
+      userCheck(),
+      btfCheck(),
+      ...probeChecks(),
+      cgroupCheck(),
+      pidfdCheck(),
+      ...await anchorChecks(record, state_dir),
+    ];
   }
 }
 
@@ -109,17 +117,6 @@ function pidfdCheck(): Check {
     state: fd >= 0 ? "ok" : "missing",
     detail: fd >= 0 ? "opened a pidfd" : `pidfd_open failed with errno ${-fd}`,
     needed_for: ["kill_after"],
-  };
-}
-
-/** What the record cannot prove yet; said here so that nobody believes more. */
-function anchorCheck(): Check {
-  return {
-    id: "record.anchor",
-    name: "prove that the end of the record was not cut off",
-    state: "degraded",
-    detail: "checkpoints are kept on this host alone: edits are found, a tail cut back to one of them is not",
-    fix: "copy what `agentguard audit checkpoint` prints to another machine, and verify with --from",
   };
 }
 

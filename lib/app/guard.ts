@@ -103,6 +103,8 @@ export class Guard implements StatusPort, ReloadPort {
       ids: this.ids,
       log,
       sink: recorder.sink,
+      recorder,
+      witness_for: parts.policy.snapshot.record.witness_for,
       scopes_fd: () => this.reader.scopes_fd,
       sessions: () => this.sessions.running().map(({ info }) => info),
     }, ports);

@@ -70,7 +70,12 @@ function layers(parts: StatusParts): readonly LayerStatus[] {
   const record: LayerStatus = state.status === "writing"
     ? { name: "record", state: "on", detail: "signed Merkle tree in SQLite, group commit" }
     : { name: "record", state: "degraded", detail: state.reason };
-  return [...probes, record];
+  const anchors = (parts.recorder.metrics?.anchors ?? []).map(({ name, size, error }): LayerStatus => ({
+    name: `anchor ${name}`,
+    state: error === undefined ? "on" : "degraded",
+    detail: error ?? `has a checkpoint of ${size} entries`,
+  }));
+  return [...probes, record, ...anchors];
 }
 
 function queues({ stats, recorder }: StatusParts): readonly QueueStatus[] {

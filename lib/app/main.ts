@@ -75,6 +75,7 @@ function plainCommand(command: Exclude<Command, RunCommand | DaemonCommand>, io:
     case "audit.hold.list":
     case "audit.hold.release":
     case "audit.repair":
+    case "audit.anchor":
     case "audit.verify":
     case "audit.prove":
     case "audit.check-proof":

@@ -1,11 +1,15 @@
 /** What runs in the recorder thread: the one writer of the record, who feeds it, and where its entries go, too. */
 import { type EntryDraft, IdGenerator, type Log, systemClock } from "../core/mod.ts";
 import {
+  anchoredLog,
+  anchoredNotes,
+  Anchors,
   createRedactor,
   Keeper,
   type KeepReport,
   type KeepRequest,
   LineSinks,
+  makeAnchor,
   messagePort,
   openRecordWriter,
   openRedactKey,
@@ -39,6 +43,7 @@ export class RecorderHost {
   readonly #writer: RecordWriter;
   readonly #sinks: LineSinks;
   readonly #keeper: Keeper;
+  readonly #anchors: Anchors;
   readonly #producers: ServedProducer[] = [];
   readonly #meter: CommitMeter = new CommitMeter();
   #metrics_due: Disposable | undefined;
@@ -47,10 +52,14 @@ export class RecorderHost {
   private constructor(options: RecorderHostOptions, sinks: LineSinks) {
     this.#options = options;
     this.#sinks = sinks;
-    const { directory, boot_id, settings: { origin, on_tamper }, log } = options;
+    const { directory, boot_id, settings, log } = options;
+    const { origin, on_tamper, anchors, anchor_every_ms: every_ms } = settings;
+    // A key that is none is found before anything is opened.
+    const places = anchors.map(makeAnchor);
     this.#writer = openRecordWriter(directory, {
       ...(origin === undefined ? undefined : { origin }),
       ...(on_tamper === undefined ? undefined : { on_tamper }),
+      known_notes: anchors.flatMap((each) => each.kind === "file" ? anchoredNotes(each.path) : []),
       redact: createRedactor({ key: openRedactKey(directory) }),
       boot_id,
       clock: systemClock,
@@ -63,6 +72,12 @@ export class RecorderHost {
     const parts = { clock: systemClock, timers: systemTimers, log };
     this.#keeper = new Keeper(this.#writer, { ...parts, keep: options.settings.keep });
     this.#keeper.start();
+    this.#anchors = new Anchors(anchoredLog((work) => this.#writer.look(work)), places, {
+      ...parts,
+      every_ms,
+      record: (action) => this.append({ time_us: systemClock.wallUs(), kind: "guard", action }),
+    });
+    this.#anchors.start();
     this.#writer.onCommit((entries) => {
       this.#meter.add(this.#writer.stats().last_commit_ms);
       sinks.accept(entries);
@@ -121,7 +136,14 @@ export class RecorderHost {
     this.#closed = true;
     this.#metrics_due?.[Symbol.dispose]();
     this.#keeper.close();
+    this.#anchors.close();
     try {
+      // The end of a record is what its anchors are for.
+      if (this.#options.settings.anchors.length > 0) {
+        await this.#writer.flush().catch(() => {});
+        // The first may be one that had begun before.
+        for (let n = 0; n < 2; n++) await this.#anchors.anchorNow();
+      }
       await this.#writer.close();
     } finally {
       await this.#sinks.close();
@@ -147,6 +169,15 @@ export class RecorderHost {
   #metrics(): RecorderMetrics {
     const { appended, committed, commits, dropped } = this.#writer.stats();
     const [pending, commit_ms] = [this.#writer.pending(), this.#meter.times()];
-    return { appended, committed, commits, dropped, pending, commit_ms, sinks: this.#sinks.metrics() };
+    return {
+      appended,
+      committed,
+      commits,
+      dropped,
+      pending,
+      commit_ms,
+      sinks: this.#sinks.metrics(),
+      anchors: this.#anchors.status(),
+    };
   }
 }

@@ -1,6 +1,8 @@
 /** What main and the recorder thread say to each other, beside the entries that travel through ports. */
 import type { ErrorCode } from "../core/mod.ts";
 import type {
+  AnchorSettings,
+  AnchorStatus,
   KeepReport,
   KeepRequest,
   KeepSettings,
@@ -20,6 +22,9 @@ export interface RecorderSettings {
   readonly sinks: readonly LineSinkSettings[];
   /** How long entries are kept. */
   readonly keep: KeepSettings;
+  /** Second places for checkpoints, and how often, milliseconds. */
+  readonly anchors: readonly AnchorSettings[];
+  readonly anchor_every_ms: number;
 }
 
 /** Requests of main. */
@@ -50,6 +55,7 @@ export interface RecorderMetrics {
   /** Durations of the last 1,024 commits, milliseconds. */
   readonly commit_ms: { readonly p50: number; readonly p99: number; readonly max: number };
   readonly sinks: readonly LineSinkMetrics[];
+  readonly anchors: readonly AnchorStatus[];
 }
 
 /** What the recorder reports. */

@@ -30,6 +30,7 @@ export type {
   PeerPort,
   PolicyStatus,
   QueueStatus,
+  RecordPort,
   ReloadPort,
   RemoteAddress,
   SessionPort,

@@ -5,6 +5,7 @@ import { addApprovalRoutes, APPROVAL_PATHS } from "./approval_routes.ts";
 import { eventStream } from "./event_stream.ts";
 import { isSessionId, parseEventFilter } from "./filter.ts";
 import { CONTROL_LIMITS } from "./limits.ts";
+import { addRecordRoutes, RECORD_PATHS } from "./record_routes.ts";
 import { answer, type ApiContext, type ApiEnv, fail, withoutQuery } from "./route_answers.ts";
 import type { ControlPorts, SessionPort, SessionView } from "./types.ts";
 
@@ -15,7 +16,7 @@ export interface RouteOptions {
   readonly signal: AbortSignal;
 }
 
-/** Paths that take a body. */
+/** Paths that take a body, beside those of the record. */
 const TAKES_BODY = /^\/v1\/approvals\/[^/]+\/(?:approve|deny|callback)$/;
 
 /** Builds the application; `fetch` of the result answers requests. */
@@ -51,6 +52,7 @@ export function controlRoutes(ports: ControlPorts, options: RouteOptions): Hono<
     return context.body(body, 200, { "content-type": "application/x-ndjson", "cache-control": "no-store" });
   });
   addApprovalRoutes(app, ports.approvals, options);
+  addRecordRoutes(app, ports.record);
   refuseOtherMethods(app);
   app.notFound((context) =>
     fail(context, 404, { code: "not_found", message: "use a path of the API, such as /v1/status" })
@@ -73,7 +75,7 @@ function refuseOtherMethods(app: Hono<ApiEnv>): void {
     ...APPROVAL_PATHS.reads,
   ];
   const sessions = ["kill", "pause", "resume"].map((verb) => `/v1/sessions/:id/${verb}`);
-  const commands = [...sessions, "/v1/policy/reload", ...APPROVAL_PATHS.commands];
+  const commands = [...sessions, "/v1/policy/reload", ...APPROVAL_PATHS.commands, ...RECORD_PATHS];
   for (const [method, paths] of [["GET", reads], ["POST", commands]] as const) {
     for (const path of paths) {
       app.all(path, (context) => {
@@ -89,8 +91,9 @@ async function checkBounds(context: ApiContext, next: () => Promise<void>): Prom
     const message = `use a path and query of at most ${CONTROL_LIMITS.url_chars_max} characters`;
     return fail(context, 414, { code: "usage", message });
   }
+  const { pathname } = new URL(context.req.url);
   // The listener has bounded the body already.
-  if (!TAKES_BODY.test(new URL(context.req.url).pathname) && (await context.req.text()).length > 0) {
+  if (!TAKES_BODY.test(pathname) && !RECORD_PATHS.includes(pathname) && (await context.req.text()).length > 0) {
     return fail(context, 400, { code: "usage", message: "send no body: this path takes none" });
   }
   await next();

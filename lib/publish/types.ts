@@ -13,6 +13,7 @@ import type {
   Result,
   SessionId,
 } from "../core/mod.ts";
+import type { KeepReport, WitnessAnswer } from "../record/mod.ts";
 import type { Subscription } from "../task/mod.ts";
 
 /** A part of the guard that can observe or enforce something. */
@@ -184,6 +185,14 @@ export interface PeerPort {
   open(fd: number, remote?: RemoteAddress): Peer;
 }
 
+/** The record, as operators and other logs reach it. */
+export interface RecordPort {
+  /** Prunes, erases, holds, as `KeepRequest` says. Errors: `usage`, `not_found`, `busy`, `io`, `closed`. */
+  keep(request: unknown, who: Approver): Promise<Result<KeepReport, AgentguardError>>;
+  /** C2SP tlog-witness `add-checkpoint`; 404 where this guard is no witness. */
+  addCheckpoint(body: string): WitnessAnswer;
+}
+
 /** Everything that the API needs from the guard. */
 export interface ControlPorts {
   readonly status: StatusPort;
@@ -191,6 +200,7 @@ export interface ControlPorts {
   readonly events: EventPort;
   readonly policy: ReloadPort;
   readonly approvals: ApprovalDesk;
+  readonly record: RecordPort;
 }
 
 /** Every error that a client gets. */

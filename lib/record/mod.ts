@@ -13,6 +13,18 @@
  * Lifetimes: a `RecordWriter` from `openRecordWriter` to `close`; it holds the record's lock. A `RecordReader`, a
  * `RemoteSink` and a `ServedProducer` until closed. All are disposable, and closing twice is harmless.
  */
+export { anchoredNotes } from "./anchor_file.ts";
+export {
+  type Anchor,
+  type AnchoredLog,
+  anchoredLog,
+  type AnchorNote,
+  type AnchorSettings,
+  type AnchorStatus,
+} from "./anchor_types.ts";
+export { Anchors, type AnchorsOptions, makeAnchor } from "./anchors.ts";
+export { notesIn } from "./known_notes.ts";
+export { localWitnessKey, Witness, type WitnessAnswer } from "./witness.ts";
 export {
   EXPORT_FORMATS,
   type ExportFormat,

@@ -119,10 +119,12 @@ export function checkpointText(head: TreeHead): string {
 
 /** A note: the text, an empty line, the signatures. */
 export function formatNote(text: string, signatures: readonly NoteSignature[]): string {
-  const lines = signatures.map(({ name, key_id, signature }) => {
-    return `${SIGNATURE_PREFIX}${name} ${Buffer.concat([key_id, signature]).toString("base64")}\n`;
-  });
-  return `${text}\n${lines.join("")}`;
+  return `${text}\n${signatures.map(signatureLine).join("")}`;
+}
+
+/** One line of signature, with its end. */
+export function signatureLine({ name, key_id, signature }: NoteSignature): string {
+  return `${SIGNATURE_PREFIX}${name} ${Buffer.concat([key_id, signature]).toString("base64")}\n`;
 }
 
 /** Takes a checkpoint apart; checks no signature. The error says what is wrong with it. */

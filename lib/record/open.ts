@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { AgentguardError, type Clock, type EntryDraft, errorMessage, formatTime, type Log } from "../core/mod.ts";
 import { openStore, type Store, WriterLock } from "../store/mod.ts";
 import { putCheckpoint, putKey } from "./committer.ts";
+import { knownNotesFault } from "./known_notes.ts";
 import { RECORD_FILE, RECORD_LOCK_FILE } from "./layout.ts";
 import { readLogState } from "./log_state.ts";
 import { storedTiles } from "./log_tables.ts";
@@ -39,6 +40,8 @@ export interface OpenOptions {
   readonly origin?: string;
   /** `refuse` by default. */
   readonly on_tamper?: OnTamper;
+  /** Checkpoints that were kept elsewhere: the record must go on from its own ones among them. */
+  readonly known_notes?: readonly string[];
 }
 
 /** An opened record that nobody else writes. */
@@ -88,7 +91,7 @@ function openLocked(directory: string, lock: WriterLock, options: OpenOptions): 
     try {
       store = openStore(path, { mode: "write", schema: RECORD_SCHEMA, synced: "by_sync" });
       const signer = signerOf(store, directory, options);
-      const fault = tailFault(store, signer);
+      const fault = tailFault(store, signer) ?? knownNotesFault(store, options.known_notes ?? []);
       if (fault !== undefined && !tolerant) throw tampered(store.path, fault);
       if (fault !== undefined) {
         requireWholeTree(store);

@@ -62,6 +62,7 @@ const MODULE_HOMES: Readonly<Record<string, readonly string[]>> = {
   "bun:ffi": ["ffi"],
   "bun:sqlite": ["lib/store"],
   "hono": ["lib/publish"],
+  "@nats-io/transport-node": ["lib/record"],
   "smol-toml": ["lib/decide", "lib/config"],
   "commander": ["lib/app"],
   "bun:test": [],

@@ -76,6 +76,7 @@ async function carryOut(line: string, io: MemoryIo): Promise<number> {
     case "audit.hold.list":
     case "audit.hold.release":
     case "audit.repair":
+    case "audit.anchor":
     case "audit.verify":
     case "audit.prove":
     case "audit.check-proof":

@@ -155,6 +155,14 @@ export class MemoryPorts implements ControlPorts {
   };
 
   approvals: ApprovalDesk = NO_APPROVALS;
+  record: ControlPorts["record"] = {
+    keep: (request, who) => {
+      this.commands.push(`keep ${JSON.stringify(request)} ${who.id}`);
+      const report = { entries: 1, bytes: 2, held_back: 0, statements: [3], traces: false };
+      return Promise.resolve(this.failure === undefined ? ok(report) : err(this.failure));
+    },
+    addCheckpoint: (body) => ({ status: 409, type: "text/x.tlog.size", body: `${body.length}\n` }),
+  };
 
   #command(verb: string, id: SessionId): Promise<Result<SessionView, AgentguardError>> {
     this.commands.push(`${verb} ${id}`);
