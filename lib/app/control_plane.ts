@@ -6,9 +6,9 @@ import {
   type Entry,
   type IdGenerator,
   type Log,
-  type RecordSink,
   type SessionInfo,
 } from "../core/mod.ts";
+import type { PolicySnapshot } from "../decide/mod.ts";
 import { openShim, SystemCalls } from "../../ffi/mod.ts";
 import { readSecret } from "../approve/mod.ts";
 import { ApproverServer, type ControlPorts, ControlServer } from "../publish/mod.ts";
@@ -27,15 +27,13 @@ import type { RecorderThread } from "./recorder_thread.ts";
 export interface ControlPlaneParts {
   readonly state_dir: string;
   readonly runtime_dir: string;
-  readonly settings: ApprovalSettings;
+  /** The policy at the start. */
+  readonly policy: PolicySnapshot;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
   readonly ids: IdGenerator;
   readonly log: Log;
-  readonly sink: RecordSink;
   readonly recorder: RecorderThread;
-  /** Verifier keys of the logs that this guard is a witness for. */
-  readonly witness_for: readonly string[];
   /** Descriptor of the kernel's map of marked tasks. */
   readonly scopes_fd: () => number;
   /** Sessions that have not ended. */
@@ -56,13 +54,13 @@ export class ControlPlane {
   /** Opens the approvals; serves nothing yet. Throws `config` for a secret that cannot be used, `io`, `tamper`. */
   constructor(parts: ControlPlaneParts, ports: Omit<ControlPorts, "approvals" | "record">) {
     this.#parts = parts;
-    this.#record = new RecordDesk(parts);
-    const { log, scopes_fd, sessions } = parts;
+    const { log, policy: { approval, record: { witness_for } }, recorder: { sink }, scopes_fd, sessions } = parts;
+    this.#record = new RecordDesk({ ...parts, witness_for });
     this.#unanswered = findUnanswered(parts.state_dir, log);
-    this.approvals = new ApprovalOffice(parts);
+    this.approvals = new ApprovalOffice({ ...parts, settings: approval, sink });
     this.#membership = { system: new SystemCalls(openShim()), self_pid: process.pid, scopes_fd, sessions };
     const peers = new PeerIdentity(this.#membership);
-    this.#listen = this.#prepareListen(parts.settings);
+    this.#listen = this.#prepareListen(approval);
     const uid = process.geteuid?.() ?? 0;
     const options = { runtime_dir: parts.runtime_dir, uid, log, peers };
     this.#control = new ControlServer({ ...ports, approvals: this.approvals, record: this.#record }, options);
@@ -70,7 +68,7 @@ export class ControlPlane {
 
   /** Says what became of questions of an earlier guard, then serves. */
   async start(): Promise<void> {
-    const { sink, clock, log } = this.#parts;
+    const { recorder: { sink }, clock, log } = this.#parts;
     recordUnanswered(this.#unanswered, { sink, clock });
     this.#listen();
     try {

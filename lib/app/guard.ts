@@ -97,14 +97,12 @@ export class Guard implements StatusPort, ReloadPort {
     this.#control = new ControlPlane({
       state_dir,
       runtime_dir,
-      settings: parts.policy.snapshot.approval,
+      policy: parts.policy.snapshot,
       env,
       clock,
       ids: this.ids,
       log,
-      sink: recorder.sink,
       recorder,
-      witness_for: parts.policy.snapshot.record.witness_for,
       scopes_fd: () => this.reader.scopes_fd,
       sessions: () => this.sessions.running().map(({ info }) => info),
     }, ports);

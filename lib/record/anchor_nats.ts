@@ -1,6 +1,5 @@
 /** Checkpoints as messages on a NATS subject, for whoever keeps them. */
 import { readFile } from "node:fs/promises";
-import { connect, credsAuthenticator } from "@nats-io/transport-node";
 import { AgentguardError, errorMessage } from "../core/mod.ts";
 import type { Anchor, AnchorNote } from "./anchor_types.ts";
 
@@ -30,6 +29,8 @@ export class NatsAnchor implements Anchor {
   async put({ note }: AnchorNote): Promise<string> {
     const { url, subject, credentials } = this.#target;
     try {
+      // Loaded when it is needed: most guards have no such anchor, and starting must be quick.
+      const { connect, credsAuthenticator } = await import("@nats-io/transport-node");
       const connection = await connect({
         servers: url.replace(/^\w+:\/\//, ""),
         name: "agentguard",

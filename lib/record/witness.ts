@@ -1,5 +1,6 @@
 /**
- * Being a witness: cosigning other logs' checkpoints, each only if it extends the one before. Source: C2SP tlog-witness.
+ * Being a witness: cosigning other logs' checkpoints, each only if it extends the one before.
+ * Source: C2SP tlog-witness.
  */
 import { hostname } from "node:os";
 import { join } from "node:path";
