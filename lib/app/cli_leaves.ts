@@ -18,6 +18,7 @@ export const GUARD_OPTIONS: readonly OptionName[] = [
   "json",
   "quiet",
   "log_level",
+  "ask_here",
 ];
 
 /** Commands that only hold others. */
@@ -44,6 +45,7 @@ export interface Leaf {
 
 /** The daemon. */
 export function makeDaemon(given: GivenOptions): Command {
+  if (given.has("ask_here")) throw new UsageProblem("remove --ask-here: a daemon runs no command");
   return { kind: "daemon", policies: given.texts("policy"), flags: given.flags() };
 }
 
@@ -51,7 +53,8 @@ export function makeDaemon(given: GivenOptions): Command {
 export function makeRun(given: GivenOptions, argv: readonly string[]): Command {
   if (argv.length === 0) throw new UsageProblem("give the command to run after --: agentguard -- CMD ARG...");
   if (argv[0] === "") throw new UsageProblem("give the command to run after --: its name is empty");
-  return { kind: "run", argv, policies: given.texts("policy"), flags: given.flags() };
+  const ask_here = given.has("ask_here") ? { ask_here: true as const } : {};
+  return { kind: "run", argv, policies: given.texts("policy"), ...ask_here, flags: given.flags() };
 }
 
 const CLIENT_OPTIONS: readonly OptionName[] = ["runtime", "json"];

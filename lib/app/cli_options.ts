@@ -55,6 +55,7 @@ export type OptionName =
   | "dry_run"
   | "reason"
   | "for"
+  | "ask_here"
   | "match"
   | "code"
   | "licenses";
@@ -106,6 +107,7 @@ export const OPTIONS: Readonly<Record<OptionName, () => Option>> = {
   max_size: () => new Option("--max-size <size>", "the oldest goes until the rest uses no more: 500MB, 10GiB"),
   keep_sessions: () => new Option("--keep-sessions <count>", "ended sessions beyond the newest so many go"),
   dry_run: () => new Option("--dry-run", "say what would go, and change nothing"),
+  ask_here: () => new Option("--ask-here", "ask on this terminal too when the command reads from it"),
   for: () => new Option("--for <term>", "how long a yes holds: once, session, always, or a duration such as 15m"),
   match: () => new Option("--match <pattern>", "what a standing grant covers, if it is to be wider than this action"),
   code: () => new Option("--code <code>", "one-time code, where the policy asks for one"),

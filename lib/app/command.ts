@@ -35,6 +35,8 @@ export interface RunCommand extends WithFlags {
   readonly argv: readonly string[];
   /** Policy files in the order of their layers. */
   readonly policies: readonly string[];
+  /** Ask on the guard's own terminal although the command reads from it too. */
+  readonly ask_here?: true;
 }
 
 /** Guards agents that it finds, in the foreground. */

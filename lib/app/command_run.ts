@@ -5,6 +5,7 @@ import type { Config } from "../config/mod.ts";
 import { AgentguardError, type Clock, errorMessage, type Log, type SessionInfo } from "../core/mod.ts";
 import {
   type CommandExit,
+  isTerminal,
   launchCommand,
   type LaunchedCommand,
   openShim,
@@ -15,6 +16,7 @@ import {
 import { notifyRules, processStart, type SessionCgroup } from "../act/mod.ts";
 import { refusableActions } from "../decide/mod.ts";
 import { sleep } from "../task/mod.ts";
+import { TerminalPrompt } from "./approval_prompt.ts";
 import { EXIT, type RunCommand } from "./command.ts";
 import { requireEnforceable } from "./enforceable.ts";
 import { Guard } from "./guard.ts";
@@ -24,6 +26,8 @@ import type { ReaderThread } from "./reader_thread.ts";
 import type { LoadedPolicy } from "./policy_files.ts";
 import { usesStreams } from "./record_settings.ts";
 import { processGroups } from "./process_details.ts";
+import { painter } from "./format_text.ts";
+import { secretVariables, withoutVariables } from "./secret_variables.ts";
 import { forwardSignals } from "./signals.ts";
 
 /** What a run needs beside its command line. */
@@ -89,12 +93,13 @@ class GuardedRun {
       home: homedir(),
     });
     const notify = notifyRules(refusableActions(guard.snapshot));
+    using _prompt = notify.length > 0 ? await this.#askHere() : undefined;
     await using launched = await launchCommand({
       argv: commandBytes(this.#parts.state, this.#command.argv),
       ...(leaf === undefined ? undefined : { cgroup_dir: leaf.directory }),
       on_failure: guard.snapshot.guard.on_failure,
       ...(notify.length === 0 ? undefined : { notify }),
-      state: this.#parts.state,
+      state: this.#stateForCommand(),
       sleep: (delay_ms) => sleep(delay_ms),
     });
     releaseStreams(this.#parts.state.fds);
@@ -117,6 +122,20 @@ class GuardedRun {
     await launched.finish({ kill_rest: true });
     await this.#endSession(session, exit, leaf);
     return exit.code;
+  }
+
+  /** Asks on this terminal, where the command does not read from it or the user wants both. */
+  async #askHere(): Promise<TerminalPrompt | undefined> {
+    if (isTerminal(0) && this.#command.ask_here !== true) return undefined;
+    const { log, env } = this.#parts;
+    return await TerminalPrompt.open({ desk: this.#guard.approvals, log, paint: painter({ isTty: true, env }) });
+  }
+
+  /** What the command inherits: all that the guard was started with but the secrets of the guard itself. */
+  #stateForCommand(): StartState {
+    const { state, policy } = this.#parts;
+    const environment = withoutVariables(state.environment, secretVariables(policy.snapshot.approval));
+    return { ...state, environment };
   }
 
   /** One summary line, when everything is in the record. */

@@ -3,7 +3,6 @@ import { findCgroup2, SessionCgroup } from "../act/mod.ts";
 import type { Config } from "../config/mod.ts";
 import {
   AgentguardError,
-  type ApprovalPort,
   type Approver,
   type Clock,
   type EntryDraft,
@@ -18,6 +17,7 @@ import {
 } from "../core/mod.ts";
 import { formatDiagnostic, type PolicySnapshot } from "../decide/mod.ts";
 import {
+  type ApprovalDesk,
   type GuardStatus,
   type LossStatus,
   type PolicyStatus,
@@ -196,9 +196,9 @@ export class Guard implements StatusPort, ReloadPort {
     });
   }
 
-  /** Where questions to humans are asked. */
-  get approvals(): ApprovalPort {
-    return this.#control.approvals.port;
+  /** Questions to humans. */
+  get approvals(): ApprovalDesk {
+    return this.#control.approvals;
   }
 
   /** Reads the policy files again. A bad file changes nothing. Absent `who`: the files changed, or a signal came. */

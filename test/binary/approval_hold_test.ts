@@ -191,4 +191,64 @@ describe.skipIf(!IS_ROOT)("a held push", () => {
     const answered = (await setup.entries()).find((entry) => isAbout(entry, "approval.answered"));
     expect(answered?.action).toMatchObject({ approval_id: view.approval_id, digest: view.digest });
   }, LIMIT_MS);
+
+  /** Runs the guard on a terminal that its command does not read from. */
+  async function onTerminal(
+    setup: GuardSetup,
+    steps: Parameters<typeof runOnPty>[1],
+    options: { readonly stdin?: string; readonly flags?: readonly string[] } = {},
+  ): ReturnType<typeof runOnPty> {
+    const git = join(setup.work, "git");
+    await writeFile(git, '#!/bin/sh\necho "pushed $*"\n');
+    await chmod(git, 0o755);
+    const script = `exec "$@" ${options.stdin ?? "< /dev/null"}`;
+    const command = setup.argv(["/bin/bash", "-c", './git push; echo "status $?"'], options.flags);
+    return await runOnPty(["/bin/sh", "-c", script, "sh", ...command], steps, { cwd: setup.work });
+  }
+
+  test("is asked about on the guard's own terminal, and goes on with the code that is shown", async () => {
+    await using setup = await GuardSetup.create(policy('timeout = "20s"'));
+    const done = await onTerminal(setup, [{ expect: "agentguard asks" }, { expect: "./git push" }, {
+      reply: "type ([A-Z]{4}) for yes",
+    }, { expect: "status 0" }]);
+    expect(done.exit_code).toBe(0);
+    expect(done.transcript).toContain("pushed push");
+    const vote = (await setup.entries()).find((entry) => isAbout(entry, "approval.vote"));
+    expect(vote?.action).toMatchObject({ verified: expect.stringMatching(/^the guard's own terminal pts\/\d+, with/) });
+  }, LIMIT_MS);
+
+  test("is left to others there after three wrong codes; a plain yes is none", async () => {
+    await using setup = await GuardSetup.create(policy('timeout = "4s"'));
+    const done = await onTerminal(setup, [
+      { expect: "for yes" },
+      { send: "y\n" },
+      { expect: "for yes" },
+      { send: "yes\n" },
+      { expect: "for yes" },
+      { send: "AAAAA\n" },
+      { expect: "left to others" },
+      { expect: "status 126" },
+    ]);
+    expect(done.exit_code).toBe(0);
+    expect(told(await setup.entries())).toEqual(["approval.asked", "approval.answered deny expiry"]);
+  }, LIMIT_MS);
+
+  test("is not asked about there while the command reads from the terminal, unless --ask-here says so", async () => {
+    await using setup = await GuardSetup.create(policy('timeout = "2s"'));
+    const quiet = await onTerminal(setup, [{ expect: "status 126" }], { stdin: "" });
+    expect(quiet.transcript).not.toContain("agentguard asks");
+    const steps = [{ reply: "type ([A-Z]{4}) for yes" }, { expect: "status 0" }];
+    const asked = await onTerminal(setup, steps, { stdin: "", flags: ["--ask-here"] });
+    expect(asked.transcript).toContain("pushed push");
+  }, LIMIT_MS);
+
+  test("does not know the guard's secrets", async () => {
+    await using setup = await GuardSetup.create(policy('totp = { env = "AG_TOTP" }'));
+    const env = { PATH: "/usr/bin:/bin", AG_TOTP: "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP", OTHER: "kept" };
+    const done = await setup.guard(["/usr/bin/env"], { env });
+    expect(done.stdout).toContain("OTHER=kept");
+    expect(done.stdout).not.toContain("AG_TOTP");
+    const without = await setup.guard(["/usr/bin/env"]);
+    expect([without.exit_code, without.stderr]).toEqual([2, expect.stringContaining("one-time code secret")]);
+  }, LIMIT_MS);
 });

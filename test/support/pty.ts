@@ -7,6 +7,8 @@ import { PLAIN_ENVIRONMENT, run } from "./run.ts";
 export type PtyStep =
   | { readonly expect: string }
   | { readonly send: string }
+  /** Waits for the pattern and types its first group and a line break. */
+  | { readonly reply: string }
   | { readonly resize: readonly [rows: number, columns: number] };
 
 /** How the program on the terminal ended. */

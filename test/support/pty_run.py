@@ -1,8 +1,8 @@
 """Runs a program on a new pseudo-terminal and follows a script.
 
 Standard input: JSON {"argv": [...], "cwd": str, "env": {...}, "rows": int, "columns": int, "steps": [...], "deadline_s": int}.
-A step is {"expect": text} (wait until the text has appeared after what was matched before), {"send": text}, or
-{"resize": [rows, columns]}. Standard output: JSON {"exit_code": int, "transcript": text, "failed": text or null};
+A step is {"expect": text} (wait until the text has appeared after what was matched before), {"send": text},
+{"reply": pattern} (wait for it, type its first group), or {"resize": [rows, columns]}. Standard output: JSON {"exit_code": int, "transcript": text, "failed": text or null};
 the exit code is 128+n after signal n.
 """
 
@@ -10,6 +10,7 @@ import fcntl
 import json
 import os
 import pty
+import re
 import select
 import signal
 import struct
@@ -56,6 +57,13 @@ class Terminal:
     def step(self, step):
         if "send" in step:
             os.write(self.fd, step["send"].encode())
+        elif "reply" in step:
+            wanted = re.compile(step["reply"].encode())
+            while not (found := wanted.search(self.transcript, self.at)):
+                if not self.read():
+                    return f"never saw {step['reply']!r}"
+            self.at = found.end()
+            os.write(self.fd, found.group(1) + b"\n")
         elif "resize" in step:
             resize(self.fd, *step["resize"])
         else:
