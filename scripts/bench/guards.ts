@@ -91,6 +91,17 @@ export async function besideGuard<Value>(shop: Workshop, work: () => Promise<Val
   }
 }
 
+/** Runs `work` while a program that only calculates has the guard's CPU: any program, no guard. */
+export async function besideLoop<Value>(shop: Workshop, work: () => Promise<Value>): Promise<Value> {
+  const loop = new Background([shop.workload("loop"), String(shop.guard_cpu)]);
+  try {
+    await loop.says("looping");
+    return await work();
+  } finally {
+    await loop.stop();
+  }
+}
+
 /** Runs `work` with a daemon that looks for agents and guards none. Its [[agent]] is the `hold` workload. */
 export async function besideDaemon<Value>(shop: Workshop, work: (pid: number) => Promise<Value>): Promise<Value> {
   const policy = shop.path("daemon.toml");

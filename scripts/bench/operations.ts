@@ -1,9 +1,10 @@
 /**
- * The added time of single operations: bare, beside an idle daemon, beside an active guard, guarded without rules and
- * guarded with 1,000 rules. The workload measures itself; every pass runs each condition once, in interleaved order.
+ * The added time of single operations: bare, beside a busy loop, beside an idle daemon, beside an active guard, guarded
+ * without rules and guarded with 1,000 rules. The workload measures itself; every pass runs each condition once, in
+ * interleaved order.
  */
 
-import { besideDaemon, besideGuard } from "./guards.ts";
+import { besideDaemon, besideGuard, besideLoop } from "./guards.ts";
 import { compared, type Pair, type Report, type Row, timeRow } from "./report.ts";
 import { median, passes } from "./statistics.ts";
 import { fieldOf, guardSummary, onCpu, runToEnd, type Workshop } from "./workshop.ts";
@@ -15,7 +16,14 @@ export interface OperationBench {
   readonly operations: readonly string[];
 }
 
-const CONDITIONS = ["bare", "idle daemon", "beside a guard", "guarded", "guarded, 1,000 rules"] as const;
+const CONDITIONS = [
+  "bare",
+  "beside a loop",
+  "idle daemon",
+  "beside a guard",
+  "guarded",
+  "guarded, 1,000 rules",
+] as const;
 type Condition = (typeof CONDITIONS)[number];
 
 /** Samples by operation, of one run of the workload. */
@@ -40,6 +48,7 @@ export async function measureOperations(shop: Workshop, bench: OperationBench): 
   const notes = [
     `${rounds * 2} runs of each condition; workload on CPU ${shop.work_cpu}, guards on CPU ${shop.guard_cpu}; ` +
     "added and ratio are medians over the runs of one pass",
+    "beside a loop: no guard; a program that only calculates has the CPU that the guards have elsewhere",
     "idle daemon: looks for agents, guards none; beside a guard: not guarded itself, a session is idle elsewhere",
     `records lost in all guarded runs: ${lost}`,
   ];
@@ -79,6 +88,8 @@ async function runOnce(shop: Workshop, condition: Condition, operations: readonl
   switch (condition) {
     case "bare":
       return await bare();
+    case "beside a loop":
+      return await besideLoop(shop, bare);
     case "idle daemon":
       return await besideDaemon(shop, bare);
     case "beside a guard":
