@@ -3,8 +3,9 @@ import type { ApprovalRequest, ApprovalSettings, Approver } from "../core/mod.ts
 
 /**
  * Why this approver may not answer the question; `undefined` if they may. Three things must hold: they are outside of
- * every guarded session; they are not the user that asks, or the policy and their terminal make up for it; and they are
- * among the policy's approvers, where it names some. An unknown uid of the one who asks counts as the approver's own.
+ * every guarded session; they are not the user that asks, or a terminal of theirs or the policy makes up for it (which
+ * says so, or names this very user as an approver); and they are among the policy's approvers, where it names some.
+ * An unknown uid of the one who asks counts as the approver's own.
  */
 export function whyNotEligible(
   approver: Approver,
@@ -17,12 +18,19 @@ export function whyNotEligible(
     if (settings.allow_same_uid === false) {
       return `uid ${approver.uid} asks itself, and [approval] allow_same_uid is false`;
     }
-    if (settings.allow_same_uid === undefined && !approver.terminal) {
-      return `uid ${approver.uid} asks itself: answer from a terminal, or set [approval] allow_same_uid = true`;
+    const meant = approver.terminal || settings.approvers?.some((who) => isUser(approver, who)) === true;
+    if (settings.allow_same_uid === undefined && !meant) {
+      const { uid } = approver;
+      return `uid ${uid} asks itself: answer from a terminal, or name "uid:${uid}" in [approval] approvers`;
     }
   }
   if (settings.approvers === undefined || settings.approvers.some((who) => isNamed(approver, who))) return undefined;
   return `${approver.id} is not among the approvers of the policy`;
+}
+
+/** The policy names the user, not a group that they happen to be in. */
+function isUser(approver: Approver, who: string): boolean {
+  return (who.startsWith("uid:") || who.startsWith("user:")) && isNamed(approver, who);
 }
 
 function isNamed(approver: Approver, who: string): boolean {

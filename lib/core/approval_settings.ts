@@ -45,8 +45,8 @@ export interface ApprovalSettings {
   /** How many of them must say yes, 1 to 16; one no is enough. */
   readonly quorum?: number;
   /**
-   * Whether somebody with the uid of the one who asks may answer from outside of every session. Absent: only from a
-   * terminal. False: never.
+   * Whether somebody with the uid of the one who asks may answer from outside of every session. Absent: from a
+   * terminal, or where `approvers` names that very user. False: never.
    */
   readonly allow_same_uid?: boolean;
   /** Secret of the one-time codes (RFC 6238) that every yes needs; absent: none. */

@@ -173,6 +173,16 @@ describe("who may answer", () => {
     ["the same user at a terminal", same, undefined, true],
     ["the same user without one", { ...same, terminal: false }, undefined, false],
     ["the same user without one, allowed", { ...same, terminal: false }, { settings: { allow_same_uid: true } }, true],
+    ["the same user without one, named", { ...same, terminal: false }, { settings: { approvers: ["uid:1000"] } }, true],
+    ["the same user without one, named by a group", { ...same, terminal: false, groups: ["ops"] }, {
+      settings: { approvers: ["group:ops"] },
+    }, false],
+    ["the same user, named and forbidden", same, {
+      settings: { approvers: ["uid:1000"], allow_same_uid: false },
+    }, false],
+    ["a process of a session, named", { ...same, inside: "it is in session 01J" }, {
+      settings: { approvers: ["uid:1000"] },
+    }, false],
     ["the same user at a terminal, forbidden", same, { settings: { allow_same_uid: false } }, false],
     ["somebody named by uid", {}, { settings: { approvers: ["uid:0"] } }, true],
     ["somebody not named", {}, { settings: { approvers: ["uid:1", "user:bob", "group:ops", "gid:9"] } }, false],
