@@ -1,5 +1,11 @@
 /** `agentguard policy check` */
-import { checkSources, type Diagnostic, formatDiagnostic, type PolicySnapshot } from "../decide/mod.ts";
+import {
+  checkSources,
+  type Diagnostic,
+  type EnforcementMechanism,
+  formatDiagnostic,
+  type PolicySnapshot,
+} from "../decide/mod.ts";
 import { EXIT, type PolicyCheckCommand } from "./command.ts";
 import { configOf } from "./command_config.ts";
 import { type CommandIo, exitCodeOf, LineWriter } from "./command_io.ts";
@@ -9,7 +15,11 @@ import { loadPolicyFiles } from "./policy_files.ts";
 import { reportRules, type RuleReport, startedOnly } from "./rule_report.ts";
 
 /** Prints findings and what enforces each rule. Exit 2 if the policy cannot be used. */
-export function commandPolicyCheck(command: PolicyCheckCommand, io: CommandIo): Promise<number> {
+export function commandPolicyCheck(
+  command: PolicyCheckCommand,
+  io: CommandIo,
+  options: { readonly lacking: ReadonlySet<EnforcementMechanism> },
+): Promise<number> {
   return exitCodeOf(io, async () => {
     const json = configOf(io, command.flags).json.value;
     const out = new LineWriter(io.stdout);
@@ -17,7 +27,7 @@ export function commandPolicyCheck(command: PolicyCheckCommand, io: CommandIo): 
     const diagnostics = loaded.ok
       ? [...loaded.value.warnings, ...checkSources(loaded.value, MISSING_SOURCES)]
       : loaded.error;
-    const rules = loaded.ok ? reportRules(loaded.value, { home: io.env["HOME"], lacking: new Set() }) : [];
+    const rules = loaded.ok ? reportRules(loaded.value, { home: io.env["HOME"], lacking: options.lacking }) : [];
     if (json) {
       await out.line(
         JSON.stringify(checkDocument(diagnostics, { snapshot: loaded.ok ? loaded.value : undefined, rules })),

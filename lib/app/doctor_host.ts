@@ -6,6 +6,7 @@ import { openLibbpf, openShim, probeImage, SystemCalls } from "../../ffi/mod.ts"
 import { KernelProbes, type ProbeGroup, type ProbeSupport } from "../source/mod.ts";
 import type { Check, DoctorPort, DoctorSubject } from "./command_doctor.ts";
 import { anchorChecks } from "./doctor_anchor.ts";
+import { seccompActions } from "./host_mechanisms.ts";
 
 /** What a group of programs is for, and which rules need it. */
 const GROUPS: Readonly<Record<ProbeGroup, { readonly name: string; readonly needed_for?: Check["needed_for"] }>> = {
@@ -25,6 +26,7 @@ export class DoctorHost implements DoctorPort {
       ...probeChecks(),
       cgroupCheck(),
       pidfdCheck(),
+      seccompCheck(),
       ...await anchorChecks(record, state_dir),
     ];
   }
@@ -117,6 +119,21 @@ function pidfdCheck(): Check {
     state: fd >= 0 ? "ok" : "missing",
     detail: fd >= 0 ? "opened a pidfd" : `pidfd_open failed with errno ${-fd}`,
     needed_for: ["kill_after"],
+  };
+}
+
+function seccompCheck(): Check {
+  const actions = seccompActions();
+  const found = actions.split(/\s+/).includes("user_notif");
+  return {
+    id: "seccomp.notify",
+    name: "hold system calls while a verdict or a person is asked",
+    state: found ? "ok" : "missing",
+    detail: found
+      ? "filters may ask user space (user_notif)"
+      : `filters here can: ${actions === "" ? "nothing" : actions}`,
+    ...(found ? undefined : { fix: "use Linux 5.5 or later with CONFIG_SECCOMP_FILTER=y" }),
+    needed_for: ["seccomp"],
   };
 }
 

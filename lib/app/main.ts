@@ -22,6 +22,7 @@ import { commandVersion } from "./command_version.ts";
 import { ConsoleLog } from "./console_log.ts";
 import { DoctorHost } from "./doctor_host.ts";
 import { painter } from "./format_text.ts";
+import { lackingHere } from "./host_mechanisms.ts";
 import { configTables, loadPolicySources } from "./policy_files.ts";
 import { ReaderThread } from "./reader_thread.ts";
 
@@ -84,7 +85,7 @@ function plainCommand(command: Exclude<Command, RunCommand | DaemonCommand>, io:
     case "audit.rotate-key":
       return commandAudit(command, io);
     case "policy.check":
-      return commandPolicyCheck(command, io);
+      return commandPolicyCheck(command, io, { lacking: lackingHere() });
     case "policy.explain":
     case "policy.test":
     case "policy.show":

@@ -80,7 +80,9 @@ function candidatesOf(type: ActionType, rule: TypedRule, forms: KernelForms): re
     const foreign = type === "exec" ? predicateNames(rule.node.predicates).find(asksForArguments) : undefined;
     if (foreign === undefined) add("fanotify", true, RESOLVED);
   }
-  if (KILLABLE.test(type)) add("kill_after", false, typeof form === "string" ? form : "");
+  // Why the programs of every start do not keep it; what would be missing on a host with more says nothing here.
+  const why = typeof form === "string" && !type.startsWith("file.") ? form : "";
+  if (KILLABLE.test(type)) add("kill_after", false, why);
   add("observe_only", false, nothingPrevents(type));
   return candidates;
 }

@@ -43,7 +43,9 @@ class Files implements Disposable {
 }
 
 function check(policies: readonly string[], io: MemoryIo, json = false): Promise<number> {
-  return commandPolicyCheck({ kind: "policy.check", policies, flags: json ? { json } : {} }, io);
+  return commandPolicyCheck({ kind: "policy.check", policies, flags: json ? { json } : {} }, io, {
+    lacking: new Set(),
+  });
 }
 
 describe("policy check", () => {
