@@ -25,6 +25,8 @@ const PASS_MS_MIN = 1_000;
 const PASS_MS_MAX = 3_600_000;
 /** A pass over the size is as often as this at least, milliseconds. */
 const SIZE_PASS_MS = 30_000;
+/** The wall clock may gain so much on the other one, microseconds: it is set, and it runs on while a host sleeps. */
+const CLOCK_JUMP_US_MAX = 7_200_000_000;
 /** Ages are split into so many passes. */
 const PASSES_PER_AGE = 24;
 
@@ -37,10 +39,13 @@ export class Keeper implements Disposable {
   #next: Disposable | undefined;
   #closed = false;
   #warned = false;
+  /** Between the two clocks, at the start: a jump of the wall clock must not prune what is young. */
+  readonly #clock_offset_us: number;
 
   constructor(writer: RecordWriter, options: KeeperOptions) {
     this.#writer = writer;
     this.#options = options;
+    this.#clock_offset_us = options.clock.wallUs() - options.clock.monotonicUs();
   }
 
   /** Finishes what an earlier process left half done, and prunes by itself from now on where a bound is set. */
@@ -104,7 +109,7 @@ export class Keeper implements Disposable {
 
   async #pruneBy(keep: KeepSettings, dry_run: boolean): Promise<KeepReport> {
     const scopes: (() => DuePrune | undefined)[] = [
-      () => ageScope(keep, this.#options.clock),
+      () => this.#clockJumped(keep) ? undefined : ageScope(keep, this.#options.clock),
       () => this.#writer.look((store) => sessionScope(store, keep)),
       () => this.#writer.look((store) => sizeScope(store, keep)),
     ];
@@ -117,6 +122,15 @@ export class Keeper implements Disposable {
     }
     if (report.entries > 0 && !dry_run) this.#foldLog();
     return report;
+  }
+
+  #clockJumped({ keep_ms }: KeepSettings): boolean {
+    const { clock, log } = this.#options;
+    const jump_us = clock.wallUs() - clock.monotonicUs() - this.#clock_offset_us;
+    if (keep_ms === undefined || jump_us <= CLOCK_JUMP_US_MAX) return false;
+    const hours = Math.floor(jump_us / 3_600_000_000);
+    log.warn(`the record was not pruned by age: the clock jumped ahead by ${hours} h since the guard started`);
+    return true;
   }
 
   async #erase({ terms, reason, dry_run }: Extract<KeepRequest, { op: "erase" }>): Promise<KeepReport> {

@@ -28,6 +28,9 @@ import { describeFault } from "./verify_report.ts";
 /** Entries at the end that are verified before the writer goes on after them. */
 const TAIL_ENTRIES = 8_192;
 
+/** Steps back of the clock that are not worth an entry, microseconds. */
+const CLOCK_BACK_US = 1_000_000;
+
 /** What to do with a record that does not verify: refuse to open it, or record an alarm and go on. */
 export type OnTamper = "refuse" | "alarm";
 
@@ -97,7 +100,7 @@ function openLocked(directory: string, lock: WriterLock, options: OpenOptions): 
         requireWholeTree(store);
         alarms.push(alarm(options.clock, `${fault}; the record goes on after it`));
       }
-      const notices = [...recovery(store, options), ...alarms];
+      const notices = [...recovery(store, options), ...clockNotice(store, options), ...alarms];
       markOpened(store, options.boot_id);
       return { store, lock, signer, notices };
     } catch (thrown) {
@@ -201,6 +204,17 @@ function recovery(store: Store, { clock }: OpenOptions): readonly EntryDraft[] {
     `the last writer (pid ${String(row["pid"])}, boot ${String(row["boot_id"])}) did not close the record; ` +
     `it wrote from entry ${Number(row["opened_size"]) + 1} on, and entries up to ${size} are whole and signed`;
   return [{ time_us: clock.wallUs(), kind: "guard", action: { type: "guard.recovered", detail } }];
+}
+
+/** Entries keep the order of their numbers; whoever reads their times must know that the clock was set back. */
+function clockNotice(store: Store, { clock }: OpenOptions): readonly EntryDraft[] {
+  const newest_us = store.prepare("SELECT time_max FROM spans ORDER BY block DESC LIMIT 1").get()?.["time_max"];
+  const time_us = clock.wallUs();
+  if (typeof newest_us !== "number" || time_us >= newest_us - CLOCK_BACK_US) return [];
+  const detail = `the clock went back: it is ${formatTime(time_us)}, the newest entries are of ${
+    formatTime(newest_us)
+  }`;
+  return [{ time_us, kind: "guard", action: { type: "guard.degraded", detail } }];
 }
 
 function markOpened(store: Store, boot_id: string): void {

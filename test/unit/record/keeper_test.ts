@@ -167,6 +167,18 @@ describe("by age", () => {
   });
 });
 
+test("a clock that jumped ahead prunes nothing by age, and says so", async () => {
+  await reads(20, "A");
+  const jumping = { wallUs: () => clock.now_us, monotonicUs: () => 0 };
+  using other = new Keeper(writer, { clock: jumping, timers, log, keep: UNLIMITED });
+  clock.now_us += 400 * DAY_US;
+  expect(await other.request(prune({ keep_ms: 1_000 }))).toMatchObject({ entries: 0 });
+  expect(count("A")).toBe(20);
+  expect(log.lines).toEqual([
+    "the record was not pruned by age: the clock jumped ahead by 9600 h since the guard started",
+  ]);
+});
+
 describe("by size", () => {
   test("the oldest blocks go until the rest fits, and no more of them", async () => {
     await reads(256 * 40, "A");
