@@ -110,6 +110,17 @@ test("one commit takes many entries, and no more than its bound", async () => {
   expect(writer.stats()).toMatchObject({ appended: 25, committed: 25, commits: 3, stalled: false, dropped: 0 });
 });
 
+test("under load batches end where blocks do", async () => {
+  const sizes: number[] = [];
+  await using writer = openWriter(dir.path, { commit_entries_max: 1_024 });
+  writer.onCommit((entries) => sizes.push(entries.length));
+  writer.append(observation(0));
+  await writer.flush();
+  for (let n = 1; n <= 3_000; n++) writer.append(observation(n));
+  await writer.flush();
+  expect(sizes).toEqual([1, 1_023, 1_024, 953]);
+});
+
 test("listeners get durable entries in order; one that throws is logged and stops nobody", async () => {
   const log = new KeptLog();
   const seen: CommittedEntry[] = [];
