@@ -6,9 +6,12 @@
 import { type Pointer, ptr, toArrayBuffer } from "bun:ffi";
 import { AgentguardError, err, errnoName, ok, type Result } from "../lib/core/mod.ts";
 import { CALL, EXEC, HOLD, HOLD_FLAG } from "./held_layout.ts";
+import { type HeldChange, readChange } from "./held_change.ts";
 import { type HeldCallLibrary, openHeldCallLibrary, type Shim } from "./native_library.ts";
 
 const ENOENT = 2;
+const EAGAIN = 11;
+const ESTALE = 116;
 /** Bytes of a notification's id. */
 const ID_BYTES = 8;
 
@@ -122,6 +125,39 @@ export class HeldCalls implements Disposable {
       dev: view.getUint32(HOLD.exec + EXEC.dev, true),
       hashed_bytes: view.getUint32(HOLD.exec + EXEC.hashed_bytes, true),
     });
+  }
+
+  /**
+   * What the change of the file system that was received last would touch, pinned until `drop`; else the errno that the
+   * caller is to have, because nothing would be changed.
+   */
+  pin(listener: number): Result<HeldChange, number> {
+    const error = new Int32Array(1);
+    // SAFETY: one number is written during the call.
+    const pinned = this.#library.ag_hold_pin(this.#state, listener, ptr(error));
+    if (pinned === null) return err(-(error[0] ?? 0));
+    return ok(readChange(this.#bytes, this.#view, pinned));
+  }
+
+  /**
+   * Does a pinned change as its caller would have, and answers. A number is what the call gave, 0 or -errno; `again`: it
+   * would wait for somebody else, its caller waits on; `moved`: something else is there now, pin and decide anew; `gone`:
+   * nobody waits any more.
+   */
+  perform(listener: number, change: HeldChange): number | "again" | "moved" | "gone" {
+    const result = new Int32Array(1);
+    // SAFETY: `pinned` lives until drop; one number is written during the call.
+    const answered = this.#library.ag_hold_perform(this.#state, change.pinned, listener, ptr(result));
+    if (answered === 0) return result[0] ?? 0;
+    if (answered === -EAGAIN) return "again";
+    if (answered === -ESTALE) return "moved";
+    if (answered === -ENOENT) return "gone";
+    throw new AgentguardError("io", `answer a held call: ${errnoName(-answered)}`);
+  }
+
+  /** Gives back what a pinned change holds, once. */
+  drop(change: HeldChange): void {
+    this.#library.ag_hold_drop(change.pinned);
   }
 
   /** True while the caller of `id` waits. */

@@ -30,7 +30,47 @@ export const EXEC = {
 } as const;
 
 /** `struct ag_hold`. */
-export const HOLD = { exec: 4208, text: 4304, bytes: 135_376 } as const;
+export const HOLD = { exec: 4208, change: 4296, text: 4416, bytes: 135_488 } as const;
+
+/** `struct ag_hold_change`. */
+export const CHANGE = {
+  ino: 0,
+  dev: 8,
+  open_flags: 16,
+  action: 24,
+  mode: 28,
+  uid: 32,
+  gid: 36,
+  flags: 40,
+  links: 44,
+  requested: 48,
+  path: 56,
+  base: 64,
+  new_requested: 72,
+  new_path: 80,
+  new_base: 88,
+  cwd: 96,
+  caller: 104,
+  bytes: 112,
+} as const;
+
+/** `enum ag_hold_change_flag`. */
+export const CHANGE_FLAG = { exists: 1, directory: 2, new_exists: 4, unhashed: 8 } as const;
+
+/** `enum ag_hold_action`, in the order of its values from 1. */
+export const CHANGE_KINDS = [
+  "open",
+  "delete",
+  "rmdir",
+  "mkdir",
+  "mknod",
+  "chmod",
+  "chown",
+  "truncate",
+  "rename",
+  "link",
+  "symlink",
+] as const;
 
 /** `enum ag_hold_flag`. */
 export const HOLD_FLAG = { script: 1, args_truncated: 2, memfd: 4, deleted: 8 } as const;

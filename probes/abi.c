@@ -41,6 +41,8 @@ AG_KEEP(struct, ag_unix);
 AG_KEEP(struct, ag_coverage);
 AG_KEEP(struct, ag_scope_change);
 AG_KEEP(struct, ag_scope);
+AG_KEEP(enum, ag_held);
+AG_KEEP(struct, ag_decided);
 AG_KEEP(struct, ag_grant);
 AG_KEEP(struct, ag_cpu);
 AG_KEEP(struct, ag_exec_key);

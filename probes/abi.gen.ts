@@ -59,12 +59,24 @@ export type AgCoverageKind = (typeof AgCoverageKind)[keyof typeof AgCoverageKind
 
 /** Layout of C type `ag_cpu`: its size and the offset of each field in bytes; LENGTH counts elements. */
 export const AgCpu = {
-  SIZE: 576,
+  SIZE: 616,
   seq: 0,
   lost: 16,
   LENGTH: {
     seq: 2,
-    lost: [14, 5],
+    lost: [15, 5],
+  },
+} as const;
+
+/** Layout of C type `ag_decided`: its size and the offset of each field in bytes; LENGTH counts elements. */
+export const AgDecided = {
+  SIZE: 72,
+  h: 0,
+  decision: 48,
+  flags: 64,
+  nr: 68,
+  LENGTH: {
+    decision: 16,
   },
 } as const;
 
@@ -216,6 +228,7 @@ export const AgGrantFlag = {
   SCRIPT: 2,
   APPROVED: 4,
   DECIDED: 8,
+  REFUSED: 16,
 } as const;
 
 /** One value of {@link AgGrantFlag}. */
@@ -232,6 +245,15 @@ export const AgGrantState = {
 
 /** One value of {@link AgGrantState}. */
 export type AgGrantState = (typeof AgGrantState)[keyof typeof AgGrantState];
+
+/** C enum `ag_held`; its values begin with AG_HELD_ there. */
+export const AgHeld = {
+  EXEC: 1,
+  CALLS: 2,
+} as const;
+
+/** One value of {@link AgHeld}. */
+export type AgHeld = (typeof AgHeld)[keyof typeof AgHeld];
 
 /** C enum `ag_limit`; its values begin with AG_ there. */
 export const AgLimit = {
@@ -361,7 +383,8 @@ export const AgOp = {
   UNIX: 11,
   COVERAGE: 12,
   SCOPE: 13,
-  COUNT: 14,
+  DECIDED: 14,
+  COUNT: 15,
 } as const;
 
 /** One value of {@link AgOp}. */

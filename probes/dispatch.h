@@ -227,6 +227,8 @@ int BPF_PROG(ag_sys_exit, struct pt_regs *regs, long ret)
 		return ag_byte_calls(scope->scope, regs, call, ret);
 	if (call == AG_CALL_IO_URING)
 		return ag_on_coverage(scope, AG_COVERAGE_IO_URING, number);
+	if (scope->held & AG_HELD_CALLS && call <= AG_CALL_SYMLINKAT)
+		ag_tell_decided(scope->scope);
 	s = ag_get_scratch(AG_SCRATCH_SYSCALL, AG_OP_OPEN);
 	if (!s)
 		return 0;

@@ -165,7 +165,7 @@ static __always_inline void ag_take_grant(struct ag_exec *r, __u32 key, __u32 he
 	__builtin_memset(r->decision, 0, sizeof(r->decision));
 	r->grant_flags = 0;
 	r->grant = held ? AG_GRANT_MISSING : AG_GRANT_NONE;
-	if (!g)
+	if (!g || g->flags & AG_GRANT_REFUSED)
 		return;
 	r->grant = ag_compare_grant(r, g, start, end);
 	r->grant_flags = g->flags;
@@ -191,6 +191,24 @@ static __always_inline void ag_fail_grant(__u8 *decision)
 		return;
 	__builtin_memcpy(decision, g->decision, AG_DECISION_BYTES);
 	bpf_map_delete_elem(&grants, &key);
+}
+
+/* Says whose decision the next record of this thread belongs to. */
+static __noinline int ag_tell_decided(__u32 scope)
+{
+	__u32 key = ag_grant_key(bpf_get_current_task_btf(), bpf_get_current_pid_tgid());
+	struct ag_grant *g = bpf_map_lookup_elem(&grants, &key);
+	struct ag_decided r = {};
+
+	if (!g)
+		return 0;
+	__builtin_memcpy(r.decision, g->decision, AG_DECISION_BYTES);
+	r.flags = g->flags;
+	r.nr = g->nr;
+	bpf_map_delete_elem(&grants, &key);
+	ag_fill(&r.h, AG_OP_DECIDED, scope, sizeof(r), 0);
+	ag_send_telemetry(&r, sizeof(r));
+	return 0;
 }
 
 #endif

@@ -266,7 +266,7 @@ int BPF_PROG(ag_exec, struct task_struct *task, int old_pid, struct linux_binprm
 	r->generation = 0;
 	start = BPF_CORE_READ(task, mm, arg_start);
 	end = BPF_CORE_READ(task, mm, arg_end);
-	ag_take_grant(r, ag_grant_key(task, old_pid), scope->held, start, end);
+	ag_take_grant(r, ag_grant_key(task, old_pid), scope->held & AG_HELD_EXEC, start, end);
 
 	slot = c->slot & 1;
 	p = bpf_map_lookup_elem(&exec_policy, &slot);

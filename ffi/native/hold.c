@@ -5,7 +5,9 @@
  * and working directory with the rest of the process.
  */
 #define _GNU_SOURCE
+#include "hold_calls.h"
 #include "hold_exec.h"
+#include "hold_perform.h"
 
 #include <linux/bpf.h>
 #include <linux/seccomp.h>
@@ -46,7 +48,7 @@ struct ag_hold_state *ag_hold_open(const uint8_t *key)
 	state->root_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	state->cwd_fd = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (state->proc_fd >= 0 && state->self_fd >= 0 && state->info_fd >= 0 && state->root_fd >= 0 &&
-	    state->cwd_fd >= 0 && unshare(CLONE_FS) == 0)
+	    state->cwd_fd >= 0 && unshare(CLONE_FS) == 0 && note_self(state) == 0)
 		return state;
 	error = errno;
 	ag_hold_close(state);
@@ -219,6 +221,133 @@ int32_t ag_hold_exec(struct ag_hold_state *state, int32_t listener)
 	if (failed)
 		return failed;
 	return ioctl(listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &call->id) == 0 ? 0 : -ENOENT;
+}
+
+/* Forgets a change that was pinned. */
+void ag_hold_drop(struct ag_pinned *p)
+{
+	if (!p)
+		return;
+	forget_place(&p->old);
+	forget_place(&p->new);
+	free(p);
+}
+
+/* The path of a place: its directory's and its name. */
+static int add_place(struct ag_hold_state *state, struct ag_hold_text *text, const struct place *place, uint32_t *flags)
+{
+	char path[AG_HOLD_PATH_BYTES + AG_NAME_BYTES];
+	long length =
+		path_of(state, place->parent >= 0 ? place->parent : place->object, path, AG_HOLD_PATH_BYTES, flags);
+
+	if (length < 0)
+		return (int)length;
+	if (place->parent >= 0 && strcmp(place->name, ".") != 0) {
+		if (length > 1)
+			path[length++] = '/';
+		strcpy(path + length, place->name);
+		length += (long)strlen(place->name);
+	}
+	return add_text(&state->hold, text, path, (size_t)length);
+}
+
+static int add_base(struct ag_hold_state *state, struct ag_hold_text *text, int dirfd, const char *name)
+{
+	uint32_t ignored = 0;
+	int fd, failed;
+
+	if (name[0] == '/' || name[0] == 0)
+		return 0;
+	fd = open_base(state, dirfd);
+	if (fd < 0)
+		return fd;
+	failed = add_path(state, text, fd, &ignored);
+	close(fd);
+	return failed;
+}
+
+/* Tells what was pinned. The caller's root must have been taken. */
+static int describe_change(struct ag_hold_state *state, const struct ag_pinned *p)
+{
+	struct ag_hold *hold = &state->hold;
+	struct ag_hold_change *c = &hold->change;
+	uint32_t flags = 0, ignored = 0;
+	int failed = 0, fd;
+
+	c->action = p->action;
+	c->open_flags = p->open_flags;
+	c->mode = p->mode;
+	c->uid = p->uid;
+	c->gid = p->gid;
+	if (p->old.object >= 0) {
+		c->ino = p->old.info.st_ino;
+		c->dev = p->old.info.st_dev;
+		c->links = (uint32_t)p->old.info.st_nlink;
+		c->flags |= AG_HOLD_EXISTS | (S_ISDIR(p->old.info.st_mode) ? AG_HOLD_DIRECTORY : 0);
+	}
+	c->flags |= p->new.object >= 0 ? AG_HOLD_NEW_EXISTS : 0;
+	failed = add_text(hold, &c->requested, p->requested, strlen(p->requested));
+	if (!failed && p->action != AG_HOLD_SYMLINK)
+		failed = add_place(state, &c->path, &p->old, &flags);
+	if (!failed && p->path && p->action != AG_HOLD_SYMLINK)
+		failed = add_base(state, &c->base, p->dirfd, p->requested);
+	if (!failed && p->new_path) {
+		failed = add_text(hold, &c->new_requested, p->new_requested, strlen(p->new_requested));
+		if (!failed)
+			failed = add_place(state, &c->new_path, &p->new, &ignored);
+		if (!failed)
+			failed = add_base(state, &c->new_base, p->new_dirfd, p->new_requested);
+	}
+	c->flags |= flags & AG_HOLD_DELETED ? AG_HOLD_UNHASHED : 0;
+	fd = failed ? -1 : open_base(state, AT_FDCWD);
+	if (fd >= 0) {
+		failed = add_path(state, &c->cwd, fd, &ignored);
+		close(fd);
+	}
+	fd = failed ? -1 : openat(state->task_fd, "exe", O_PATH | O_CLOEXEC);
+	if (fd >= 0) {
+		failed = add_path(state, &c->caller, fd, &ignored);
+		close(fd);
+	}
+	return failed;
+}
+
+/*
+ * Pins what the call that was received last would change. Null where that fails, with *error the -errno that the caller
+ * is to have: nothing would be changed.
+ */
+struct ag_pinned *ag_hold_pin(struct ag_hold_state *state, int32_t listener, int32_t *error)
+{
+	struct ag_hold *hold = &state->hold;
+	struct ag_pinned *p = calloc(1, sizeof *p);
+
+	*error = -ENOMEM;
+	if (!p)
+		return NULL;
+	p->call = hold->call;
+	memset(&hold->change, 0, sizeof hold->change);
+	hold->text_bytes = 0;
+	*error = read_call(p);
+	if (!*error) {
+		*error = enter_view(state);
+		if (!*error)
+			*error = pin(state, p);
+		if (!*error)
+			*error = describe_change(state, p);
+		leave_view(state);
+	}
+	if (!*error && ioctl(listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &p->call.id) != 0)
+		*error = -ENOENT;
+	if (!*error)
+		return p;
+	ag_hold_drop(p);
+	return NULL;
+}
+
+/* As `perform`; the change stays pinned. */
+int32_t ag_hold_perform(struct ag_hold_state *state, struct ag_pinned *p, int32_t listener, int32_t *result)
+{
+	return perform(state, p, listener, result);
 }
 
 /* True while the caller of a notification waits. */

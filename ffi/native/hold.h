@@ -65,9 +65,34 @@ struct ag_hold_exec {
 	struct ag_hold_text caller; /* the image that the caller runs */
 };
 
+enum ag_hold_change_flag {
+	AG_HOLD_EXISTS = 1,     /* there is something at the (first) place */
+	AG_HOLD_DIRECTORY = 2,  /* and it is a directory */
+	AG_HOLD_NEW_EXISTS = 4, /* there is something at the second place */
+	AG_HOLD_UNHASHED = 8,   /* the object has no name any more */
+};
+
+/* What a change would touch. */
+struct ag_hold_change {
+	uint64_t ino; /* as stat(2) tells them, of the object at the first place */
+	uint64_t dev;
+	uint64_t open_flags;
+	uint32_t action; /* enum ag_hold_action */
+	uint32_t mode;
+	uint32_t uid;
+	uint32_t gid;
+	uint32_t flags; /* enum ag_hold_change_flag */
+	uint32_t links;
+	struct ag_hold_text requested, path, base;
+	struct ag_hold_text new_requested, new_path, new_base;
+	struct ag_hold_text cwd;
+	struct ag_hold_text caller;
+};
+
 struct ag_hold {
 	struct ag_hold_call call;
 	struct ag_hold_exec exec;
+	struct ag_hold_change change;
 	uint32_t text_bytes;
 	uint32_t reserved;
 	char text[AG_HOLD_TEXT_BYTES];
@@ -83,6 +108,11 @@ struct ag_hold_state {
 	int root_fd; /* this thread's own root and working directory */
 	int cwd_fd;
 	int task_fd; /* /proc/TID of the caller, -1 between calls */
+	/* Who this thread is by itself; `is_other` while it acts for a caller. */
+	uint64_t permitted, effective, inheritable;
+	uint32_t fsuid, fsgid;
+	int group_count, is_other;
+	uint32_t groups[AG_HOLD_GROUPS_MAX];
 	char args[AG_HOLD_ARGS_BYTES + AG_HOLD_PATH_BYTES];
 };
 

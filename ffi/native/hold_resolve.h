@@ -7,7 +7,7 @@
 #ifndef AG_HOLD_RESOLVE_H
 #define AG_HOLD_RESOLVE_H
 
-#include "hold.h"
+#include "hold_caller.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -107,6 +107,40 @@ static long read_link(struct ag_hold_state *state, int dir, const char *name, in
 	return length;
 }
 
+static long path_of(struct ag_hold_state *state, int fd, char *to, size_t room, uint32_t *flags);
+
+/* True for a directory in /proc that is about the caller itself. */
+static int is_own_proc(struct ag_hold_state *state, int dir)
+{
+	char path[AG_HOLD_PATH_BYTES];
+	uint32_t flags = 0;
+	unsigned number;
+
+	if (path_of(state, dir, path, sizeof path, &flags) < 0 || sscanf(path, "/proc/%u/", &number) != 1)
+		return 0;
+	return number == state->hold.call.inner_tgid || number == state->hold.call.inner_tid;
+}
+
+/*
+ * Follows a link that the kernel alone can follow. Whether one may look into another process is asked of the caller's
+ * credentials; into itself everybody may, but to the kernel we are another.
+ */
+static int follow_magic(struct ag_hold_state *state, int dir, const char *name)
+{
+	int fd = open_how(dir, name, O_PATH, 0);
+
+	if ((fd != -EACCES && fd != -EPERM) || !state->is_other)
+		return fd;
+	become_self(state);
+	if (is_own_proc(state, dir))
+		fd = open_how(dir, name, O_PATH, 0);
+	if (become_caller(state, &state->hold.call) != 0 && fd >= 0) {
+		close(fd);
+		return -EPERM;
+	}
+	return fd;
+}
+
 /* Opens the next component. A link that leads elsewhere is put in front of `rest`. Takes `dir` over. */
 static int step(struct ag_hold_state *state, int dir, char *name, char *rest, int follow)
 {
@@ -122,7 +156,7 @@ static int step(struct ag_hold_state *state, int dir, char *name, char *rest, in
 	length = read_link(state, dir, name, next, text, sizeof text);
 	close(next);
 	if (length == -ELOOP) {
-		next = open_how(dir, name, O_PATH, 0);
+		next = follow_magic(state, dir, name);
 		close(dir);
 		return next;
 	}

@@ -5,7 +5,7 @@
  */
 export { KernelActor, type ProcessKiller } from "./actor.ts";
 export { findCgroup2, SessionCgroup } from "./cgroup.ts";
-export { execGrant, type GrantTerms } from "./hold/grant.ts";
-export { execCalls, HELD_ACTIONS, notifyRules } from "./hold/notify.ts";
+export { callMark, execGrant, type GrantTerms } from "./hold/grant.ts";
+export { execCalls, HELD_ACTIONS, heldClasses, notifyRules, unansweredCalls } from "./hold/notify.ts";
 export { KernelPolicy, type PolicyMap, type PolicyMaps } from "./kernel_policy.ts";
 export { PidfdKiller, processStart } from "./process_killer.ts";

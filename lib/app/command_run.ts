@@ -13,7 +13,8 @@ import {
   type StartState,
   SystemCalls,
 } from "../../ffi/mod.ts";
-import { notifyRules, processStart, type SessionCgroup } from "../act/mod.ts";
+import { heldClasses, notifyRules, processStart, type SessionCgroup } from "../act/mod.ts";
+import type { HeldClasses } from "../source/mod.ts";
 import { refusableActions } from "../decide/mod.ts";
 import { sleep } from "../task/mod.ts";
 import { TerminalPrompt } from "./approval_prompt.ts";
@@ -113,7 +114,7 @@ class GuardedRun {
       home: homedir(),
     };
     this.#session = session;
-    const held = notify.length > 0;
+    const held = heldClasses(notify);
     await this.#begin(session, launched, { leaf, held });
     using _signals = forwardSignals((signo) => launched.forward(signo), this.#parts.state.ignored);
     const end = this.#watch(launched, leaf);
@@ -156,7 +157,7 @@ class GuardedRun {
   async #begin(
     session: SessionInfo,
     launched: LaunchedCommand,
-    { leaf, held }: { readonly leaf: SessionCgroup | undefined; readonly held: boolean },
+    { leaf, held }: { readonly leaf: SessionCgroup | undefined; readonly held: HeldClasses },
   ): Promise<void> {
     this.#guard.sessions.add(SCOPE, session, leaf);
     await this.#guard.reader.begin({
@@ -166,7 +167,7 @@ class GuardedRun {
       held,
       ...(leaf === undefined ? undefined : { cgroup: { directory: leaf.directory, id: String(leaf.id) } }),
     });
-    if (held) {
+    if (held.exec || held.files) {
       const holder = await this.#guard.useHolder();
       await holder.begin(session, launched.takeListener(new SystemCalls(openShim())));
     }

@@ -1,22 +1,12 @@
 /** Held calls that wait for somebody's answer. They cost memory and a descriptor each, and no processor time. */
-import {
-  approvalDigest,
-  type ApprovalId,
-  type ApprovalRequest,
-  type Decision,
-  type Event,
-  type Ruling,
-} from "../core/mod.ts";
+import { approvalDigest, type ApprovalId, type ApprovalRequest, type Decision, type Ruling } from "../core/mod.ts";
 import type { PolicySnapshot } from "../decide/mod.ts";
-import type { HeldCall, HeldProgram } from "../../ffi/mod.ts";
+import type { HeldWork } from "./held_work.ts";
 
 /** One that waits. */
 export interface HeldQuestion {
   readonly approval_id: ApprovalId;
-  readonly listener: number;
-  readonly call: HeldCall;
-  readonly program: HeldProgram;
-  readonly event: Event;
+  readonly work: HeldWork;
   readonly decision: Decision;
   readonly asked_us: number;
   /** Becomes readable when the caller's process ends; -1 where it had ended already. */
@@ -58,7 +48,7 @@ export class HeldQuestions {
 
   /** Those of one listener, or all. */
   of(listener?: number): readonly HeldQuestion[] {
-    return [...this.#by_id.values()].filter((each) => listener === undefined || each.listener === listener);
+    return [...this.#by_id.values()].filter((each) => listener === undefined || each.work.listener === listener);
   }
 }
 
@@ -67,7 +57,7 @@ const TIMEOUT_MS = 300_000;
 
 /** What is put to a human. */
 export function questionOf(question: HeldQuestion, ruling: Ruling, policy: PolicySnapshot): ApprovalRequest {
-  const { event, decision, approval_id, asked_us } = question;
+  const { work: { event }, decision, approval_id, asked_us } = question;
   const timeout_ms = policy.rules[ruling.rule_index]?.approval_timeout_ms ?? policy.approval.timeout_ms ?? TIMEOUT_MS;
   return {
     approval_id,

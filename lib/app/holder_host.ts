@@ -2,10 +2,13 @@
  * The thread that answers held calls, as an object: main's requests, the wait, and who is asked. Lives in a thread of
  * its own: it gives up sharing its root and working directory, and nothing may keep it from answering.
  */
-import { execCalls } from "../act/mod.ts";
+import { execCalls, unansweredCalls } from "../act/mod.ts";
 import { AgentguardError, assertNever, type Clock, errorMessage, IdGenerator, type SessionInfo } from "../core/mod.ts";
 import { asksThePast, type PolicySnapshot } from "../decide/mod.ts";
+import { HeldCallers } from "../source/mod.ts";
 import { Epoll, HeldCalls, openShim, SystemCalls, wake } from "../../ffi/mod.ts";
+import { HeldChanges } from "./held_changes.ts";
+import { HeldDecisions } from "./held_decisions.ts";
 import { HeldExecs } from "./held_execs.ts";
 import {
   HOLD_STAT_NAMES,
@@ -14,8 +17,10 @@ import {
   type HolderRequest,
   type HoldStatName,
 } from "./holder_protocol.ts";
+import { OtherNames } from "./other_names.ts";
 import { PastPort } from "./past_port.ts";
 import { compilePolicy } from "./policy_compile.ts";
+import type { PolicyLoad } from "./reader_protocol.ts";
 import type { TallySink } from "./tally_sink.ts";
 
 /** What the host needs. */
@@ -31,6 +36,8 @@ export interface HolderHostParts {
 const BATCH = 64;
 /** Wait while a decision is becoming durable, or the reader is asked, milliseconds: their answers wake nobody. */
 const WAIT_BUSY_MS = 1;
+/** Wait between two tries of a call that waits for somebody else, milliseconds. */
+const WAIT_LATER_MS = 20;
 
 interface HeldSession {
   readonly session: SessionInfo;
@@ -42,7 +49,9 @@ interface Opened {
   readonly system: SystemCalls;
   readonly epoll: Epoll;
   readonly calls: HeldCalls;
+  readonly decisions: HeldDecisions;
   readonly execs: HeldExecs;
+  readonly changes: HeldChanges;
   readonly past: PastPort;
   readonly stats: Float64Array;
   /** Messages that main sent, at index 0. */
@@ -54,6 +63,9 @@ export class HolderHost {
   readonly #parts: HolderHostParts;
   readonly #sessions: Map<number, HeldSession> = new Map();
   readonly #exec_numbers: ReadonlySet<number>;
+  /** Other ways to do what is held, which cannot be answered: they do not exist for the command. */
+  readonly #unanswered: ReadonlySet<number>;
+  #other_names: OtherNames | undefined;
   #opened: Opened | undefined;
   #policy: PolicySnapshot | undefined;
   #received = 0;
@@ -65,6 +77,7 @@ export class HolderHost {
     this.#parts = parts;
     const { execve, execveat } = execCalls();
     this.#exec_numbers = new Set([execve, execveat]);
+    this.#unanswered = new Set(unansweredCalls());
   }
 
   /** Carries one request out. Throws `AgentguardError`. */
@@ -74,7 +87,7 @@ export class HolderHost {
       case "open":
         return this.#open(request);
       case "policy":
-        this.#policy = compilePolicy(request.policy);
+        this.#setPolicy(request.policy);
         return undefined;
       case "begin":
         return this.#begin(request.session, request.listener_fd);
@@ -95,14 +108,15 @@ export class HolderHost {
     const epoll = new Epoll(system);
     const calls = new HeldCalls(shim, request.maps.hash_key);
     const stats = new Float64Array(request.stats, 0, HOLD_STAT_NAMES.length);
-    this.#policy = compilePolicy(request.policy);
+    this.#setPolicy(request.policy);
     const past = new PastPort(request.past, { wake: () => wake(system, request.reader_wake_fd) });
-    const execs = new HeldExecs({
+    const { clock } = this.#parts;
+    const { maps } = request;
+    const decisions = new HeldDecisions({
       calls,
       system,
-      maps: request.maps,
-      clock: this.#parts.clock,
-      ids: new IdGenerator(this.#parts.clock),
+      clock,
+      ids: new IdGenerator(clock),
       sink: this.#parts.sink,
       policy: () => this.#usePolicy(),
       decide: (event) => {
@@ -115,8 +129,18 @@ export class HolderHost {
       watch: (pidfd) => epoll.add(pidfd),
       unwatch: (pidfd) => epoll.remove(pidfd),
     });
+    const callers = new HeldCallers(calls, maps.scopes_fd);
+    const execs = new HeldExecs({ calls, callers, system, maps, clock, decisions });
+    const changes = new HeldChanges({
+      calls,
+      callers,
+      maps,
+      clock,
+      decisions,
+      otherNames: (event, change) => this.#other_names?.ruling(event, change),
+    });
     const sent = new Int32Array(request.stats, HOLD_STAT_NAMES.length * 8, 1);
-    this.#opened = { system, epoll, calls, execs, past, stats, sent };
+    this.#opened = { system, epoll, calls, decisions, execs, changes, past, stats, sent };
     return { wake_fd: epoll.wake_fd };
   }
 
@@ -135,9 +159,10 @@ export class HolderHost {
   }
 
   #endListener(listener: number, by: string): void {
-    const { epoll, execs, system } = this.#use();
+    const { epoll, decisions, changes, system } = this.#use();
     if (!this.#sessions.delete(listener)) return;
-    execs.refuseAll(by, listener);
+    decisions.refuseAll(by, listener);
+    changes.forget(listener);
     epoll.remove(listener);
     system.close(listener);
   }
@@ -145,7 +170,7 @@ export class HolderHost {
   async #answer(answer: Extract<HolderRequest, { op: "answer" }>["answer"]): Promise<void> {
     this.#answering++;
     try {
-      await this.#use().execs.answer(answer);
+      await this.#use().decisions.answer(answer);
     } finally {
       this.#answering--;
     }
@@ -192,9 +217,10 @@ export class HolderHost {
   }
 
   #answerBatch(): void {
-    const { epoll, past } = this.#use();
+    const { epoll, past, changes } = this.#use();
     const busy = this.#answering > 0 || past.waiting > 0;
-    let timeout_ms = busy ? WAIT_BUSY_MS : -1;
+    let timeout_ms = busy ? WAIT_BUSY_MS : changes.later > 0 ? WAIT_LATER_MS : -1;
+    if (changes.later > 0) changes.retry();
     for (let answered = 0; answered < BATCH;) {
       const ready = epoll.waitReady(timeout_ms);
       if (ready.length === 0) return;
@@ -204,7 +230,7 @@ export class HolderHost {
         const held = this.#sessions.get(fd);
         if (held === undefined) {
           if (fd === epoll.wake_fd) woken = true;
-          else this.#use().execs.ended(fd);
+          else this.#use().decisions.ended(fd);
         } else if (readable) {
           this.#serve(held);
           answered++;
@@ -215,9 +241,9 @@ export class HolderHost {
   }
 
   #serve({ listener, session }: HeldSession): void {
-    const { calls, execs, stats } = this.#use();
+    const { calls, decisions, execs, changes, stats } = this.#use();
     const received = calls.receive(listener);
-    if (execs.questions.size > 0) execs.sweep();
+    if (decisions.questions.size > 0) decisions.sweep();
     if (!received.ok) {
       // Nobody can be found who asks: the call is refused, if somebody waits at all.
       calls.refuse(listener, received.error.id, EPERM);
@@ -234,13 +260,19 @@ export class HolderHost {
     if (call === undefined) return;
     count(stats, "held", 1);
     if (this.#exec_numbers.has(call.nr)) execs.take(listener, session, call);
-    else calls.refuse(listener, call.id, ENOSYS); // the filter holds nothing else
+    else if (this.#unanswered.has(call.nr)) calls.refuse(listener, call.id, ENOSYS);
+    else changes.take(listener, session, call);
     count(stats, "answered", 1);
   }
 
   #use(): Opened {
     if (this.#opened === undefined) throw new AgentguardError("closed", "answer held calls: the thread is not open");
     return this.#opened;
+  }
+
+  #setPolicy(load: PolicyLoad): void {
+    this.#policy = compilePolicy(load);
+    this.#other_names = new OtherNames(this.#policy, load.home, this.#parts.clock);
   }
 
   #usePolicy(): PolicySnapshot {

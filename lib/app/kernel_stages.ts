@@ -21,6 +21,7 @@ import { Epoll, RingMemory, type SystemCalls } from "../../ffi/mod.ts";
 import { type ActivePolicy, Pipeline } from "../pipeline/mod.ts";
 import { type FrameSink, type KernelProbes, type ProbeSupport, RingReader } from "../source/mod.ts";
 import type { LoadedKernel } from "./loaded_kernel.ts";
+import { DecidedCalls } from "./decided_calls.ts";
 import { compilePolicy } from "./policy_compile.ts";
 import type { PolicyLoad } from "./reader_protocol.ts";
 
@@ -57,6 +58,7 @@ export class KernelStages implements Disposable {
   #snapshot: PolicySnapshot;
   #decider: StatefulDecider | undefined;
   #decode_errors = 0;
+  readonly #calls = new DecidedCalls();
   /** Rulings about held calls whose records have not come yet. */
   readonly #rulings: Map<DecisionId, Ruling> = new Map();
 
@@ -193,7 +195,9 @@ export class KernelStages implements Disposable {
     gap: (gap) => this.pipeline.gap(gap, this.#parts.clock.wallUs()),
   };
 
-  #take(observed: Observed): void {
+  #take(record: Observed): void {
+    const observed = this.#calls.join(record);
+    if (observed === undefined) return;
     const { facts, scope, pid } = observed;
     // A stranger may have many threads; the program saw one of them enter.
     if (facts.kind === "scope" && facts.entered) this.probes.listProcesses([{ pid, scope, cgroup_id: 0n }]);

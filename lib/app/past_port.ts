@@ -3,7 +3,7 @@
  * there: the reader takes everything that came before, decides, and remembers what it let go.
  */
 import type { DecisionId, Event, Ruling } from "../core/mod.ts";
-import type { HeldRuling } from "./held_execs.ts";
+import type { HeldRuling } from "./held_work.ts";
 
 /** A question to the reader. */
 export interface PastQuestion {

@@ -14,6 +14,7 @@ import {
 import { SessionCgroupAttachments } from "./cgroup_attachments.ts";
 import { KernelStages } from "./kernel_stages.ts";
 import type { LoadedKernel } from "./loaded_kernel.ts";
+import { NOTHING_HELD } from "../source/mod.ts";
 import { servePast } from "./past_port.ts";
 import { processGroups, readProcess, withExactStart } from "./process_details.ts";
 import { inheritedEvents, sessionEntry, snapshotEvent } from "./reader_entries.ts";
@@ -127,7 +128,7 @@ export class ReaderHost {
     const cgroup_id = BigInt(begin.cgroup?.id ?? "0");
     if (begin.stopped_pid !== undefined) {
       const start = BigInt(session.root.start);
-      const held = begin.held === true;
+      const held = begin.held ?? NOTHING_HELD;
       stages.probes.adoptStopped({ pid: begin.stopped_pid, scope: begin.scope, cgroup_id, start, held });
       for (const event of inheritedEvents(this.#parts.clock, session, begin.stopped_pid)) {
         stages.pipeline.note(event, "open before the session began");

@@ -1,7 +1,7 @@
 /** What main and the kernel reader thread say to each other. Structured clones of plain data. */
 import type { ErrorCode, Gap, Mode, ProcessInfo, SessionInfo } from "../core/mod.ts";
 import type { PolicySource } from "../decide/mod.ts";
-import type { ProbeSupport } from "../source/mod.ts";
+import type { HeldClasses, ProbeSupport } from "../source/mod.ts";
 import type { TallyReport } from "./tally_sink.ts";
 import type { HolderMaps } from "./holder_protocol.ts";
 
@@ -26,8 +26,8 @@ export interface BeginSession {
   readonly session: SessionInfo;
   /** A single-threaded process that waits before its exec; absent for agents that run already. */
   readonly stopped_pid?: number;
-  /** Every program start of it waits for a grant. */
-  readonly held?: boolean;
+  /** Which of its calls wait for the guard; none where absent. */
+  readonly held?: HeldClasses;
   /** The session's leaf: absolute directory and the kernel's id, decimal. */
   readonly cgroup?: { readonly directory: string; readonly id: string };
 }

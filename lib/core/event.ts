@@ -69,6 +69,8 @@ export interface Event {
   readonly held?: true | undefined;
   /** The decision that let this held call go; what is seen now is what came of it. */
   readonly decided?: DecisionId | undefined;
+  /** That decision refused it, and the record says so already. */
+  readonly refused?: boolean | undefined;
   /** Present when the kernel's copy of the policy has decided (and acted) already. */
   readonly kernel?: KernelVerdict | undefined;
 }

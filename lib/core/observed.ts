@@ -45,6 +45,8 @@ export type Facts =
     readonly base?: string;
     readonly new_base?: string;
   }
+  /** The next record of this thread is what came of a held call. */
+  | { readonly kind: "decided"; readonly decided: DecisionId; readonly refused: boolean }
   | { readonly kind: "scope"; readonly entered: boolean; readonly cgroup: string }
   | { readonly kind: "gap"; readonly gap: Gap }
   | { readonly kind: "plain" };
@@ -64,7 +66,7 @@ export interface Observed {
   readonly action?: Action | undefined;
   readonly kernel?: KernelVerdict | undefined;
   /** The call was held; with the decision that let it go or refused it, where one was made for it alone. */
-  readonly held?: { readonly decided?: DecisionId } | undefined;
+  readonly held?: { readonly decided?: DecisionId; readonly refused?: boolean } | undefined;
   readonly facts: Facts;
 }
 

@@ -54,6 +54,7 @@ export {
 } from "./enforcement.ts";
 export { parseSize } from "./duration.ts";
 export { asksThePast, refusableActions } from "./held.ts";
+export { type ProtectedPlace, protectedPlaces } from "./protected.ts";
 export { type LoadOptions, loadPolicy } from "./load.ts";
 export { lower, type Lowering, type LowerOptions } from "./lower.ts";
 export {

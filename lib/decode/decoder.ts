@@ -3,6 +3,7 @@ import {
   AgAbi,
   AgClose,
   AgCoverage,
+  AgDecided,
   AgExec,
   AgExecArgs,
   AgExecFailed,
@@ -33,6 +34,7 @@ import { decodeClose, decodeMove, decodeOpen, decodePath } from "./file.ts";
 import { Frame } from "./frame.ts";
 import { decodeCoverage, decodeNet, decodeUnix } from "./network.ts";
 import {
+  decodeDecided,
   decodeExec,
   decodeExecArgs,
   decodeExecFailed,
@@ -67,6 +69,7 @@ const TABLE: readonly (Entry | undefined)[] = table([
   [AgOp.UNIX, AgUnix.SIZE, decodeUnix],
   [AgOp.COVERAGE, AgCoverage.SIZE, decodeCoverage],
   [AgOp.SCOPE, AgScopeChange.SIZE, decodeScope],
+  [AgOp.DECIDED, AgDecided.SIZE, decodeDecided],
 ]);
 
 function table(rows: readonly (readonly [number, number, Entry["decode"]])[]): readonly (Entry | undefined)[] {

@@ -1,5 +1,6 @@
 /** Process records: program starts, forks, exits. */
 import {
+  AgDecided,
   AgExec,
   AgExecArgs,
   AgExecFailed,
@@ -7,6 +8,7 @@ import {
   AgExit,
   AgFlag,
   AgFork,
+  AgGrantFlag,
   AgGrantState,
   AgLimit,
   AgScopeChange,
@@ -208,4 +210,12 @@ export function decodeScope(frame: Frame): { readonly action: Action; readonly f
     },
     facts: { kind: "scope", entered, cgroup },
   };
+}
+
+/** Whose decision the next record of the thread belongs to. */
+export function decodeDecided(frame: Frame): { readonly facts: Facts } | undefined {
+  const decided = decisionIdOf(frame.bytes, frame.at + AgDecided.decision);
+  if (decided === undefined) return undefined;
+  const refused = (frame.u32(AgDecided.flags) & AgGrantFlag.REFUSED) !== 0;
+  return { facts: { kind: "decided", decided, refused } };
 }

@@ -88,6 +88,7 @@ export class Enricher {
       kernel: observed.kernel,
       held: observed.held === undefined ? undefined : true,
       decided: observed.held?.decided,
+      refused: observed.held?.refused,
     };
     return { kind: "event", event };
   }
@@ -135,6 +136,7 @@ export class Enricher {
       ...(observed.kernel === undefined ? undefined : { kernel: observed.kernel }),
       held: observed.held === undefined ? undefined : true,
       decided: observed.held?.decided,
+      refused: observed.held?.refused,
     };
     return { kind: "event", event };
   }

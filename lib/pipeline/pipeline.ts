@@ -22,7 +22,7 @@ import {
   type SessionInfo,
   type Writable,
 } from "../core/mod.ts";
-import { grantRuling } from "./grant_ruling.ts";
+import { errorOf, grantRuling } from "./grant_ruling.ts";
 import { OpenCoalescer } from "./coalescer.ts";
 import { OpenFiles } from "./open_files.ts";
 import { shortRef } from "./short_ref.ts";
@@ -174,6 +174,7 @@ export class Pipeline {
 
   /** What came of a held call that somebody let go: its decision stands, whatever the policy would say by itself. */
   #fulfil(event: Event, decision_id: DecisionId): void {
+    if (event.refused === true) return;
     const ruling = this.#parts.takeRuling?.(decision_id);
     if (ruling !== undefined) {
       if (ruling.would !== undefined) this.#decide(event, ruling);
@@ -181,9 +182,10 @@ export class Pipeline {
       return;
     }
     const ended = this.#draft(event, "outcome");
-    ended.outcome = event.action.type === "exec.failed"
-      ? { decision_id, label: "failed", mechanism: "seccomp", error: event.action.errno }
-      : { decision_id, label: "allowed", mechanism: "seccomp" };
+    const error = errorOf(event.action);
+    ended.outcome = error === undefined
+      ? { decision_id, label: "allowed", mechanism: "seccomp" }
+      : { decision_id, label: "failed", mechanism: "seccomp", error };
     this.#append(ended);
     this.#remember(event, decision_id);
   }

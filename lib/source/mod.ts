@@ -7,10 +7,11 @@
  * to a scope.
  */
 export { HeldCallers } from "./hold/callers.ts";
+export { heldChangeEvent, type HeldFileCall } from "./hold/change_event.ts";
 export { type HeldExec, heldExecEvent } from "./hold/exec_event.ts";
 export type { FrameSink, ProbeGroup, ProbeSupport, RunningProcess } from "./kernel/port.ts";
 export { LossCounters } from "./kernel/counters.ts";
 export { FIRST_KERNEL_SCOPE, KernelProbes, type ProbeParts } from "./kernel/probes.ts";
-export type { StoppedProcess } from "./kernel/scope_value.ts";
+export { type HeldClasses, NOTHING_HELD, type StoppedProcess } from "./kernel/scope_value.ts";
 export { type ReadableRing, type ReaderParts, RingReader } from "./kernel/reader.ts";
 export { SequenceTracker } from "./kernel/sequence.ts";

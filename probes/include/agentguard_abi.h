@@ -45,7 +45,8 @@ enum ag_op {
 	AG_OP_UNIX = 11,
 	AG_OP_COVERAGE = 12, /* an ABI or interface that the probes cannot see through */
 	AG_OP_SCOPE = 13,    /* cgroup and task tree disagree */
-	AG_OP_COUNT = 14,
+	AG_OP_DECIDED = 14,  /* the next record of this thread is what came of a held call */
+	AG_OP_COUNT = 15,
 };
 
 enum ag_ring {
@@ -119,6 +120,7 @@ enum ag_grant_flag {
 	AG_GRANT_SCRIPT = 2,   /* the image is the interpreter of a script */
 	AG_GRANT_APPROVED = 4, /* somebody answered: the kernel's own rules are not asked again */
 	AG_GRANT_DECIDED = 8,  /* `decision` is set */
+	AG_GRANT_REFUSED = 16, /* no grant at all: only tells whose decision the failed call was */
 };
 
 /* Strings follow: path, cwd, requested, cgroup, argv (NUL-separated); none carries a final NUL but argv. */
@@ -298,13 +300,27 @@ struct ag_scope_change {
 	__u32 path_bytes;
 };
 
+/* Which calls of a task wait for the guard. */
+enum ag_held {
+	AG_HELD_EXEC = 1, /* every program start needs a grant */
+	AG_HELD_CALLS = 2,
+};
+
+/* Before the record of a held call that was decided for itself. */
+struct ag_decided {
+	struct ag_record h;
+	__u8 decision[AG_DECISION_BYTES];
+	__u32 flags; /* enum ag_grant_flag */
+	__u32 nr;
+};
+
 /* Task storage: which session a task belongs to. */
 struct ag_scope {
 	__u64 cgroup_id; /* the session's leaf, 0 without one */
 	__u32 scope;
 	__u32 reported; /* bits 1 << ag_coverage_kind */
 	__u64 start_ns; /* of the process, as in records */
-	__u32 held;     /* 1: every program start of this task waits for a grant */
+	__u32 held;     /* enum ag_held */
 	__u32 reserved;
 };
 

@@ -1,5 +1,6 @@
 /** Losses under pressure, what the probes cannot see through, and what attaching leaves behind. */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { NOTHING_HELD } from "../../lib/source/mod.ts";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { AgRing } from "../../probes/abi.gen.ts";
@@ -355,7 +356,7 @@ describe.skipIf(!IS_ROOT)("attaching", () => {
     using probed = Probed.load();
     probed.probes.attach();
     const scope = probed.newScope();
-    probed.probes.adoptStopped({ pid: process.pid, scope, cgroup_id: 0n, start: 0n, held: false });
+    probed.probes.adoptStopped({ pid: process.pid, scope, cgroup_id: 0n, start: 0n, held: NOTHING_HELD });
     const d = fresh();
     writeFileSync(join(d, "own"), "x");
     await Bun.spawn(["/usr/bin/touch", join(d, "child")]).exited;
@@ -368,7 +369,7 @@ describe.skipIf(!IS_ROOT)("attaching", () => {
     using probed = Probed.load({ decisions: 4096, telemetry: 4096 });
     const child = Bun.spawn(["/bin/true"]);
     await child.exited;
-    const gone = { pid: child.pid, scope: 1, cgroup_id: 0n, start: 0n, held: false };
+    const gone = { pid: child.pid, scope: 1, cgroup_id: 0n, start: 0n, held: NOTHING_HELD };
     expect(() => probed.probes.adoptStopped(gone)).toThrow("it has ended");
   });
 });

@@ -4,7 +4,7 @@ import { Epoll, openLibbpf, openShim, probeImage, RingMemory, SystemCalls } from
 import { KernelPolicy, SessionCgroup } from "../../lib/act/mod.ts";
 import type { Action, DecodeError, Gap, LoweredPolicy, Observed } from "../../lib/core/mod.ts";
 import { Decoder } from "../../lib/decode/mod.ts";
-import { KernelProbes, RingReader } from "../../lib/source/mod.ts";
+import { KernelProbes, NOTHING_HELD, RingReader } from "../../lib/source/mod.ts";
 import { PLAIN_ENVIRONMENT, waitUntil } from "../support/mod.ts";
 
 /** Nothing is forbidden and nothing asked. */
@@ -81,8 +81,6 @@ export class Stopped implements AsyncDisposable {
 export interface StartOptions {
   readonly cwd?: string;
   readonly cgroup?: SessionCgroup;
-  /** Its program starts need grants. */
-  readonly held?: boolean;
 }
 
 /** Loaded and attached probes, and everything that they reported. */
@@ -186,7 +184,7 @@ export class Probed implements Disposable {
       scope,
       cgroup_id: options.cgroup?.id ?? 0n,
       start: 0n,
-      held: options.held === true,
+      held: NOTHING_HELD,
     });
     return new Stopped(this, child, scope);
   }

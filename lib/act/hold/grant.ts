@@ -15,6 +15,16 @@ export interface GrantTerms {
   readonly approved: boolean;
 }
 
+/** Tells the probes whose decision a held call is that changes files: its record will say so. */
+export function callMark(nr: number, decided: DecisionId, { refused }: { readonly refused: boolean }): Uint8Array {
+  const bytes = new Uint8Array(AgGrant.SIZE);
+  const view = new DataView(bytes.buffer);
+  bytes.set(ulidBytes(decided), AgGrant.decision);
+  view.setUint32(AgGrant.flags, AgGrantFlag.DECIDED | (refused ? AgGrantFlag.REFUSED : 0), true);
+  view.setUint32(AgGrant.nr, nr, true);
+  return bytes;
+}
+
 /** The grant of a program start, as `struct ag_grant`. */
 export function execGrant(program: HeldProgram, { nr, expires_us, decided, approved }: GrantTerms): Uint8Array {
   const bytes = new Uint8Array(AgGrant.SIZE);

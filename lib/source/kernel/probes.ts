@@ -4,7 +4,7 @@ import { AgConfig, AgControl, AgTask } from "../../../probes/abi.gen.ts";
 import { type BpfLink, type BpfMap, BpfObject, type Libbpf, type Shim, type SystemCalls } from "../../../ffi/mod.ts";
 import { AgentguardError, err, LIMITS, ok, type Result } from "../../core/mod.ts";
 import { LossCounters } from "./counters.ts";
-import { scopeValue, type StoppedProcess } from "./scope_value.ts";
+import { NOTHING_HELD, scopeValue, type StoppedProcess } from "./scope_value.ts";
 import { type OwnNumber, ownNumber } from "./own_number.ts";
 import type { ProbeGroup, ProbeSupport, RunningProcess } from "./port.ts";
 
@@ -164,7 +164,7 @@ export class KernelProbes implements Disposable {
     for (const each of adopt) {
       const key = new Uint8Array(4);
       new DataView(key.buffer).setUint32(0, each.pid, true);
-      wanted.update(key, scopeValue({ ...each, start: 0n, held: false }));
+      wanted.update(key, scopeValue({ ...each, start: 0n, held: NOTHING_HELD }));
       keys.push(key);
     }
     try {

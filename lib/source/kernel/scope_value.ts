@@ -1,5 +1,16 @@
 /** Which scope a task belongs to, as task storage holds it. */
-import { AgScope } from "../../../probes/abi.gen.ts";
+import { AgHeld, AgScope } from "../../../probes/abi.gen.ts";
+
+/** Classes of calls that wait for the guard. */
+export interface HeldClasses {
+  /** Program starts: each needs a grant. */
+  readonly exec: boolean;
+  /** Changes of files. */
+  readonly files: boolean;
+}
+
+/** Nothing waits. */
+export const NOTHING_HELD: HeldClasses = { exec: false, files: false };
 
 /** A process to be put into a scope before its first instruction. */
 export interface StoppedProcess {
@@ -8,8 +19,8 @@ export interface StoppedProcess {
   readonly cgroup_id: bigint;
   /** Its start as records have it, boot-time nanoseconds; 0 where it is not known. */
   readonly start: bigint;
-  /** Every program start of it and its children waits for a grant. */
-  readonly held: boolean;
+  /** Which calls of it and its children wait for the guard. */
+  readonly held: HeldClasses;
 }
 
 /** The value of task storage, a `struct ag_scope`. */
@@ -19,6 +30,6 @@ export function scopeValue({ scope, cgroup_id, start, held }: Omit<StoppedProces
   view.setBigUint64(AgScope.cgroup_id, cgroup_id, true);
   view.setUint32(AgScope.scope, scope, true);
   view.setBigUint64(AgScope.start_ns, start, true);
-  view.setUint32(AgScope.held, held ? 1 : 0, true);
+  view.setUint32(AgScope.held, (held.exec ? AgHeld.EXEC : 0) | (held.files ? AgHeld.CALLS : 0), true);
   return value;
 }

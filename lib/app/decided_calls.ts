@@ -1,0 +1,34 @@
+/** Joins the record that says whose decision a held call was to the record of what came of it, which follows it. */
+import type { DecisionId, Observed } from "../core/mod.ts";
+
+/** How long after the first record the second may be sent, microseconds: one program run sends both, but it may wait. */
+const APART_US_MAX = 1_000_000;
+/** Threads whose second record has not come. */
+const WAITING_MAX = 4_096;
+
+interface Waiting {
+  readonly decided: DecisionId;
+  readonly refused: boolean;
+  readonly boot_us: number;
+}
+
+/** By thread. */
+export class DecidedCalls {
+  readonly #by_thread: Map<number, Waiting> = new Map();
+
+  /** The record to go on with; `undefined` for one that only announces another. */
+  join(record: Observed): Observed | undefined {
+    const { facts, tid, boot_us } = record;
+    if (facts.kind === "decided") {
+      if (this.#by_thread.size >= WAITING_MAX) this.#by_thread.clear(); // their second records were lost
+      this.#by_thread.set(tid, { decided: facts.decided, refused: facts.refused, boot_us });
+      return undefined;
+    }
+    if (this.#by_thread.size === 0 || record.action === undefined) return record;
+    const waiting = this.#by_thread.get(tid);
+    if (waiting === undefined) return record;
+    this.#by_thread.delete(tid);
+    if (boot_us - waiting.boot_us > APART_US_MAX) return record;
+    return { ...record, held: { decided: waiting.decided, refused: waiting.refused } };
+  }
+}

@@ -1,0 +1,35 @@
+/** One call that waits for the guard, and the two ways to end its wait. */
+import type { DecisionId, Event, Ruling } from "../core/mod.ts";
+import type { HeldCall } from "../../ffi/mod.ts";
+
+/** How a call is let go. */
+export interface ReleaseTerms {
+  /** The decision that the call's record will be found by; absent where the policy alone lets it go. */
+  readonly decided?: DecisionId;
+  /** Somebody answered. */
+  readonly approved: boolean;
+}
+
+/**
+ * What came of letting a call go. `later`: it waits on, and comes back by itself. `unsafe`: it cannot be let go, and is
+ * to be refused.
+ */
+export type Released =
+  | { readonly kind: "released" | "gone" | "later" }
+  | { readonly kind: "unsafe"; readonly reason: string };
+
+/** A held call with what it would do. Exactly one of `release` and `refuse` ends it. */
+export interface HeldWork {
+  readonly listener: number;
+  readonly call: HeldCall;
+  readonly event: Event;
+  release(terms: ReleaseTerms): Released;
+  /** Makes it fail with EPERM; false where nobody waits any more. */
+  refuse(decided: DecisionId): boolean;
+}
+
+/** A ruling; `decided` where whoever ruled remembers it under this id. */
+export interface HeldRuling {
+  readonly ruling: Ruling;
+  readonly decided?: DecisionId;
+}

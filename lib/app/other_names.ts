@@ -1,0 +1,91 @@
+/**
+ * What a rule about a name says of a change that reaches, or would give away, the same object by another name: hard
+ * links, renames of a protected file or of a directory above it, and files put in the place of a protected one.
+ */
+import { statSync } from "node:fs";
+import type { Action, Clock, Event, Ruling } from "../core/mod.ts";
+import { type PolicySnapshot, type ProtectedPlace, protectedPlaces } from "../decide/mod.ts";
+import type { HeldChange } from "../../ffi/mod.ts";
+
+/** How long it is remembered which object has a protected name, microseconds. */
+const OBJECTS_US = 1_000_000;
+
+/** The places of one policy. */
+export class OtherNames {
+  readonly #snapshot: PolicySnapshot;
+  readonly #clock: Clock;
+  readonly #places: readonly ProtectedPlace[];
+  #objects: ReadonlyMap<string, string> = new Map();
+  #objects_until_us = -Infinity;
+
+  /** `home`: what `~` stands for. */
+  constructor(snapshot: PolicySnapshot, home: string | undefined, clock: Clock) {
+    this.#snapshot = snapshot;
+    this.#clock = clock;
+    this.#places = protectedPlaces(snapshot, home);
+  }
+
+  /** The strictest thing that another name gives reason for; `undefined` where none does. */
+  ruling(event: Event, change: HeldChange): Ruling | undefined {
+    if (this.#places.length === 0 && !this.#speaksOfFiles()) return undefined;
+    const { kind } = change;
+    const found: (Ruling | undefined)[] = [];
+    if (kind === "link" || kind === "rename") {
+      found.push(this.#as(event, "file.read", change.path), this.#as(event, "file.write", change.path));
+      found.push(this.#as(event, change.new_exists ? "file.write" : "file.create", change.new_path));
+    }
+    if (kind === "rename" && change.directory) found.push(this.#above(change.path));
+    if (kind === "symlink") found.push(this.#as(event, "file.create", change.new_path));
+    if (change.exists && !change.directory && change.links > 1) found.push(this.#linked(event, change));
+    return found.reduce((a, b) => rank(b) > rank(a) ? b : a, undefined);
+  }
+
+  #speaksOfFiles(): boolean {
+    return this.#snapshot.rules.some((rule) => rule.actions.some((action) => action.startsWith("file.")));
+  }
+
+  /** What the policy would say of an open of that name. */
+  #as(event: Event, type: "file.read" | "file.write" | "file.create", path: string): Ruling | undefined {
+    const action: Action = { type, path, result: "0" };
+    const ruling = this.#snapshot.evaluate({ ...event, action });
+    if (ruling.rule === undefined || rank(ruling) === 0) return undefined;
+    return { ...ruling, reason: `another name would take its place: ${ruling.reason}` };
+  }
+
+  /** A directory above a protected place would take it along. */
+  #above(path: string): Ruling | undefined {
+    const place = this.#places.find((each) => each.path === path || each.path.startsWith(`${path}/`));
+    if (place === undefined) return undefined;
+    const { verdict, rule, rule_index } = place;
+    const reason = `rule "${rule}" is about ${place.path}, which would have another name`;
+    return { verdict, rule, rule_index, reason, mode: "enforce" };
+  }
+
+  /** The object has several names: one of them may be protected. */
+  #linked(event: Event, { dev, ino, path }: HeldChange): Ruling | undefined {
+    const name = this.#objectNames().get(`${dev}:${ino}`);
+    if (name === undefined || name === path) return undefined;
+    if (!("path" in event.action)) return undefined;
+    const ruling = this.#snapshot.evaluate({ ...event, action: { ...event.action, path: name } });
+    if (rank(ruling) === 0) return undefined;
+    return { ...ruling, reason: `it is also ${name}: ${ruling.reason}` };
+  }
+
+  #objectNames(): ReadonlyMap<string, string> {
+    const now_us = this.#clock.monotonicUs();
+    if (now_us < this.#objects_until_us) return this.#objects;
+    const objects = new Map<string, string>();
+    for (const { path, exact } of this.#places) {
+      if (!exact) continue;
+      const info = statSync(path, { throwIfNoEntry: false });
+      if (info !== undefined) objects.set(`${info.dev}:${info.ino}`, path);
+    }
+    this.#objects = objects;
+    this.#objects_until_us = now_us + OBJECTS_US;
+    return objects;
+  }
+}
+
+function rank(ruling: Ruling | undefined): number {
+  return ruling?.verdict === "deny" ? 2 : ruling?.verdict === "ask" ? 1 : 0;
+}
