@@ -140,9 +140,9 @@ export class HeldCalls implements Disposable {
   }
 
   /**
-   * Does a pinned change as its caller would have, and answers. A number is what the call gave, 0 or -errno; `again`: it
-   * would wait for somebody else, its caller waits on; `moved`: something else is there now, pin and decide anew; `gone`:
-   * nobody waits any more.
+   * Does a pinned change as its caller would have, and answers. A number is what the call gave, 0 or -errno. `again`:
+   * it would wait for somebody else, its caller waits on. `moved`: something else is there now, pin and decide anew.
+   * `gone`: nobody waits any more.
    */
   perform(listener: number, change: HeldChange): number | "again" | "moved" | "gone" {
     const result = new Int32Array(1);

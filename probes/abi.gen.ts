@@ -273,6 +273,7 @@ export const AgLimit = {
   HASH_BYTES_MAX: 65536,
   DECISION_BYTES: 16,
   GRANTS_MAX: 16384,
+  SCOPE_MASK: 2147483647,
 } as const;
 
 /** One value of {@link AgLimit}. */

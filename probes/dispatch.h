@@ -196,7 +196,7 @@ int BPF_PROG(ag_sys_exit, struct pt_regs *regs, long ret)
 	struct ag_scope *scope;
 	struct ag_scratch *s;
 	__u64 number;
-	__u32 call;
+	__u32 call, mark;
 
 	if (bpf_get_current_pid_tgid() >> 32 == ag_self)
 		return 0;
@@ -227,17 +227,20 @@ int BPF_PROG(ag_sys_exit, struct pt_regs *regs, long ret)
 		return ag_byte_calls(scope->scope, regs, call, ret);
 	if (call == AG_CALL_IO_URING)
 		return ag_on_coverage(scope, AG_COVERAGE_IO_URING, number);
-	if (scope->held & AG_HELD_CALLS && call <= AG_CALL_SYMLINKAT)
-		ag_tell_decided(scope->scope);
+	mark = scope->scope;
+	if (scope->held & AG_HELD_CALLS && call <= AG_CALL_SYMLINKAT) {
+		mark |= ~AG_SCOPE_MASK;
+		ag_tell_decided(mark);
+	}
 	s = ag_get_scratch(AG_SCRATCH_SYSCALL, AG_OP_OPEN);
 	if (!s)
 		return 0;
 	if (call <= AG_CALL_CREAT)
-		return ag_open_calls(s, scope->scope, regs, call, ret);
+		return ag_open_calls(s, mark, regs, call, ret);
 	if (call <= AG_CALL_MKNODAT)
-		return ag_path_calls(s, scope->scope, regs, call, ret);
+		return ag_path_calls(s, mark, regs, call, ret);
 	if (call <= AG_CALL_SYMLINKAT)
-		return ag_move_calls(s, scope->scope, regs, call, ret);
+		return ag_move_calls(s, mark, regs, call, ret);
 	if (call == AG_CALL_EXECVE)
 		return ret < 0 ? ag_on_exec_failed(s, scope->scope, AG_AT_FDCWD, (void *)AG_ARG1(regs), ret) : 0;
 	if (call == AG_CALL_EXECVEAT)

@@ -193,8 +193,8 @@ static int place_by_descriptor(struct ag_pinned *p)
 }
 
 /*
- * Pins one place. The directory that a relative name begins from is the guard's to open: its link in /proc may be closed
- * to the caller itself. All else happens with the caller's credentials.
+ * Pins one place. The directory that a relative name begins from is the guard's to open: its link in /proc may be
+ * closed to the caller itself. All else happens with the caller's credentials.
  */
 static int pin_place(struct ag_hold_state *state, int dirfd, const char *path, int follow, struct place *place)
 {

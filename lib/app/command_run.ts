@@ -165,6 +165,7 @@ class GuardedRun {
       session,
       stopped_pid: launched.pid,
       held,
+      held_actions: [...refusableActions(this.#guard.snapshot)],
       ...(leaf === undefined ? undefined : { cgroup: { directory: leaf.directory, id: String(leaf.id) } }),
     });
     if (held.exec || held.files) {

@@ -1,7 +1,7 @@
 /** Joins the record that says whose decision a held call was to the record of what came of it, which follows it. */
 import type { DecisionId, Observed } from "../core/mod.ts";
 
-/** How long after the first record the second may be sent, microseconds: one program run sends both, but it may wait. */
+/** How long after the first record the second may come, microseconds: one program sends both, but may be held up. */
 const APART_US_MAX = 1_000_000;
 /** Threads whose second record has not come. */
 const WAITING_MAX = 4_096;

@@ -2,6 +2,7 @@
 import { realpathSync } from "node:fs";
 import { KernelActor, KernelPolicy, PidfdKiller } from "../act/mod.ts";
 import {
+  type ActionType,
   AgentguardError,
   type Clock,
   type DecisionId,
@@ -12,6 +13,7 @@ import {
   type ProcessInfo,
   type RecordSink,
   type Ruling,
+  type SessionId,
   type SessionInfo,
 } from "../core/mod.ts";
 import { lower, type PolicySnapshot, StatefulDecider } from "../decide/mod.ts";
@@ -22,6 +24,7 @@ import { type ActivePolicy, Pipeline } from "../pipeline/mod.ts";
 import { type FrameSink, type KernelProbes, type ProbeSupport, RingReader } from "../source/mod.ts";
 import type { LoadedKernel } from "./loaded_kernel.ts";
 import { DecidedCalls } from "./decided_calls.ts";
+import { differenceEntry, HeldDecider } from "./held_decider.ts";
 import { compilePolicy } from "./policy_compile.ts";
 import type { PolicyLoad } from "./reader_protocol.ts";
 
@@ -59,6 +62,7 @@ export class KernelStages implements Disposable {
   #decider: StatefulDecider | undefined;
   #decode_errors = 0;
   readonly #calls = new DecidedCalls();
+  readonly #held_actions: Map<SessionId, ReadonlySet<ActionType>> = new Map();
   /** Rulings about held calls whose records have not come yet. */
   readonly #rulings: Map<DecisionId, Ruling> = new Map();
 
@@ -145,10 +149,18 @@ export class KernelStages implements Disposable {
     return ruling;
   }
 
+  /** The calls that do these actions wait for the guard, from the session's start. */
+  holdSession(session: SessionId, actions: readonly ActionType[]): void {
+    this.#held_actions.set(session, new Set(actions));
+  }
+
   /** Forgets a session that ended: its name, its labels and rates. */
   endSession(scope: number): void {
     const session = this.sessions.get(scope);
-    if (session !== undefined) this.#decider?.state.forget(session.session_id);
+    if (session !== undefined) {
+      this.#decider?.state.forget(session.session_id);
+      this.#held_actions.delete(session.session_id);
+    }
     this.sessions.remove(scope);
   }
 
@@ -213,7 +225,11 @@ export class KernelStages implements Disposable {
     // Labels and rates outlive a reload.
     this.#decider = new StatefulDecider(snapshot, this.#decider?.state);
     return {
-      decider: this.#decider,
+      decider: new HeldDecider({
+        decider: this.#decider,
+        heldActions: (session) => this.#held_actions.get(session),
+        onDifference: (event, ruling) => this.#parts.sink.append(differenceEntry(event, ruling)),
+      }),
       ref: snapshot.ref,
       ruleName: (index) => snapshot.rules[index]?.name,
       in_kernel,

@@ -1,5 +1,5 @@
 /** What main and the kernel reader thread say to each other. Structured clones of plain data. */
-import type { ErrorCode, Gap, Mode, ProcessInfo, SessionInfo } from "../core/mod.ts";
+import type { ActionType, ErrorCode, Gap, Mode, ProcessInfo, SessionInfo } from "../core/mod.ts";
 import type { PolicySource } from "../decide/mod.ts";
 import type { HeldClasses, ProbeSupport } from "../source/mod.ts";
 import type { TallyReport } from "./tally_sink.ts";
@@ -28,6 +28,8 @@ export interface BeginSession {
   readonly stopped_pid?: number;
   /** Which of its calls wait for the guard; none where absent. */
   readonly held?: HeldClasses;
+  /** The actions that these calls do. */
+  readonly held_actions?: readonly ActionType[];
   /** The session's leaf: absolute directory and the kernel's id, decimal. */
   readonly cgroup?: { readonly directory: string; readonly id: string };
 }

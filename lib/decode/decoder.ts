@@ -195,9 +195,13 @@ function keyOf(frame: Frame, exec_id: string): string {
   return `${frame.u32(AgRecord.pid)}:${exec_id}`;
 }
 
+/** The calls of the task are held. */
+const HELD: NonNullable<Observed["held"]> = Object.freeze({});
+
 function finish(frame: Frame, body: Body): Observed {
+  const scope = frame.u32(AgRecord.scope);
   return {
-    scope: frame.u32(AgRecord.scope),
+    scope: scope & AgLimit.SCOPE_MASK,
     boot_us: frame.u64(AgRecord.time_ns) / 1000,
     pid: frame.u32(AgRecord.pid),
     tid: frame.u32(AgRecord.tid),
@@ -205,7 +209,7 @@ function finish(frame: Frame, body: Body): Observed {
     start_high: frame.u32(AgRecord.start_ns + 4),
     action: body.action,
     kernel: body.kernel,
-    held: body.held,
+    held: body.held ?? (scope > AgLimit.SCOPE_MASK ? HELD : undefined),
     facts: body.facts,
   };
 }

@@ -29,6 +29,7 @@ enum ag_limit {
 	AG_HASH_BYTES_MAX = 65536, /* bytes of argv that a grant's hash covers */
 	AG_DECISION_BYTES = 16,    /* a ULID */
 	AG_GRANTS_MAX = 16384,
+	AG_SCOPE_MASK = 0x7fffffff, /* of ag_record.scope; the bit above says that calls of the task are held */
 };
 
 enum ag_op {

@@ -1,7 +1,7 @@
 /** Decoding is total on any bytes, and gives back what a record was made of. */
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import * as fc from "fast-check";
-import { AgAbi, AgFlag, AgOp, AgRecord } from "../../probes/abi.gen.ts";
+import { AgAbi, AgFlag, AgLimit, AgOp, AgRecord } from "../../probes/abi.gen.ts";
 import { LIMITS, startText } from "../../lib/core/mod.ts";
 import { Decoder } from "../../lib/decode/mod.ts";
 import { decodeOne } from "../unit/decode/decode_one.ts";
@@ -22,7 +22,7 @@ setDefaultTimeout(60_000);
 
 const u32 = fc.integer({ min: 0, max: 0xffff_ffff });
 const u64 = fc.bigInt({ min: 0n, max: 0xffff_ffff_ffff_ffffn });
-const header = fc.record({ scope: u32, cpu: u32, pid: u32, tid: u32, start_ns: u64 });
+const header = fc.record({ scope: fc.nat({ max: AgLimit.SCOPE_MASK }), cpu: u32, pid: u32, tid: u32, start_ns: u64 });
 const name = fc.string({ minLength: 1, maxLength: 40, unit: "grapheme" }).filter((text) => !/[/\0]/.test(text));
 const path = fc.array(name.filter((text) => text !== "." && text !== ".."), { maxLength: 6 })
   .map((parts) => `/${parts.join("/")}`);
