@@ -4,7 +4,8 @@
  */
 import { ptr } from "bun:ffi";
 import { closeSync } from "node:fs";
-import { AgentguardError } from "../lib/core/mod.ts";
+import { AgentguardError, BASELINE_PARTS, type BaselinePart, errorMessage } from "../lib/core/mod.ts";
+import { PART, PATH_BYTES } from "./launch_baseline.ts";
 import {
   decodeMessage,
   decodeStatus,
@@ -13,7 +14,6 @@ import {
   FDS_MAX,
   LAUNCH_TYPE,
   type LaunchMessage,
-  PATH_BYTES,
   TESTS_MAX,
 } from "./launch_protocol.ts";
 import { resetHandler } from "./launch_self.ts";
@@ -70,14 +70,22 @@ function argumentBytes(argument: string | Uint8Array): Uint8Array {
 }
 
 function configBytes(options: LaunchOptions): Uint8Array<ArrayBuffer> {
-  const { on_failure, cwd = "", cgroup_dir: cgroup = "", state, notify = [] } = options;
+  const { on_failure, cwd = "", lost_file: lost = "", cgroup_dir: cgroup = "", state, notify = [], baseline } = options;
   try {
-    return encodeConfig({ on_failure, cwd, cgroup, notify, ...state });
+    return encodeConfig({
+      on_failure,
+      cwd,
+      lost,
+      cgroup,
+      notify,
+      ...(baseline === undefined ? {} : { baseline }),
+      ...state,
+    });
   } catch (cause) {
-    const bounds = `at most ${FDS_MAX} inherited descriptors, ${
+    const bounds = `at most ${FDS_MAX} inherited descriptors, ${TESTS_MAX} tests, ${
       PATH_BYTES - 1
-    } bytes for each path, ${TESTS_MAX} valid tests`;
-    throw new AgentguardError("usage", `start the command with ${bounds}`, { cause });
+    } bytes for each path`;
+    throw new AgentguardError("usage", `start the command with ${bounds}: ${errorMessage(cause)}`, { cause });
   }
 }
 
@@ -90,6 +98,7 @@ export class LaunchedCommand implements AsyncDisposable {
   readonly #libc: LaunchSymbols;
   readonly #sleep: Sleep;
   readonly #fd: number;
+  readonly #parts = new Map<BaselinePart, number>();
   readonly #listeners = new Set<LaunchListener>();
   readonly #started = Promise.withResolvers<number>();
   readonly #exited = Promise.withResolvers<CommandExit>();
@@ -120,6 +129,11 @@ export class LaunchedCommand implements AsyncDisposable {
   /** The command's process id; it is the launcher's child and stays unreaped until `exited`. */
   get pid(): number {
     return this.#pid;
+  }
+
+  /** The parts of the baseline that were asked for: 0, or the errno that says why this host does not have it. */
+  get baseline(): ReadonlyMap<BaselinePart, number> {
+    return this.#parts;
   }
 
   /** Configures the launcher and waits for the command's pid. Called once, by `launchCommand`. */
@@ -219,6 +233,11 @@ export class LaunchedCommand implements AsyncDisposable {
     switch (message.type) {
       case LAUNCH_TYPE.STARTED:
         return this.#started.resolve(message.pid);
+      case LAUNCH_TYPE.PART: {
+        const part = BASELINE_PARTS.find((name) => PART[name] === message.part);
+        if (part !== undefined) this.#parts.set(part, message.value);
+        return;
+      }
       case LAUNCH_TYPE.LISTENER:
         this.#listener = message.value;
         return;

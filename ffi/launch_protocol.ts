@@ -2,9 +2,10 @@
  * The messages between the guard and the launcher, as `ffi/native/launch_protocol.h` defines them. A kernel test
  * compiles that header and compares every number here with it.
  */
+import { type Baseline, encodePlaces, PART, PATH_BYTES, PLACES_BYTES } from "./launch_baseline.ts";
 
 /** Counts changes of the layout; the launcher refuses another one. */
-export const LAUNCH_VERSION = 3;
+export const LAUNCH_VERSION = 5;
 
 /** `enum ag_launch_type`. */
 export const LAUNCH_TYPE = {
@@ -20,6 +21,7 @@ export const LAUNCH_TYPE = {
   CONTINUED: 20,
   SETUP_FAILED: 21,
   LISTENER: 22,
+  PART: 23,
 } as const;
 
 /** `enum ag_launch_stage`, in the order of its values: what the launcher or the command was doing when it failed. */
@@ -34,6 +36,10 @@ export const LAUNCH_STAGES = [
   "subreaper",
   "fork",
   "notify",
+  "privileges",
+  "mounts",
+  "scope",
+  "filter",
 ] as const;
 
 /** One of `LAUNCH_STAGES`. */
@@ -48,14 +54,13 @@ export const MESSAGE = {
   pid: 4,
   value: 8,
   stage: 12,
-  user_us: 16,
-  system_us: 24,
-  maxrss_kib: 32,
-  bytes: 40,
+  part: 16,
+  user_us: 24,
+  system_us: 32,
+  maxrss_kib: 40,
+  bytes: 48,
 } as const;
 
-/** `AG_LAUNCH_PATH_BYTES`: a path with its NUL. */
-export const PATH_BYTES = 4096;
 /** `AG_LAUNCH_FDS_MAX`: inherited descriptors that the command may keep. */
 export const FDS_MAX = 1024;
 /** `AG_LAUNCH_KEEP_NOFILE`. */
@@ -79,13 +84,18 @@ type ConfigField =
   | "nofile_soft"
   | "fd_count"
   | "test_count"
+  | "parts"
+  | "places_bytes"
+  | "capabilities"
   | "tests"
   | "fds"
   | "cwd"
+  | "lost"
   | "cgroup"
+  | "places"
   | "bytes";
 
-const TESTS = 48;
+const TESTS = 64;
 const FDS = TESTS + TEST.bytes * TESTS_MAX;
 
 /** `struct ag_launch_config`: byte offsets and size. */
@@ -99,11 +109,16 @@ export const CONFIG: Readonly<Record<ConfigField, number>> = {
   nofile_soft: 32,
   fd_count: 40,
   test_count: 44,
+  parts: 48,
+  places_bytes: 52,
+  capabilities: 56,
   tests: TESTS,
   fds: FDS,
   cwd: FDS + 4 * FDS_MAX,
-  cgroup: FDS + 4 * FDS_MAX + PATH_BYTES,
-  bytes: FDS + 4 * FDS_MAX + 2 * PATH_BYTES,
+  lost: FDS + 4 * FDS_MAX + PATH_BYTES,
+  cgroup: FDS + 4 * FDS_MAX + 2 * PATH_BYTES,
+  places: FDS + 4 * FDS_MAX + 3 * PATH_BYTES,
+  bytes: FDS + 4 * FDS_MAX + 3 * PATH_BYTES + PLACES_BYTES,
 };
 
 /** Both ends run on one machine: its own byte order. */
@@ -123,9 +138,11 @@ export interface LaunchConfig {
   readonly fds: readonly number[];
   /** At most `PATH_BYTES - 1` bytes of UTF-8; empty for none. */
   readonly cwd: string;
+  readonly lost: string;
   readonly cgroup: string;
   /** At most `TESTS_MAX` rows: one for each test, and one for each rule without. */
   readonly notify: readonly NotifyRule[];
+  readonly baseline?: Baseline;
 }
 
 /** A system call that waits for the guard. */
@@ -152,6 +169,7 @@ export interface LaunchMessage {
   readonly pid: number;
   readonly value: number;
   readonly stage: LaunchStage;
+  readonly part: number;
   readonly user_us: number;
   readonly system_us: number;
   readonly maxrss_kib: number;
@@ -173,7 +191,9 @@ export function encodeConfig(config: LaunchConfig): Uint8Array<ArrayBuffer> {
   view.setUint32(CONFIG.fd_count, config.fds.length, LITTLE_ENDIAN);
   config.fds.forEach((fd, index) => view.setInt32(CONFIG.fds + 4 * index, fd, LITTLE_ENDIAN));
   setTests(view, config.notify);
+  if (config.baseline !== undefined) setBaseline(bytes, config.baseline);
   setPath(bytes, CONFIG.cwd, config.cwd);
+  setPath(bytes, CONFIG.lost, config.lost);
   setPath(bytes, CONFIG.cgroup, config.cgroup);
   return bytes;
 }
@@ -198,6 +218,7 @@ export function decodeMessage(bytes: Uint8Array): LaunchMessage | undefined {
     pid: view.getInt32(MESSAGE.pid, LITTLE_ENDIAN),
     value: view.getInt32(MESSAGE.value, LITTLE_ENDIAN),
     stage,
+    part: view.getUint32(MESSAGE.part, LITTLE_ENDIAN),
     user_us: Number(view.getBigUint64(MESSAGE.user_us, LITTLE_ENDIAN)),
     system_us: Number(view.getBigUint64(MESSAGE.system_us, LITTLE_ENDIAN)),
     maxrss_kib: Number(view.getBigUint64(MESSAGE.maxrss_kib, LITTLE_ENDIAN)),
@@ -231,6 +252,15 @@ function setTests(view: DataView, rules: readonly NotifyRule[]): void {
     view.setBigUint64(at + TEST.mask, mask, LITTLE_ENDIAN);
     view.setBigUint64(at + TEST.value, value, LITTLE_ENDIAN);
   });
+}
+
+function setBaseline(bytes: Uint8Array, baseline: Baseline): void {
+  const view = new DataView(bytes.buffer);
+  view.setUint32(CONFIG.parts, baseline.parts.reduce((sum, part) => sum | PART[part], 0), LITTLE_ENDIAN);
+  view.setBigUint64(CONFIG.capabilities, BigInt.asUintN(64, baseline.capabilities), LITTLE_ENDIAN);
+  const places = encodePlaces(baseline.places);
+  bytes.set(places, CONFIG.places);
+  view.setUint32(CONFIG.places_bytes, places.byteLength, LITTLE_ENDIAN);
 }
 
 function setPath(bytes: Uint8Array, offset: number, path: string): void {

@@ -1,4 +1,5 @@
 /** What a launch takes and tells. */
+import type { Baseline } from "./launch_baseline.ts";
 import type { LaunchStage, NotifyRule } from "./launch_protocol.ts";
 import type { StartState } from "./launch_state.ts";
 
@@ -21,6 +22,13 @@ export interface LaunchOptions {
    * ENOSYS. Numbers are those of this machine; read, write, seccomp and exit_group cannot be held.
    */
   readonly notify?: readonly NotifyRule[];
+  /** What the command gives up; nothing when absent. */
+  readonly baseline?: Baseline;
+  /**
+   * Absolute name of a file that does not exist: if this process dies, the launcher tells there when that was (`lost`)
+   * and when the tree `ended` or was `killed`, each with microseconds of the epoch, and locks it until then.
+   */
+  readonly lost_file?: string;
   /** From `captureStartState`. */
   readonly state: StartState;
   /** Waits, for the end of the launcher. */

@@ -217,7 +217,8 @@ static int resolve(struct ag_hold_state *state, int base, const char *path, int 
 
 	if (fd >= 0 && !is_proc(fd))
 		return fd;
-	if (fd < 0 && fd != -ELOOP)
+	/* What is not there may be so for this process alone: its /proc/self is another one, and hidden there. */
+	if (fd < 0 && fd != -ELOOP && fd != -ENOENT && fd != -ENOTDIR)
 		return fd;
 	if (fd >= 0)
 		close(fd);

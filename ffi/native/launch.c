@@ -19,7 +19,9 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
@@ -36,7 +38,7 @@
 #define KILL_ROUND_MS 5
 
 static struct ag_launch_config config;
-static int socket_fd = -1, signal_fd = -1, status_fd = -1, go_fd = -1, cgroup_fd = -1;
+static int socket_fd = -1, signal_fd = -1, status_fd = -1, go_fd = -1, cgroup_fd = -1, lost_fd = -1;
 static pid_t command_pid, guard_pid;
 static int command_released, command_ended, command_status, stop_signal, guard_lost;
 static uint32_t received[SIGNALS_MAX + 1];
@@ -224,8 +226,26 @@ static void remove_cgroup(void)
 		(void)rmdir(config.cgroup);
 }
 
+/*
+ * Tells a later guard since when the tree was without one, and until when: one word and the time, microseconds of the
+ * epoch, a line. The lock is held while the tree lives. Nobody is there to be told of a failure.
+ */
+static void note_lost(const char *word)
+{
+	struct timespec now;
+	if (!config.lost[0] || !command_released || clock_gettime(CLOCK_REALTIME, &now) != 0)
+		return;
+	if (lost_fd < 0) {
+		lost_fd = open(config.lost, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+		if (lost_fd < 0 || flock(lost_fd, LOCK_EX | LOCK_NB) != 0)
+			return;
+	}
+	(void)dprintf(lost_fd, "%s %lld\n", word, (long long)now.tv_sec * 1000000 + now.tv_nsec / 1000);
+}
+
 _Noreturn static void exit_like_command(void)
 {
+	note_lost("ended");
 	remove_cgroup();
 	_exit(WIFEXITED(command_status) ? WEXITSTATUS(command_status) : 128 + WTERMSIG(command_status));
 }
@@ -234,6 +254,7 @@ _Noreturn static void exit_like_command(void)
 static void lose_guard(void)
 {
 	guard_lost = 1;
+	note_lost("lost");
 	close(socket_fd);
 	socket_fd = -1;
 	if (config.on_failure == AG_ON_FAILURE_OPEN && command_released) {
@@ -242,6 +263,7 @@ static void lose_guard(void)
 		return; /* the main loop ends with the command */
 	}
 	kill_tree();
+	note_lost("killed");
 	remove_cgroup();
 	_exit(128 + SIGKILL);
 }
@@ -283,15 +305,27 @@ static void handle_message(void)
 	}
 }
 
+/* Every count and every text of it ends within its own field. */
+static int config_is_bounded(void)
+{
+	if (config.type != AG_LAUNCH_CONFIG || config.version != AG_LAUNCH_VERSION ||
+	    config.on_failure > AG_ON_FAILURE_OPEN)
+		return 0;
+	if (config.fd_count > AG_LAUNCH_FDS_MAX || config.test_count > AG_LAUNCH_TESTS_MAX ||
+	    config.places_bytes > AG_LAUNCH_PLACES_BYTES)
+		return 0;
+	if (config.places_bytes > 0 && config.places[config.places_bytes - 1])
+		return 0;
+	return !config.cwd[AG_LAUNCH_PATH_BYTES - 1] && !config.lost[AG_LAUNCH_PATH_BYTES - 1] &&
+	       !config.cgroup[AG_LAUNCH_PATH_BYTES - 1];
+}
+
 static void receive_config(void)
 {
 	ssize_t got;
 	while ((got = recv(socket_fd, &config, sizeof config, 0)) < 0 && errno == EINTR)
 		;
-	if (got != sizeof config || config.type != AG_LAUNCH_CONFIG || config.version != AG_LAUNCH_VERSION ||
-	    config.fd_count > AG_LAUNCH_FDS_MAX || config.test_count > AG_LAUNCH_TESTS_MAX ||
-	    config.on_failure > AG_ON_FAILURE_OPEN || config.cwd[AG_LAUNCH_PATH_BYTES - 1] ||
-	    config.cgroup[AG_LAUNCH_PATH_BYTES - 1])
+	if (got != sizeof config || !config_is_bounded())
 		setup_failed(AG_STAGE_CONFIG, EINVAL);
 	for (uint32_t i = 0; i < config.test_count; i++)
 		if (!test_is_valid(&config.tests[i]))
@@ -309,8 +343,15 @@ static void await_ready(void)
 		setup_failed(AG_STAGE_FORK, got < 0 ? errno : ECHILD);
 	if (!report.ready)
 		setup_failed(report.stage, report.error);
-	if (report.listener_fd >= 0)
-		tell_simple(AG_LAUNCH_LISTENER, report.listener_fd, 0);
+	for (uint32_t part = 1; part <= AG_PART_SCOPE; part <<= 1)
+		if (config.parts & part) {
+			struct ag_launch_message message = {.type = AG_LAUNCH_PART, .pid = command_pid, .part = part};
+			if (report.confinement.lacking & part)
+				message.value = report.confinement.lacking_errno[__builtin_ctz(part)];
+			tell(&message);
+		}
+	if (report.confinement.listener_fd >= 0)
+		tell_simple(AG_LAUNCH_LISTENER, report.confinement.listener_fd, 0);
 }
 
 static void start_command(char **argv)
@@ -324,7 +365,7 @@ static void start_command(char **argv)
 	if (command_pid == 0) {
 		close(go[1]);
 		close(status[0]);
-		become_command(&config, go[0], status[1], argv);
+		become_command(&config, guard_pid, (int[2]){go[0], status[1]}, argv);
 	}
 	go_fd = go[1];
 	status_fd = status[0];

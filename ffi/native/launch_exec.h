@@ -3,7 +3,7 @@
 #ifndef AG_LAUNCH_EXEC_H
 #define AG_LAUNCH_EXEC_H
 
-#include "launch_filter.h"
+#include "launch_confine.h"
 #include "launch_protocol.h"
 
 #include <errno.h>
@@ -36,7 +36,7 @@ struct report {
 	uint32_t ready;
 	uint32_t stage;
 	int32_t error;
-	int32_t listener_fd; /* -1 for none */
+	struct confinement confinement;
 };
 
 static int set_mask(uint64_t mask)
@@ -135,32 +135,17 @@ static int execute(char **argv)
 
 _Noreturn static void command_failed(int fd, uint32_t stage, int error)
 {
-	struct report report = {.stage = stage, .error = error, .listener_fd = -1};
+	struct report report = {.stage = stage, .error = error};
 	ssize_t written = write(fd, &report, sizeof report);
 	if (written != sizeof report || stage != AG_STAGE_EXEC)
 		_exit(EXIT_GUARD_FAILED);
 	_exit(error == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_EXECUTE);
 }
 
-/* Takes from this process what the command must not have. Returns the listener of its held system calls, or -1. */
-static int confine(const struct ag_launch_config *config, int fail_fd)
-{
-	int listener = -1;
-	if (config->test_count == 0)
-		return listener;
-	listener = install_notify_filter(config->tests, config->test_count);
-	if (listener < 0 && errno == EACCES && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0)
-		listener =
-			install_notify_filter(config->tests, config->test_count); /* the price without CAP_SYS_ADMIN */
-	if (listener < 0)
-		command_failed(fail_fd, AG_STAGE_NOTIFY, errno);
-	return listener;
-}
-
 /* Tells the launcher that this process is set up and waits for the guard. */
-static void wait_for_go(int wait_fd, int report_fd, int listener_fd)
+static void wait_for_go(int wait_fd, int report_fd, const struct confinement *confinement)
 {
-	struct report report = {.ready = 1, .listener_fd = listener_fd};
+	struct report report = {.ready = 1, .confinement = *confinement};
 	char byte;
 	ssize_t got;
 	if (write(report_fd, &report, sizeof report) != sizeof report)
@@ -172,16 +157,20 @@ static void wait_for_go(int wait_fd, int report_fd, int listener_fd)
 	/*
 	 * The guard has its own by now. This one must not be inherited: who has it answers for the guard.
 	 */
-	if (listener_fd >= 0 && close(listener_fd) != 0)
+	if (confinement->listener_fd >= 0 && close(confinement->listener_fd) != 0)
 		command_failed(report_fd, AG_STAGE_NOTIFY, errno);
 }
 
-/* Waits for the guard, restores what a direct start would have had, becomes the command. */
-_Noreturn static void become_command(const struct ag_launch_config *config, int wait_fd, int fail_fd, char **argv)
+/* Gives up what the baseline says, waits for the guard, restores what a direct start would have had, becomes it. */
+_Noreturn static void become_command(const struct ag_launch_config *config, pid_t guard, int pipes[2], char **argv)
 {
 	static int keep[AG_LAUNCH_FDS_MAX + 1];
+	static struct confinement confinement;
+	const int wait_fd = pipes[0], fail_fd = pipes[1];
 	struct rlimit limit;
-	wait_for_go(wait_fd, fail_fd, confine(config, fail_fd));
+	if (confine(config, guard, &confinement) != 0)
+		command_failed(fail_fd, confinement.stage, confinement.error);
+	wait_for_go(wait_fd, fail_fd, &confinement);
 	memcpy(keep, config->fds, config->fd_count * sizeof keep[0]);
 	keep[config->fd_count] = fail_fd;
 	if (close_others(3, keep, config->fd_count + 1) != 0)

@@ -8,12 +8,13 @@
 
 #include <stdint.h>
 
-#define AG_LAUNCH_VERSION 3
+#define AG_LAUNCH_VERSION 5
 #define AG_LAUNCH_PATH_BYTES 4096 /* PATH_MAX, NUL included */
 #define AG_LAUNCH_FDS_MAX 1024    /* inherited descriptors >= 3 that the command keeps */
 #define AG_LAUNCH_KEEP_NOFILE UINT64_MAX
 #define AG_LAUNCH_TESTS_MAX 128 /* tests of system calls that the guard is asked about */
 #define AG_LAUNCH_ANY_ARGUMENT UINT32_MAX
+#define AG_LAUNCH_PLACES_BYTES 32768 /* kinds and paths of all places together */
 
 enum ag_launch_type {
 	/* guard to launcher */
@@ -30,6 +31,7 @@ enum ag_launch_type {
 	AG_LAUNCH_CONTINUED = 20,    /* the stopped command runs again */
 	AG_LAUNCH_SETUP_FAILED = 21, /* stage, value: errno; the launcher exits with 125 */
 	AG_LAUNCH_LISTENER = 22,     /* pid, value: the command's descriptor of the listener; STARTED follows */
+	AG_LAUNCH_PART = 23,         /* part: a part of the baseline, value: 0 or why this host cannot do it */
 };
 
 enum ag_launch_stage {
@@ -43,6 +45,10 @@ enum ag_launch_stage {
 	AG_STAGE_SUBREAPER = 7,
 	AG_STAGE_FORK = 8,
 	AG_STAGE_NOTIFY = 9,
+	AG_STAGE_PRIVILEGES = 10,
+	AG_STAGE_MOUNTS = 11,
+	AG_STAGE_SCOPE = 12,
+	AG_STAGE_FILTER = 13,
 };
 
 enum ag_launch_on_failure {
@@ -50,11 +56,30 @@ enum ag_launch_on_failure {
 	AG_ON_FAILURE_OPEN = 1, /* the command goes on without its guard */
 };
 
+/* Parts of the baseline: what the command cannot get back, and what holds without the guard. Bits of `parts`. */
+enum ag_launch_part {
+	AG_PART_PRIVILEGES = 1, /* no_new_privs, and no capability but those kept */
+	AG_PART_NAMESPACES = 2, /* filter: no new namespaces, no mounts */
+	AG_PART_SYSCALLS = 4,   /* filter: no foreign ABI, no io_uring, no calls that change the host */
+	AG_PART_TRACE = 8,      /* filter: no access to the memory and descriptors of other processes */
+	AG_PART_MOUNTS = 16,    /* mount namespace of its own, with the places */
+	AG_PART_SCOPE = 32,     /* Landlock: no signals and abstract sockets to the outside, no tracing of it */
+};
+
+/* What the command's mount namespace does with a path. One that does not exist is passed over. */
+enum ag_launch_place {
+	AG_PLACE_PIN = 1,       /* cannot be renamed or removed */
+	AG_PLACE_READ_ONLY = 2, /* cannot be changed, nor renamed or removed */
+	AG_PLACE_HIDE = 3,      /* a directory is empty, a file cannot be opened, a socket does not answer */
+};
+
 struct ag_launch_message {
 	uint32_t type;
 	int32_t pid;
 	int32_t value;
 	uint32_t stage;
+	uint32_t part;
+	uint32_t reserved;
 	uint64_t user_us;
 	uint64_t system_us;
 	uint64_t maxrss_kib;
@@ -81,10 +106,16 @@ struct ag_launch_config {
 	uint64_t nofile_soft;  /* its soft RLIMIT_NOFILE, or AG_LAUNCH_KEEP_NOFILE */
 	uint32_t fd_count;
 	uint32_t test_count;
+	uint32_t parts;        /* enum ag_launch_part */
+	uint32_t places_bytes; /* used bytes of `places` */
+	uint64_t capabilities; /* kept ones, bit n for capability n (include/uapi/linux/capability.h) */
 	struct ag_launch_test tests[AG_LAUNCH_TESTS_MAX];
 	int32_t fds[AG_LAUNCH_FDS_MAX];    /* ascending, each >= 3 */
 	char cwd[AG_LAUNCH_PATH_BYTES];    /* empty: that of the guard */
+	char lost[AG_LAUNCH_PATH_BYTES];   /* file that tells of a lost guard; empty: none */
 	char cgroup[AG_LAUNCH_PATH_BYTES]; /* empty: none */
+	/* One byte enum ag_launch_place and an absolute path with its NUL, for each, in order. */
+	char places[AG_LAUNCH_PLACES_BYTES];
 };
 
 #endif

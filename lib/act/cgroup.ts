@@ -25,15 +25,17 @@ const BRANCH = "agentguard";
  * version 1.
  */
 export function findCgroup2(mountinfo: string = readFileSync("/proc/self/mountinfo", "utf8")): string | undefined {
-  for (const line of mountinfo.split("\n")) {
+  return cgroup2Mounts(mountinfo)[0];
+}
+
+/** Every place where it is mounted, in the order of the mounts. */
+export function cgroup2Mounts(mountinfo: string = readFileSync("/proc/self/mountinfo", "utf8")): readonly string[] {
+  return mountinfo.split("\n").flatMap((line) => {
     const [left, right] = line.split(" - ");
-    if (left === undefined || right?.startsWith("cgroup2 ") !== true) continue;
-    const mount_point = left.split(" ")[4];
-    if (mount_point !== undefined) {
-      return mount_point.replaceAll(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(parseInt(octal, 8)));
-    }
-  }
-  return undefined;
+    const mount_point = right?.startsWith("cgroup2 ") === true ? left?.split(" ")[4] : undefined;
+    if (mount_point === undefined) return [];
+    return [mount_point.replaceAll(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(parseInt(octal, 8)))];
+  });
 }
 
 /** The cgroup that this process is in, below the mount point. */

@@ -4,7 +4,8 @@
  * `AgentguardError` (`io`, `overflow`) from set-up. Cgroups are disposable and belong to a session.
  */
 export { KernelActor, type ProcessKiller } from "./actor.ts";
-export { findCgroup2, SessionCgroup } from "./cgroup.ts";
+export { type BaselineContext, planBaseline } from "./baseline.ts";
+export { cgroup2Mounts, findCgroup2, SessionCgroup } from "./cgroup.ts";
 export { callMark, execGrant, type GrantTerms } from "./hold/grant.ts";
 export { execCalls, HELD_ACTIONS, heldClasses, notifyRules, unansweredCalls } from "./hold/notify.ts";
 export { KernelPolicy, type PolicyMap, type PolicyMaps } from "./kernel_policy.ts";

@@ -1,5 +1,12 @@
 /** `agentguard policy show` and `policy lower` */
-import type { LoweredExecRule, LoweredNetRule, LoweredPolicy, NetMatch, SecretSource } from "../core/mod.ts";
+import type {
+  BaselineSettings,
+  LoweredExecRule,
+  LoweredNetRule,
+  LoweredPolicy,
+  NetMatch,
+  SecretSource,
+} from "../core/mod.ts";
 import { lower, type PolicySnapshot, type ShownPolicy, type ShownRule, showPolicy } from "../decide/mod.ts";
 import { EXIT } from "./command.ts";
 import { configOf } from "./command_config.ts";
@@ -44,6 +51,7 @@ function formatShown({ policy, mode, layers, rules, guard, approval, agents }: S
     ),
     ...(rows.length === 0 ? [] : formatTable([["PLACE", "RULE", "VERDICT", "CONDITIONS"], ...rows])),
     `guard: on_failure ${guard.on_failure}, on_loss ${guard.on_loss}`,
+    ...formatBaseline(guard.baseline),
     ...(approval.timeout_ms === undefined ? [] : [`approval: timeout ${approval.timeout_ms} ms`]),
     ...(approval.approvers === undefined
       ? []
@@ -172,4 +180,12 @@ function loweredDocument(policy: LoweredPolicy, snapshot: PolicySnapshot): objec
       ...(except === undefined ? {} : { except: match(except) }),
     })),
   };
+}
+
+function formatBaseline({ parts, services, capabilities }: BaselineSettings): readonly string[] {
+  return [
+    `baseline: ${parts.join(", ") || "none"}`,
+    ...(parts.includes("mounts") ? [`services left reachable: ${services.join(", ") || "none"}`] : []),
+    ...(capabilities.length === 0 ? [] : [`capabilities kept beside the usual: ${capabilities.join(", ")}`]),
+  ];
 }

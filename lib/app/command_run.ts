@@ -1,8 +1,15 @@
 /** `agentguard [run] -- CMD`: one command, guarded, with its own streams and its own exit code. */
 import { homedir } from "node:os";
-import { basename } from "node:path";
+import { basename, resolve } from "node:path";
 import type { Config } from "../config/mod.ts";
-import { AgentguardError, type Clock, errorMessage, type Log, type SessionInfo } from "../core/mod.ts";
+import {
+  AgentguardError,
+  type Clock,
+  errorMessage,
+  type Log,
+  type SessionInfo,
+  type StartedBaseline,
+} from "../core/mod.ts";
 import {
   type CommandExit,
   isTerminal,
@@ -26,9 +33,11 @@ import type { StatName } from "./reader_protocol.ts";
 import type { ReaderThread } from "./reader_thread.ts";
 import type { LoadedPolicy } from "./policy_files.ts";
 import { usesStreams } from "./record_settings.ts";
+import { lostFile } from "./lost_sessions.ts";
 import { processGroups } from "./process_details.ts";
 import { painter } from "./format_text.ts";
 import { secretVariables, withoutVariables } from "./secret_variables.ts";
+import { sessionBaseline, startedBaseline } from "./session_baseline.ts";
 import { forwardSignals } from "./signals.ts";
 
 /** What a run needs beside its command line. */
@@ -95,11 +104,20 @@ class GuardedRun {
     });
     const notify = notifyRules(refusableActions(guard.snapshot));
     using _prompt = notify.length > 0 ? await this.#askHere() : undefined;
+    const { config, state } = this.#parts;
+    const baseline = sessionBaseline(guard.snapshot, {
+      config,
+      policies: this.#command.policies,
+      home: homedir(),
+      state,
+    });
     await using launched = await launchCommand({
       argv: commandBytes(this.#parts.state, this.#command.argv),
       ...(leaf === undefined ? undefined : { cgroup_dir: leaf.directory }),
       on_failure: guard.snapshot.guard.on_failure,
       ...(notify.length === 0 ? undefined : { notify }),
+      lost_file: lostFile(resolve(config.state_dir.value), session_id),
+      ...(baseline === undefined ? undefined : { baseline }),
       state: this.#stateForCommand(),
       sleep: (delay_ms) => sleep(delay_ms),
     });
@@ -166,6 +184,7 @@ class GuardedRun {
       stopped_pid: launched.pid,
       held,
       held_actions: [...refusableActions(this.#guard.snapshot)],
+      ...(launched.baseline.size === 0 ? undefined : { baseline: this.#baseline(launched) }),
       ...(leaf === undefined ? undefined : { cgroup: { directory: leaf.directory, id: String(leaf.id) } }),
     });
     if (held.exec || held.files) {
@@ -174,6 +193,17 @@ class GuardedRun {
     }
     // Attached and in scope: now the process may enter the leaf, and after that begin.
     leaf?.enter(launched.pid);
+  }
+
+  /** What the command gave up; what this host could not take from it is told. */
+  #baseline(launched: LaunchedCommand): StartedBaseline {
+    const baseline = startedBaseline(launched.baseline);
+    if (baseline.lacking !== undefined) {
+      const detail = `parts of the baseline that this host does not have: ${baseline.lacking.join(", ")}`;
+      this.#parts.log.warn(detail);
+      this.#guard.note({ type: "guard.degraded", detail });
+    }
+    return baseline;
   }
 
   /** Settles when the command ended, or could not begin. */

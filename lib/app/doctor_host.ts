@@ -2,10 +2,11 @@
 import { accessSync, constants, existsSync, readFileSync } from "node:fs";
 import { findCgroup2, SessionCgroup } from "../act/mod.ts";
 import { errorMessage, IdGenerator, systemClock } from "../core/mod.ts";
-import { openLibbpf, openShim, probeImage, SystemCalls } from "../../ffi/mod.ts";
+import { openLibbpf, openShim, probeImage, type StartState, SystemCalls } from "../../ffi/mod.ts";
 import { KernelProbes, type ProbeGroup, type ProbeSupport } from "../source/mod.ts";
 import type { Check, DoctorPort, DoctorSubject } from "./command_doctor.ts";
 import { anchorChecks } from "./doctor_anchor.ts";
+import { baselineChecks } from "./doctor_baseline.ts";
 import { seccompActions } from "./host_mechanisms.ts";
 
 /** What a group of programs is for, and which rules need it. */
@@ -19,6 +20,13 @@ const GROUPS: Readonly<Record<ProbeGroup, { readonly name: string; readonly need
 
 /** The running host. */
 export class DoctorHost implements DoctorPort {
+  readonly #state: StartState;
+
+  /** `state` as this process was started: commands that are tried get it. */
+  constructor(state: StartState) {
+    this.#state = state;
+  }
+
   async run({ record, state_dir }: DoctorSubject): Promise<readonly Check[]> {
     return [
       userCheck(),
@@ -26,6 +34,7 @@ export class DoctorHost implements DoctorPort {
       ...probeChecks(),
       cgroupCheck(),
       pidfdCheck(),
+      ...await baselineChecks(this.#state),
       seccompCheck(),
       ...await anchorChecks(record, state_dir),
     ];

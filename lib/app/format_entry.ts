@@ -8,6 +8,7 @@ import {
   type Entry,
   type Gap,
   type Outcome,
+  type StartedBaseline,
   type Verdict,
 } from "../core/mod.ts";
 import { escapeText, formatArgv, formatDuration, formatWord, type Paint } from "./format_text.ts";
@@ -199,7 +200,7 @@ function formatOther(action: Exclude<Action, FileOrProcess>): string {
       return `tool ${formatWord(action.tool, 80)}${server}${args}`;
     }
     case "session.start":
-      return `session started: ${formatWord(action.agent, 80)}`;
+      return `session started: ${formatWord(action.agent, 80)}${formatBaseline(action.baseline)}`;
     case "session.end": {
       const signal = action.signal === undefined ? "" : ` by signal ${action.signal}`;
       const code = action.exit_code === undefined ? "" : ` with ${action.exit_code}`;
@@ -264,4 +265,10 @@ function verbOf(type: string): string {
 
 function failure(result: string | undefined): string {
   return result === undefined || result === "0" ? "" : ` ${escapeText(result, 40)}`;
+}
+
+function formatBaseline(baseline: StartedBaseline | undefined): string {
+  if (baseline === undefined) return "";
+  const lacking = baseline.lacking === undefined ? "" : `, lacking ${baseline.lacking.join(", ")}`;
+  return `, baseline ${baseline.parts.join(", ") || "none"}${lacking}`;
 }

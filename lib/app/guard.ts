@@ -5,7 +5,6 @@ import {
   AgentguardError,
   type Approver,
   type Clock,
-  type EntryDraft,
   err,
   errorMessage,
   formatTime,
@@ -37,6 +36,7 @@ import { RecorderThread } from "./recorder_thread.ts";
 import { Sessions } from "./sessions.ts";
 import { countLoss, makePrivate, policyEntry, policyLoad, reloadEntry } from "./guard_parts.ts";
 import { guardStatus } from "./guard_status.ts";
+import { recordLost } from "./lost_sessions.ts";
 
 /** What a guard is made from. */
 export interface GuardParts {
@@ -144,8 +144,9 @@ export class Guard implements StatusPort, ReloadPort {
       if (loaded.status === "rejected") throw loaded.reason;
       const guard = new Guard(parts, recorder, losses);
       held.guard = guard;
-      guard.#record({ type: "guard.start", detail: `agentguard ${parts.version}, pid ${process.pid}` });
+      guard.note({ type: "guard.start", detail: `agentguard ${parts.version}, pid ${process.pid}` });
       guard.#recordPolicy();
+      await recordLost(directory, recorder.sink, parts.clock.wallUs());
       await guard.#control.start();
       guard.#ready = true;
       return guard;
@@ -174,7 +175,7 @@ export class Guard implements StatusPort, ReloadPort {
     const detail = `no session cgroup (${made.error}): the tree is followed by descent alone, ` +
       "the network is not refused, and unconnected sends are not seen";
     this.#parts.log.warn(detail);
-    this.#record({ type: "guard.degraded", detail });
+    this.note({ type: "guard.degraded", detail });
     return undefined;
   }
 
@@ -213,7 +214,7 @@ export class Guard implements StatusPort, ReloadPort {
     if (!loaded.ok) {
       const text = loaded.error.map(formatDiagnostic).join("; ");
       this.#parts.log.error(`the policy was not reloaded, the old one stays: ${text}`);
-      this.#record({ type: "guard.degraded", detail: `policy reload refused: ${text}` });
+      this.note({ type: "guard.degraded", detail: `policy reload refused: ${text}` });
       return err(new AgentguardError("policy", text));
     }
     // A watch and a signal may both tell of one change.
@@ -249,7 +250,7 @@ export class Guard implements StatusPort, ReloadPort {
     await attempt(() => this.#control.stop());
     await attempt(() => this.holder.close());
     await attempt(() => this.reader.close());
-    await attempt(() => this.#record({ type: "guard.stop", detail: `pid ${process.pid}` }));
+    await attempt(() => this.note({ type: "guard.stop", detail: `pid ${process.pid}` }));
     await attempt(() => this.#events[Symbol.dispose]());
     await attempt(() => this.recorder.close());
     if (failures.length > 0) throw failures[0];
@@ -257,7 +258,7 @@ export class Guard implements StatusPort, ReloadPort {
 
   /** Records something that the guard says of itself. */
   note(action: GuardAction): void {
-    this.#record(action);
+    this.recorder.sink.append({ time_us: this.#parts.clock.wallUs(), kind: "guard", action });
   }
 
   #onLoss(event: Extract<ReaderEvent, { event: "loss" }>): void {
@@ -280,14 +281,9 @@ export class Guard implements StatusPort, ReloadPort {
   #onFailure(reason: string): void {
     const open = this.snapshot.guard.on_failure === "open";
     this.#parts.log.error(`${reason}; sessions ${open ? "go on unguarded" : "are ended"}`);
-    this.#record({ type: "guard.degraded", detail: reason });
+    this.note({ type: "guard.degraded", detail: reason });
     if (open) return;
     for (const held of this.sessions.running()) held.cgroup?.kill();
-  }
-
-  #record(action: GuardAction): void {
-    const draft: EntryDraft = { time_us: this.#parts.clock.wallUs(), kind: "guard", action };
-    this.recorder.sink.append(draft);
   }
 
   #recordPolicy(): void {

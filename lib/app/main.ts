@@ -5,7 +5,7 @@ import { formatDiagnostic } from "../decide/mod.ts";
 import { captureStartState, exitUnchanged, isTerminal, type StartState } from "../../ffi/mod.ts";
 import { BUILD_INFO, notices } from "./build_info.ts";
 import { parseCommandLine } from "./cli.ts";
-import { type Command, type DaemonCommand, EXIT, type RunCommand } from "./command.ts";
+import { type Command, type DaemonCommand, type DoctorCommand, EXIT, type RunCommand } from "./command.ts";
 import { commandApprovals } from "./command_approvals.ts";
 import { commandAudit } from "./command_audit.ts";
 import { configProblem } from "./command_config.ts";
@@ -39,18 +39,19 @@ async function run(argv: readonly string[], state: StartState): Promise<number> 
   if (!parsed.ok) return await failWith(guardIo(), parsed.error.message, EXIT.usage);
   const command = parsed.value;
   if (command.kind === "run" || command.kind === "daemon") return await guardCommand(command, guardIo(), state);
+  if (command.kind === "doctor") return await commandDoctor(command, processIo(), { doctor: new DoctorHost(state) });
   return await plainCommand(command, processIo());
 }
 
-function plainCommand(command: Exclude<Command, RunCommand | DaemonCommand>, io: CommandIo): Promise<number> {
+type PlainCommand = Exclude<Command, RunCommand | DaemonCommand | DoctorCommand>;
+
+function plainCommand(command: PlainCommand, io: CommandIo): Promise<number> {
   switch (command.kind) {
     case "print":
       return exitCodeOf(io, async () => {
         await io.stdout.write(command.text);
         return EXIT.ok;
       });
-    case "doctor":
-      return commandDoctor(command, io, { doctor: new DoctorHost() });
     case "status":
       return commandStatus(command, io);
     case "events":

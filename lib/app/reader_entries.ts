@@ -1,5 +1,14 @@
 /** Events and entries that the kernel reader makes itself, of what no kernel record tells. */
-import type { Clock, EntryDraft, Event, ProcessInfo, SessionAction, SessionInfo, WallUs } from "../core/mod.ts";
+import type {
+  Clock,
+  EntryDraft,
+  Event,
+  ProcessInfo,
+  SessionAction,
+  SessionInfo,
+  StartedBaseline,
+  WallUs,
+} from "../core/mod.ts";
 import { inheritedFiles } from "./inherited_files.ts";
 
 /** Begin or end of a session, as its entry. */
@@ -12,6 +21,11 @@ export function sessionEntry(time_us: WallUs, session: SessionInfo, action: Sess
     process: session.root,
     action,
   };
+}
+
+/** The action of a session that begins. */
+export function sessionStart(session: SessionInfo, baseline: StartedBaseline | undefined): SessionAction {
+  return { type: "session.start", agent: session.agent, ...(baseline === undefined ? undefined : { baseline }) };
 }
 
 /** What the command holds open already, so that bytes through it have a decision to belong to. */

@@ -17,7 +17,7 @@ import type { LoadedKernel } from "./loaded_kernel.ts";
 import { NOTHING_HELD } from "../source/mod.ts";
 import { servePast } from "./past_port.ts";
 import { processGroups, readProcess, withExactStart } from "./process_details.ts";
-import { inheritedEvents, sessionEntry, snapshotEvent } from "./reader_entries.ts";
+import { inheritedEvents, sessionEntry, sessionStart, snapshotEvent } from "./reader_entries.ts";
 import {
   type BeginSession,
   type ReaderEvent,
@@ -121,7 +121,7 @@ export class ReaderHost {
     stages.sessions.put(begin.scope, session);
     this.#scopes.add(begin.scope);
     stages.probes.attach();
-    if (!known) this.#recordSession(session, { type: "session.start", agent: session.agent });
+    if (!known) this.#recordSession(session, sessionStart(session, begin.baseline));
     if (begin.cgroup !== undefined) {
       this.#attachments?.attach(begin.scope, begin.cgroup);
     }

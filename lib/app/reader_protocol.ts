@@ -1,5 +1,5 @@
 /** What main and the kernel reader thread say to each other. Structured clones of plain data. */
-import type { ActionType, ErrorCode, Gap, Mode, ProcessInfo, SessionInfo } from "../core/mod.ts";
+import type { ActionType, ErrorCode, Gap, Mode, ProcessInfo, SessionInfo, StartedBaseline } from "../core/mod.ts";
 import type { PolicySource } from "../decide/mod.ts";
 import type { HeldClasses, ProbeSupport } from "../source/mod.ts";
 import type { TallyReport } from "./tally_sink.ts";
@@ -30,6 +30,8 @@ export interface BeginSession {
   readonly held?: HeldClasses;
   /** The actions that these calls do. */
   readonly held_actions?: readonly ActionType[];
+  /** What its command gave up. */
+  readonly baseline?: StartedBaseline;
   /** The session's leaf: absolute directory and the kernel's id, decimal. */
   readonly cgroup?: { readonly directory: string; readonly id: string };
 }

@@ -2,6 +2,7 @@
  * What happened or is asked for: one union that every source speaks, every rule matches and every export maps.
  * Field names are those of the JSON form. A field that could not be had is absent and named in `missing`.
  */
+import type { StartedBaseline } from "./baseline.ts";
 import type { GuardAction } from "./guard_action.ts";
 
 /** Fields that any action may carry. */
@@ -189,6 +190,8 @@ export interface ApprovalAction extends ActionBase {
 export interface SessionAction extends ActionBase {
   readonly type: "session.start" | "session.end";
   readonly agent: string;
+  /** At the start of a command that the guard started in enforce mode. */
+  readonly baseline?: StartedBaseline;
   readonly exit_code?: number;
   readonly signal?: number;
 }

@@ -24,6 +24,11 @@ export function isUlid(text: string): boolean {
   return PATTERN.test(text);
 }
 
+/** The session that a text names; `undefined` where it is no well-formed ULID. */
+export function sessionIdOf(text: string): SessionId | undefined {
+  return isUlid(text) ? text as SessionId : undefined;
+}
+
 /** The 16 bytes of a ULID, most significant first: the form that the kernel's maps hold. */
 export function ulidBytes(id: string): Uint8Array {
   const bytes = new Uint8Array(ULID_BYTES);

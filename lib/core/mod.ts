@@ -8,6 +8,7 @@ export * from "./approval.ts";
 export * from "./approval_digest.ts";
 export * from "./approval_settings.ts";
 export * from "./approval_view.ts";
+export * from "./baseline.ts";
 export * from "./brand.ts";
 export * from "./bytes.ts";
 export * from "./canonical.ts";

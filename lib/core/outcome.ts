@@ -16,8 +16,19 @@ export type OutcomeLabel =
   | "replied"
   | "failed";
 
-/** What brought the outcome about. */
-export type Mechanism = "lsm" | "cgroup" | "seccomp" | "fanotify" | "landlock" | "signal" | "reply" | "proxy" | "none";
+/** What brought the outcome about. `mounts` and `privileges` are what a command gave up before it began. */
+export type Mechanism =
+  | "lsm"
+  | "cgroup"
+  | "seccomp"
+  | "fanotify"
+  | "landlock"
+  | "mounts"
+  | "privileges"
+  | "signal"
+  | "reply"
+  | "proxy"
+  | "none";
 
 /** The end of a decision. */
 export interface Outcome {

@@ -1,5 +1,15 @@
 /** A policy as written: data only, every node with its place. The reference interpreter and the compiler read it. */
-import type { ActionType, ApprovalSettings, Cidr, PortRange, Protocol, Verdict } from "../core/mod.ts";
+import type {
+  ActionType,
+  ApprovalSettings,
+  BaselinePart,
+  CapabilityName,
+  Cidr,
+  PortRange,
+  Protocol,
+  ServiceName,
+  Verdict,
+} from "../core/mod.ts";
 import type { Position } from "./diagnostic.ts";
 import type { PathGlob, TextGlob } from "./glob.ts";
 import type { RecordConfig } from "./record_config.ts";
@@ -222,6 +232,12 @@ export type Defaults = ReadonlyMap<ActionType, DefaultVerdict>;
 export interface GuardConfig {
   readonly on_failure?: "deny" | "open";
   readonly on_loss?: "record" | "freeze" | "kill";
+  /** `sudo`: the command may raise its privileges, and keeps those that it has. */
+  readonly privileges?: "drop" | "sudo";
+  /** Parts of the baseline beside `privileges`. */
+  readonly baseline?: readonly BaselinePart[];
+  readonly services?: readonly ServiceName[];
+  readonly capabilities?: readonly CapabilityName[];
 }
 
 /** One `[[agent]]` entry. */

@@ -64,7 +64,8 @@ export {
   type RecordSinkConfig,
 } from "./record_config.ts";
 export { type RuleEnforcement } from "./report.ts";
-export { type GuardSettings, PolicySnapshot, type RuleInfo } from "./snapshot.ts";
+export type { GuardSettings } from "./guard_settings.ts";
+export { PolicySnapshot, type RuleInfo } from "./snapshot.ts";
 export { type CommandLine, type InnerCommand, readCommandLine, readShellScript } from "./shell.ts";
 export { PolicyState, type StateView } from "./state.ts";
 export { StatefulDecider } from "./stateful.ts";

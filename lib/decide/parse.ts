@@ -1,7 +1,8 @@
 /** A policy file: from bytes to the syntax tree, with every error that it has. Never throws. */
 import { type ActionType, LIMITS } from "../core/mod.ts";
 import { expandDefaultClass, suggestDefaultClass } from "./actions.ts";
-import type { AgentNode, Defaults, DefaultVerdict, FileMode, GuardConfig, PolicyFile, RuleNode } from "./ast.ts";
+import type { AgentNode, Defaults, DefaultVerdict, FileMode, PolicyFile, RuleNode } from "./ast.ts";
+import { parseGuard } from "./guard_settings.ts";
 import { type Diagnostics, quote } from "./diagnostic.ts";
 import { parseApproval } from "./parse_approval.ts";
 import { parseArgv, parsePathPatterns, parseProgramPatterns } from "./parse_predicates.ts";
@@ -108,14 +109,6 @@ function parseDefaults(reader: TableReader | undefined): Defaults {
     }
   }
   return defaults;
-}
-
-function parseGuard(reader: TableReader | undefined): GuardConfig {
-  if (reader === undefined) return {};
-  reader.refuseUnknown(["on_failure", "on_loss"]);
-  const on_failure = reader.word("on_failure", ["deny", "open"] as const);
-  const on_loss = reader.word("on_loss", ["record", "freeze", "kill"] as const);
-  return { ...(on_failure === undefined ? {} : { on_failure }), ...(on_loss === undefined ? {} : { on_loss }) };
 }
 
 function parseAgents(reader: TableReader): readonly AgentNode[] {

@@ -3,7 +3,8 @@ import type { ActionType, ApprovalSettings, PolicyRef, Verdict } from "../core/m
 import type { AgentPattern } from "./agents.ts";
 import type { DefaultVerdict, FileMode, PredicateName, Predicates } from "./ast.ts";
 import type { Position } from "./diagnostic.ts";
-import type { GuardSettings, PolicySnapshot } from "./snapshot.ts";
+import type { GuardSettings } from "./guard_settings.ts";
+import type { PolicySnapshot } from "./snapshot.ts";
 
 /** Conditions as texts, by predicate. */
 export type ShownPredicates = Readonly<Record<string, readonly string[]>>;

@@ -14,6 +14,7 @@ import type { FileMode } from "./ast.ts";
 import { compileLayer } from "./compile.ts";
 import type { Diagnostic, Position } from "./diagnostic.ts";
 import { Evaluator, failureRuling } from "./evaluator.ts";
+import { type GuardSettings, mergeGuard } from "./guard_settings.ts";
 import { marksAskedBy } from "./marks.ts";
 import { mergeApproval } from "./parse_approval.ts";
 import { mergeRecordConfigs, type RecordConfig } from "./record_config.ts";
@@ -38,20 +39,12 @@ export interface RuleInfo extends Position {
   readonly approval_timeout_ms?: number;
 }
 
-/** What the guard does when it fails or loses events. */
-export interface GuardSettings {
-  readonly on_failure: "deny" | "open";
-  readonly on_loss: "record" | "freeze" | "kill";
-}
-
 /** What a snapshot is made of. */
 export interface SnapshotParts {
   readonly ref: PolicyRef;
   readonly layers: readonly NumberedLayer[];
   readonly warnings: readonly Diagnostic[];
 }
-
-const ON_LOSS = ["record", "freeze", "kill"] as const;
 
 /** Everything that a set of policy files says. Made by `loadPolicy`. */
 export class PolicySnapshot implements Decider {
@@ -75,7 +68,7 @@ export class PolicySnapshot implements Decider {
     this.warnings = Object.freeze([...warnings]);
     const modes = layers.map((layer) => layer.file.mode);
     this.mode = modes.includes("enforce") ? "enforce" : modes.includes("observe") ? "observe" : "disabled";
-    this.guard = guardOf(layers);
+    this.guard = mergeGuard(layers.map((layer) => layer.file.guard));
     const agents = layers.flatMap((layer) => layer.file.agents);
     this.agents = Object.freeze(agents.map((node) => agentPattern(node)));
     this.#agent_tests = agents.map((node) => compileAgent(node));
@@ -141,17 +134,6 @@ export class PolicySnapshot implements Decider {
   get approval(): ApprovalSettings {
     return mergeApproval(this.layers.map((layer) => layer.file.approval));
   }
-}
-
-/** A later layer only tightens: `open` holds only if nobody says `deny`, and the hardest answer to loss wins. */
-function guardOf(layers: readonly NumberedLayer[]): GuardSettings {
-  const guards = layers.map((layer) => layer.file.guard);
-  const failures = guards.flatMap(({ on_failure }) => on_failure ?? []);
-  const losses = guards.flatMap(({ on_loss }) => on_loss ?? []);
-  return Object.freeze({
-    on_failure: failures.length > 0 && failures.every((answer) => answer === "open") ? "open" : "deny",
-    on_loss: ON_LOSS.findLast((answer) => losses.includes(answer)) ?? "record",
-  });
 }
 
 function ruleInfo(layer: NumberedLayer, rule: NumberedRule): RuleInfo {

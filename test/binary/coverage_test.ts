@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import type { Entry } from "../../lib/core/mod.ts";
-import { about, cgroupMount, Compiler, GuardSetup, IS_ROOT, run } from "../support/mod.ts";
+import { about, cgroupMount, Compiler, GuardSetup, IS_ROOT, run, UNCONFINED } from "../support/mod.ts";
 
 const LIMIT_MS = 60_000;
 
@@ -33,6 +33,7 @@ describe.skipIf(!IS_ROOT)("coverage", () => {
     await compiler[Symbol.asyncDispose]();
   });
 
+  // The baseline refuses all of this; without it the probes must say what they cannot see.
   const compile = (name: string): Promise<string> =>
     compiler.compile(join(import.meta.dir, "fixtures", `${name}.c`), name);
 
@@ -43,7 +44,7 @@ describe.skipIf(!IS_ROOT)("coverage", () => {
   }, LIMIT_MS);
 
   test("io_uring is reported", async () => {
-    await using setup = await GuardSetup.create();
+    await using setup = await GuardSetup.create(UNCONFINED);
     const program = await compile("io_uring");
     const done = await setup.guard([program]);
     expect(done.stdout).toBe("ok\n");
@@ -52,7 +53,7 @@ describe.skipIf(!IS_ROOT)("coverage", () => {
 
   // Skipped where int 0x80 kills the program unguarded too: the kernel then has no 32-bit calls to report.
   test.skipIf(!I386)("32-bit system calls are reported", async () => {
-    await using setup = await GuardSetup.create();
+    await using setup = await GuardSetup.create(UNCONFINED);
     const program = await compile("i386");
     const done = await setup.guard([program, "/etc/hostname"]);
     expect(done.stdout).toBe("ok\n");
@@ -60,7 +61,7 @@ describe.skipIf(!IS_ROOT)("coverage", () => {
   }, LIMIT_MS);
 
   test("leaving the cgroup is an event, and the tree is followed all the same", async () => {
-    await using setup = await GuardSetup.create();
+    await using setup = await GuardSetup.create(UNCONFINED);
     const line = `echo $$ > ${cgroupMount()}/cgroup.procs; : > outside; /bin/cat outside; exit 4`;
     const done = await setup.guard(["/bin/sh", "-c", line]);
     expect(done.exit_code).toBe(4);

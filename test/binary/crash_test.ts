@@ -1,6 +1,6 @@
 /** What happens when the guard is killed: the record is whole, and the command's fate is what the policy says. */
 import { describe, expect, test } from "bun:test";
-import { exists, writeFile } from "node:fs/promises";
+import { exists, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import {
   about,
@@ -47,6 +47,13 @@ function kill(pids: readonly number[]): void {
       // Gone already.
     }
   }
+}
+
+/** What the launcher of the only lost session told last. */
+async function lastWord(setup: GuardSetup): Promise<string | undefined> {
+  const name = (await readdir(setup.state)).find((each) => each.startsWith("lost-"));
+  const text = name === undefined ? "" : await readFile(join(setup.state, name), "utf8");
+  return text.trimEnd().split("\n").at(-1)?.split(" ")[0];
 }
 
 describe.skipIf(!IS_ROOT)("kill -9 of the guard", () => {
@@ -105,5 +112,60 @@ describe.skipIf(!IS_ROOT)("kill -9 of the guard", () => {
       kill([pid, ...children]);
     }
     expect((await setup.verify()).exit_code).toBe(0);
+  }, LIMIT_MS);
+
+  test("the next guards record from when to when the session went on without one", async () => {
+    await using setup = await GuardSetup.create(`${ALLOW_ALL}\n[guard]\non_failure = "open"\n`);
+    await using guard = setup.start(waitingCommand());
+    const pid = await startWaiting(setup, guard);
+    const children = processesNaming(join(setup.work, "child"));
+    const killed = Date.now();
+    guard.process.kill("SIGKILL");
+    await guard.process.exited;
+    const left = async (): Promise<readonly string[]> =>
+      (await readdir(setup.state)).filter((name) => name.startsWith("lost-"));
+    try {
+      await waitUntil("the launcher's note", async () => (await left()).length === 1);
+      // It still runs: that is told, and the note stays.
+      expect((await setup.guard(["/bin/true"])).exit_code).toBe(0);
+      expect(await left()).toHaveLength(1);
+      await writeFile(join(setup.work, "go"), "");
+      await waitUntil("the end of the command", () => !isAlive(pid));
+    } finally {
+      kill([pid, ...children]);
+    }
+    await waitUntil("the launcher's last word", async () => (await lastWord(setup)) === "ended");
+    expect((await setup.guard(["/bin/true"])).exit_code).toBe(0);
+    expect(await left()).toEqual([]);
+    const entries = await setup.entries();
+    const [session] = about(entries, "session.start");
+    const told = about(entries, "guard.lost");
+    expect(told.map((entry) => entry.session_id)).toEqual([session?.session_id, session?.session_id]);
+    expect(told[0]?.action.detail).toEndWith("and goes on");
+    const gaps = entries.flatMap(({ gap }) => gap?.type === "unguarded" ? [gap] : []);
+    expect(gaps).toEqual([
+      { source: "coverage", type: "unguarded", count: 1, from: gaps[0]?.from ?? "" },
+      { source: "coverage", type: "unguarded", count: 1, from: gaps[0]?.from ?? "", to: gaps[1]?.to ?? "" },
+    ]);
+    const [from, to] = [Date.parse(gaps[1]?.from ?? ""), Date.parse(gaps[1]?.to ?? "")];
+    expect(from).toBeGreaterThanOrEqual(killed - 1);
+    expect(to).toBeGreaterThanOrEqual(from);
+    expect((await setup.verify()).exit_code).toBe(0);
+  }, LIMIT_MS);
+
+  test("and that a tree was ended with its guard", async () => {
+    await using setup = await GuardSetup.create();
+    await using guard = setup.start(waitingCommand());
+    const pid = await startWaiting(setup, guard);
+    guard.process.kill("SIGKILL");
+    await guard.ended();
+    await waitUntil("the end of the command", () => !isAlive(pid));
+    await waitUntil("the launcher's last word", async () => (await lastWord(setup)) === "killed");
+    expect((await setup.guard(["/bin/true"])).exit_code).toBe(0);
+    expect((await setup.guard(["/bin/true"])).exit_code).toBe(0);
+    const entries = await setup.entries();
+    expect(about(entries, "guard.lost").map((entry) => entry.action.detail)).toEqual([
+      expect.stringMatching(/^session \w{26} was without its guard from 2.* to 2.*; its tree was ended$/),
+    ]);
   }, LIMIT_MS);
 });

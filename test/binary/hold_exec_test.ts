@@ -11,7 +11,8 @@ const TRIALS = 5_000;
 const head = 'version = 1\nname = "held"\nmode = "enforce"\n[default]\n"*" = "allow"\n';
 const rule = (name: string, more: string): string =>
   `[[rules]]\nname = "${name}"\naction = "exec"\nverdict = "deny"\n${more}\n`;
-const POLICY = head + rule("no-push", 'exe = "git"\nargv = ["push", "..."]') +
+const guard = '[guard]\ncapabilities = ["sys_chroot"]\n';
+const POLICY = head + guard + rule("no-push", 'exe = "git"\nargv = ["push", "..."]') +
   rule("not-told", 'exe = "told"\nargv = ["do", "..."]') + rule("no-mark", 'exe = "mark"');
 
 describe.skipIf(!IS_ROOT)("a held program start", () => {

@@ -1,6 +1,6 @@
 /** What the command is given and what comes out of it is the same guarded and unguarded, byte for byte. */
 import { describe, expect, test } from "bun:test";
-import { EXECUTABLE, GuardSetup, IS_ROOT, python, run, runOnPty } from "../support/mod.ts";
+import { EXECUTABLE, GuardSetup, IS_ROOT, python, run, runOnPty, UNCONFINED } from "../support/mod.ts";
 
 const LIMIT_MS = 60_000;
 
@@ -69,7 +69,7 @@ describe.skipIf(!IS_ROOT)("standard streams", () => {
   }, LIMIT_MS);
 
   test("the command inherits what it would unguarded: signals, limits, descriptors, rights, environment", async () => {
-    await using setup = await GuardSetup.create();
+    await using setup = await GuardSetup.create(UNCONFINED);
     const plain = ["/usr/bin/env", "--default-signal"];
     const env = { PATH: "/usr/bin:/bin", ODD: "line\nbreak", EMPTY: "" };
     const unguarded = await run([...plain, ...python(INHERITED)], { cwd: setup.work, env });

@@ -184,6 +184,7 @@ describe("what cannot be held", () => {
         ignored: 0n,
         fds: [],
         cwd: "",
+        lost: "",
         cgroup: "",
         notify,
       });

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { PART, PATH_BYTES, PLACE, PLACES_BYTES } from "../../ffi/launch_baseline.ts";
 import {
   ANY_ARGUMENT,
   CONFIG,
@@ -13,7 +14,6 @@ import {
   LAUNCH_VERSION,
   MESSAGE,
   ON_FAILURE,
-  PATH_BYTES,
   TEST,
   TESTS_MAX,
 } from "../../ffi/launch_protocol.ts";
@@ -209,6 +209,9 @@ describe("protocol", () => {
       AG_LAUNCH_FDS_MAX: FDS_MAX,
       AG_LAUNCH_KEEP_NOFILE: KEEP_NOFILE,
       AG_LAUNCH_TESTS_MAX: TESTS_MAX,
+      AG_LAUNCH_PLACES_BYTES: PLACES_BYTES,
+      ...Object.fromEntries(Object.entries(PART).map(([name, value]) => [`AG_PART_${name.toUpperCase()}`, value])),
+      ...Object.fromEntries(Object.entries(PLACE).map(([name, value]) => [`AG_PLACE_${name.toUpperCase()}`, value])),
       AG_LAUNCH_ANY_ARGUMENT: ANY_ARGUMENT,
       "sizeof(struct ag_launch_test)": TEST.bytes,
       ...Object.fromEntries(

@@ -15,6 +15,13 @@ mode = "enforce"
 "*" = "allow"
 `;
 
+/** The same, and the command keeps all that it would have unguarded. */
+export const UNCONFINED: string = `${ALLOW_ALL}
+[guard]
+privileges = "sudo"
+baseline = "none"
+`;
+
 /** A guard that runs; killed with its tree at the end of the scope if it still does. */
 export class RunningGuard implements AsyncDisposable {
   readonly process: Subprocess<"pipe", "pipe", "pipe">;

@@ -1,10 +1,11 @@
 /** All cases, one file per kind. */
 import type { EscapeCase } from "../harness/mod.ts";
+import { BASELINE } from "./baseline.ts";
 import { FILE_READS } from "./file_reads.ts";
 import { PROGRAMS } from "./programs.ts";
 import { NETWORK } from "./network.ts";
 
 /** Every case, in the order of the table. */
 export function escapeCases(): readonly EscapeCase[] {
-  return [...FILE_READS, ...PROGRAMS, ...NETWORK];
+  return [...FILE_READS, ...PROGRAMS, ...NETWORK, ...BASELINE];
 }

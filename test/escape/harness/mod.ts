@@ -7,4 +7,4 @@ export { expectationOf, judge, ruleNames, shownOf } from "./judge.ts";
 export { buildPrograms } from "./programs.ts";
 export { hostChecks, runCases } from "./run.ts";
 export { escapeTable } from "./table.ts";
-export type { EscapeCase, EscapeResult, Expectation, Place, Seen } from "./types.ts";
+export { type EscapeCase, type EscapeResult, type Expectation, type Place, refusedBy, type Seen } from "./types.ts";

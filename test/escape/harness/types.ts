@@ -1,5 +1,5 @@
 /** The vocabulary of the escape suite: one way around the guard, and what must become of it. */
-import type { Entry, Mechanism, OutcomeLabel } from "../../../lib/core/mod.ts";
+import type { BaselinePart, Entry, Mechanism, OutcomeLabel } from "../../../lib/core/mod.ts";
 
 /** Where a case runs. */
 export interface Place {
@@ -29,6 +29,11 @@ export interface Expectation {
   readonly mechanism: Mechanism;
   /** `may`: this host makes no promise, and the label says so. Default: the effect must not have happened. */
   readonly effect?: "may";
+}
+
+/** What a part of the baseline refuses before any rule is asked. */
+export function refusedBy(part: BaselinePart, mechanism: Mechanism): Expectation {
+  return { needs: [`baseline.${part}`], label: "none", mechanism };
 }
 
 /** One attempt. */

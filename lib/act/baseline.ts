@@ -1,0 +1,114 @@
+/** What the launcher is to take from a session's command, from the policy's settings and the guard's own places. */
+import { existsSync, realpathSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import {
+  AgentguardError,
+  type BaselineSettings,
+  CAPABILITIES,
+  CAPABILITIES_KEPT,
+  type CapabilityName,
+  SERVICES,
+} from "../core/mod.ts";
+import type { Baseline, Place } from "../../ffi/mod.ts";
+import { cgroup2Mounts } from "./cgroup.ts";
+import { servicePaths, type ServiceUser } from "./services.ts";
+
+/** The guard's own files and directories. */
+export interface OwnPlaces {
+  /** Record, keys and locks. */
+  readonly state_dir: string;
+  /** The control socket. */
+  readonly runtime_dir: string;
+  readonly policies: readonly string[];
+  /** This executable. */
+  readonly program: string;
+}
+
+/** Everything that decides where the command may not go. */
+export interface BaselineContext extends ServiceUser {
+  readonly own: OwnPlaces;
+  /** Where the command begins. */
+  readonly cwd: string;
+}
+
+/** Directories that everybody shares and works in: never pinned, never read-only as a whole. */
+const SHARED = ["/tmp", "/var/tmp", "/dev/shm"];
+/** Directories of configuration below this belong to one program each. */
+const CONFIGURATION = "/etc/";
+/** Places of services; more is nobody's usual host. */
+const SERVICE_PLACES_MAX = 256;
+
+/** The plan. Throws `usage` where hiding the guard's own directories would hide what the command works in. */
+export function planBaseline(settings: BaselineSettings, context: BaselineContext): Baseline {
+  return {
+    parts: settings.parts,
+    capabilities: capabilityBits([...CAPABILITIES_KEPT, ...settings.capabilities]),
+    places: settings.parts.includes("mounts") ? planPlaces(settings, context) : [],
+  };
+}
+
+function capabilityBits(names: readonly CapabilityName[]): bigint {
+  return names.reduce((bits, name) => bits | (1n << BigInt(CAPABILITIES[name])), 0n);
+}
+
+function planPlaces(settings: BaselineSettings, context: BaselineContext): readonly Place[] {
+  const { own, cwd, home } = context;
+  const work = [cwd, ...(home === undefined ? [] : [home]), ...SHARED].map(real);
+  const hidden = [real(own.state_dir), real(own.runtime_dir)];
+  for (const directory of hidden) {
+    const inside = [cwd, ...SHARED].map(real).find((path) => isWithin(path, directory));
+    if (inside === undefined) continue;
+    throw new AgentguardError(
+      "usage",
+      `keep the record out of the command's reach: ${directory} holds ${inside}; choose other directories with ` +
+        '--state and --runtime, or leave "mounts" out of [guard] baseline',
+    );
+  }
+  const kept = own.policies.map((path) => policyPlace(real(resolve(path)), work));
+  const services = SERVICES.filter((name) => !settings.services.includes(name)).map((name) =>
+    servicePaths(name, context)
+  );
+  const closed = services.flatMap(({ hide }) => hide).map(real).slice(0, SERVICE_PLACES_MAX);
+  const schedules = services.flatMap(({ read_only }) => read_only).map(real);
+  const pinned = [...hidden, ...kept].flatMap((path) => ancestors(path)).filter((path) =>
+    !work.some((other) => isWithin(other, path))
+  );
+  // Outer ones first: a later mount on an outer directory would cover an inner one.
+  return [
+    ...unique(pinned).toSorted((a, b) => a.length - b.length).map((path): Place => ({ kind: "pin", path })),
+    ...unique([...kept, real(own.program), ...cgroup2Mounts(), ...schedules])
+      .map((path): Place => ({ kind: "read_only", path })),
+    ...unique([...hidden, ...closed]).map((path): Place => ({ kind: "hide", path })),
+  ];
+}
+
+/**
+ * What of a policy file is kept as it is: with a directory of its own below /etc the whole directory, so that an editor
+ * may replace the file; else the file, until somebody outside replaces it.
+ */
+function policyPlace(path: string, work: readonly string[]): string {
+  const directory = dirname(path);
+  const alone = directory.startsWith(CONFIGURATION) && !work.some((other) => isWithin(other, directory));
+  return alone ? directory : path;
+}
+
+/** Directories above a path, without the root. */
+function ancestors(path: string): readonly string[] {
+  const found: string[] = [];
+  for (let at = dirname(path); at !== "/"; at = dirname(at)) found.push(at);
+  return found;
+}
+
+/** `path` is `directory` or below it. */
+function isWithin(path: string, directory: string): boolean {
+  return path === directory || directory === "/" || path.startsWith(`${directory}/`);
+}
+
+/** The path that mounts are made on. What does not exist is given back as it is, and passed over by the launcher. */
+function real(path: string): string {
+  return existsSync(path) ? realpathSync(path) : resolve(path);
+}
+
+function unique(paths: readonly string[]): readonly string[] {
+  return [...new Set(paths)].filter((path) => path !== "/");
+}

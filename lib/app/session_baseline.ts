@@ -1,0 +1,46 @@
+/** The baseline of a session: planned from policy and configuration, and told as the launcher reported it. */
+import { type BaselineContext, planBaseline } from "../act/mod.ts";
+import type { Config } from "../config/mod.ts";
+import { type BaselinePart, errnoName, type StartedBaseline } from "../core/mod.ts";
+import type { PolicySnapshot } from "../decide/mod.ts";
+import { type Baseline, splitStrings, type StartState } from "../../ffi/mod.ts";
+
+/** What a session's baseline depends on beside the policy. */
+export interface BaselineParts {
+  readonly config: Config;
+  readonly policies: readonly string[];
+  readonly home: string | undefined;
+  readonly state: StartState;
+}
+
+/** What the command is to give up: nothing where the policy only observes. Throws `usage` as `planBaseline` does. */
+export function sessionBaseline(snapshot: PolicySnapshot, parts: BaselineParts): Baseline | undefined {
+  if (snapshot.mode !== "enforce") return undefined;
+  const context: BaselineContext = {
+    own: {
+      state_dir: parts.config.state_dir.value,
+      runtime_dir: parts.config.runtime_dir.value,
+      policies: parts.policies,
+      program: process.execPath,
+    },
+    cwd: process.cwd(),
+    home: parts.home,
+    env: environment(parts.state.environment),
+  };
+  return planBaseline(snapshot.guard.baseline, context);
+}
+
+/** What came of it, for the record and the user. */
+export function startedBaseline(reported: ReadonlyMap<BaselinePart, number>): StartedBaseline {
+  const parts = [...reported].filter(([, errno]) => errno === 0).map(([part]) => part);
+  const lacking = [...reported].filter(([, errno]) => errno !== 0).map(([part, errno]) =>
+    `${part}: ${errnoName(errno)}`
+  );
+  return { parts, ...(lacking.length === 0 ? undefined : { lacking }) };
+}
+
+function environment(strings: Uint8Array<ArrayBuffer>): Readonly<Record<string, string>> {
+  const decoder = new TextDecoder();
+  const pairs = splitStrings(strings).map((bytes) => decoder.decode(bytes)).filter((text) => text.includes("="));
+  return Object.fromEntries(pairs.map((text) => [text.slice(0, text.indexOf("=")), text.slice(text.indexOf("=") + 1)]));
+}

@@ -1,0 +1,115 @@
+/** The `[guard]` table: what becomes of sessions without their guard, and what a command gives up before it begins. */
+import {
+  BASELINE_PARTS,
+  type BaselinePart,
+  type BaselineSettings,
+  CAPABILITIES,
+  CAPABILITIES_NEVER,
+  type CapabilityName,
+  SERVICES,
+  SERVICES_DEFAULT,
+} from "../core/mod.ts";
+import type { GuardConfig } from "./ast.ts";
+import { quote } from "./diagnostic.ts";
+import type { TableReader } from "./reader.ts";
+import { didYouMean } from "./suggest.ts";
+
+/** What the guard does when it fails or loses events, and what it takes from the commands that it starts. */
+export interface GuardSettings {
+  readonly on_failure: "deny" | "open";
+  readonly on_loss: "record" | "freeze" | "kill";
+  /** Holds in enforce mode only. */
+  readonly baseline: BaselineSettings;
+}
+
+const ON_LOSS = ["record", "freeze", "kill"] as const;
+const KEYS = ["on_failure", "on_loss", "privileges", "baseline", "services", "capabilities"] as const;
+/** `privileges` has a key of its own. */
+const PARTS: readonly BaselinePart[] = BASELINE_PARTS.filter((part) => part !== "privileges");
+const KEEPABLE = Object.keys(CAPABILITIES).filter(isCapability).filter((name) => !CAPABILITIES_NEVER.includes(name));
+
+/** Reads the table of one file. */
+export function parseGuard(reader: TableReader | undefined): GuardConfig {
+  if (reader === undefined) return {};
+  reader.refuseUnknown(KEYS);
+  const on_failure = reader.word("on_failure", ["deny", "open"] as const);
+  const on_loss = reader.word("on_loss", ON_LOSS);
+  const privileges = reader.word("privileges", ["drop", "sudo"] as const);
+  const baseline = nameList(reader, "baseline", PARTS, { all: "full" });
+  const services = nameList(reader, "services", SERVICES);
+  const capabilities = nameList(reader, "capabilities", KEEPABLE, { refused: refusedCapability });
+  if (privileges === "sudo" && capabilities !== undefined) {
+    reader.error("capabilities", 'capabilities are all kept with privileges = "sudo"', "leave one of the two out");
+  }
+  return {
+    ...(on_failure === undefined ? {} : { on_failure }),
+    ...(on_loss === undefined ? {} : { on_loss }),
+    ...(privileges === undefined ? {} : { privileges }),
+    ...(baseline === undefined ? {} : { baseline }),
+    ...(services === undefined ? {} : { services }),
+    ...(capabilities === undefined ? {} : { capabilities }),
+  };
+}
+
+/**
+ * The tables of all layers as one. A later layer only tightens: `open` holds only if nobody says `deny`, the hardest
+ * answer to loss wins, parts of the baseline are added to those of the first layer, what it leaves reachable or kept is
+ * taken away.
+ */
+export function mergeGuard(guards: readonly GuardConfig[]): GuardSettings {
+  const failures = guards.flatMap(({ on_failure }) => on_failure ?? []);
+  const losses = guards.flatMap(({ on_loss }) => on_loss ?? []);
+  const [first = {}, ...later] = guards;
+  const sudo = first.privileges === "sudo" && later.every(({ privileges = "sudo" }) => privileges === "sudo");
+  const asked = [first.baseline ?? PARTS, ...later.map(({ baseline = [] }) => baseline)].flat();
+  const parts = BASELINE_PARTS.filter((part) => part === "privileges" ? !sudo : asked.includes(part));
+  const services = (first.services ?? SERVICES_DEFAULT).filter((name) =>
+    later.every((layer) => layer.services?.includes(name) ?? true)
+  );
+  const capabilities = (first.capabilities ?? []).filter((name) =>
+    later.every((layer) => layer.capabilities?.includes(name) ?? true)
+  );
+  return Object.freeze({
+    on_failure: failures.length > 0 && failures.every((answer) => answer === "open") ? "open" : "deny",
+    on_loss: ON_LOSS.findLast((answer) => losses.includes(answer)) ?? "record",
+    baseline: Object.freeze({ parts, services, capabilities }),
+  });
+}
+
+/** Names without repetition; `none` alone is the empty list, and `all`, where there is such a word, every name. */
+function nameList<Name extends string>(
+  reader: TableReader,
+  key: string,
+  names: readonly Name[],
+  options: { readonly all?: string; readonly refused?: (text: string) => string | undefined } = {},
+): readonly Name[] | undefined {
+  const given = reader.strings(key);
+  if (given === undefined) return undefined;
+  const found = new Set<Name>();
+  for (const { value, position } of given) {
+    const alone = value === "none" || value === options.all;
+    if (alone && given.length === 1) return value === "none" ? [] : names;
+    const name = names.find((each) => each === value);
+    if (name !== undefined && !found.has(name)) {
+      found.add(name);
+      continue;
+    }
+    const refused = options.refused?.(value);
+    const message = alone
+      ? `${quote(value)} stands alone`
+      : name !== undefined
+      ? `${quote(value)} is named twice`
+      : refused ?? `${key} has ${quote(value)}, not one of ${names.join(", ")}`;
+    reader.context.diagnostics.error(position, message, name === undefined ? didYouMean(value, names) : undefined);
+  }
+  return [...found];
+}
+
+function isCapability(name: string): name is CapabilityName {
+  return Object.hasOwn(CAPABILITIES, name);
+}
+
+function refusedCapability(name: string): string | undefined {
+  if (!isCapability(name)) return undefined;
+  return `${quote(name)} undoes the baseline: a command that needs it needs privileges = "sudo"`;
+}

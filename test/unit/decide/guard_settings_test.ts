@@ -1,0 +1,76 @@
+/** What the `[guard]` table says about the commands that the guard starts. */
+import { describe, expect, test } from "bun:test";
+import {
+  BASELINE_PARTS,
+  type BaselineSettings,
+  CAPABILITIES,
+  CAPABILITIES_KEPT,
+  CAPABILITIES_NEVER,
+  SERVICES_DEFAULT,
+} from "../../../lib/core/mod.ts";
+import { formatDiagnostic, loadPolicy } from "../../../lib/decide/mod.ts";
+
+function load(...tables: readonly string[]): BaselineSettings | string {
+  const sources = tables.map((table, n) => ({
+    file: `p${n}`,
+    bytes: new TextEncoder().encode(`version = 1\n[guard]\n${table}\n`),
+  }));
+  const loaded = loadPolicy(sources, { generation: 1 });
+  return loaded.ok ? loaded.value.guard.baseline : loaded.error.map(formatDiagnostic).join("\n");
+}
+
+describe("baseline settings", () => {
+  test("by default everything is taken, and only agents that sign stay reachable", () => {
+    expect(load("")).toEqual({ parts: BASELINE_PARTS, services: SERVICES_DEFAULT, capabilities: [] });
+    const loaded = loadPolicy([{ file: "p", bytes: new TextEncoder().encode("version = 1") }], { generation: 1 });
+    expect(loaded.ok && loaded.value.guard.baseline.parts).toEqual(BASELINE_PARTS);
+  });
+
+  test("each key", () => {
+    expect(load('privileges = "sudo"')).toMatchObject({ parts: BASELINE_PARTS.slice(1) });
+    expect(load('privileges = "sudo"\nbaseline = "none"')).toMatchObject({ parts: [] });
+    expect(load('baseline = "full"')).toMatchObject({ parts: BASELINE_PARTS });
+    expect(load('baseline = ["trace", "namespaces"]')).toMatchObject({ parts: ["privileges", "namespaces", "trace"] });
+    expect(load('services = "none"')).toMatchObject({ services: [] });
+    expect(load('services = ["docker", "dbus"]')).toMatchObject({ services: ["docker", "dbus"] });
+    expect(load('capabilities = ["net_raw", "mknod"]')).toMatchObject({ capabilities: ["net_raw", "mknod"] });
+  });
+
+  test("a later layer only tightens", () => {
+    expect(load('privileges = "sudo"', 'privileges = "drop"')).toMatchObject({ parts: BASELINE_PARTS });
+    expect(load('privileges = "sudo"', "")).toMatchObject({ parts: BASELINE_PARTS.slice(1) });
+    expect(load("", 'privileges = "sudo"\nbaseline = "none"')).toMatchObject({ parts: BASELINE_PARTS });
+    expect(load('baseline = "none"', 'baseline = ["mounts"]')).toMatchObject({ parts: ["privileges", "mounts"] });
+    expect(load("", 'services = ["docker", "ssh-agent"]')).toMatchObject({ services: ["ssh-agent"] });
+    expect(load('services = ["docker", "tmux"]', 'services = ["tmux"]', "")).toMatchObject({ services: ["tmux"] });
+    expect(load("", 'capabilities = ["net_raw"]')).toMatchObject({ capabilities: [] });
+    expect(load('capabilities = ["net_raw", "mknod"]', 'capabilities = ["mknod"]')).toMatchObject({
+      capabilities: ["mknod"],
+    });
+  });
+
+  test("what cannot be meant is an error at its place, with a suggestion", () => {
+    expect(load('baseline = ["mount"]')).toContain('p0:3:13: error: baseline has "mount"');
+    expect(load('baseline = ["mount"]')).toContain("mounts");
+    expect(load('baseline = ["privileges"]')).toContain('baseline has "privileges"');
+    expect(load('baseline = ["none", "trace"]')).toContain('"none" stands alone');
+    expect(load('baseline = ["trace", "trace"]')).toContain('"trace" is named twice');
+    expect(load('services = "full"')).toContain('services has "full"');
+    expect(load('services = ["dockr"]')).toContain("docker");
+    expect(load("services = [1]")).toContain("a number where a string belongs");
+    expect(load("services = []")).toContain("empty list");
+    expect(load('privileges = "root"')).toContain("not one of drop, sudo");
+    expect(load('privileges = "sudo"\ncapabilities = ["net_raw"]')).toContain("all kept");
+    expect(load('capability = "net_raw"')).toContain("unknown key");
+  });
+
+  test("no policy can leave a capability that undoes the baseline beside it", () => {
+    for (const name of CAPABILITIES_NEVER) {
+      expect(load(`capabilities = ["${name}"]`)).toContain("undoes the baseline");
+      expect(CAPABILITIES_KEPT).not.toContain(name);
+    }
+    expect(load('capabilities = ["constructor"]')).toContain("not one of");
+    const numbers: readonly number[] = Object.values(CAPABILITIES);
+    expect(numbers).toEqual(numbers.map((_, number) => number));
+  });
+});
