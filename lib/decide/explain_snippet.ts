@@ -38,6 +38,7 @@ export function snippetLines(event: Event): readonly SnippetLine[] {
       return [
         ["tool", list([globLiteral(action.tool)])],
         ...(action.server === undefined ? [] : [["server", list([globLiteral(action.server)])] as const]),
+        ...argsLines(action.args),
       ];
     case "file.rename":
     case "file.link":
@@ -86,6 +87,19 @@ function argvLines(argv: readonly string[]): readonly SnippetLine[] {
   const tokens = argv.slice(1);
   if (tokens.length === 0 || tokens.length > 64 || tokens.join("").length > 2_000) return [];
   return [["argv", list(tokens.map((token) => token === "" ? "" : globLiteral(token)))]];
+}
+
+/** The plain values of a call's arguments, as far as they are few and short: a change is about this call alone. */
+function argsLines(args: unknown): readonly SnippetLine[] {
+  if (typeof args !== "object" || args === null || Array.isArray(args)) return [];
+  const values = Object.entries(args).flatMap(([name, value]: readonly [string, unknown]) => {
+    const is_plain = typeof value === "string" || typeof value === "number" || typeof value === "boolean";
+    const text = is_plain ? String(value) : "";
+    return text === "" || !/^[A-Za-z_]\w{0,63}$/.test(name) ? [] : [[name, text] as const];
+  });
+  if (values.length === 0 || values.length > 16 || values.map(([, text]) => text).join("").length > 2_000) return [];
+  const pairs = values.map(([name, text]) => `${tomlString(`$.${name}`)} = ${tomlString(globLiteral(text))}`);
+  return [["args", `{ ${pairs.join(", ")} }`]];
 }
 
 function list(patterns: readonly string[]): string {

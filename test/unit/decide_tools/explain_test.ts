@@ -226,6 +226,18 @@ verdict = "deny"
   });
 });
 
+test("a change for a tool call is about this call, and allows it", () => {
+  const snapshot = policyOf(
+    'version = 1\n[[rules]]\nname = "push"\naction = "tool.call"\nexe = "git"\nargv = ["push", "..."]\n' +
+      'verdict = "deny"\n',
+  );
+  const said = saidOf({ action: "tool.call", tool: "Bash", args: '{"command":"git push *","n":3,"x":{"y":1}}' });
+  const { changes } = explain(snapshot, said.event, said.past);
+  expect(changes?.map(({ toml }) => toml)).toEqual([
+    String.raw`except = { tool = "Bash", args = { "$.command" = "git push \\*", "$.n" = "3" } }`,
+  ]);
+});
+
 test("every kind of action can be said", () => {
   const said: readonly (readonly [Readonly<Record<string, unknown>>, Readonly<Record<string, unknown>>])[] = [
     [{ action: "exec", exe: "git", argv: ["push"] }, { path: "/usr/bin/git", argv: ["/usr/bin/git", "push"] }],
