@@ -118,9 +118,30 @@ static int slash_error(const struct place *place)
 	return S_ISDIR(place->info.st_mode) ? 0 : -ENOTDIR;
 }
 
+/*
+ * EBUSY where something is mounted on a name in the caller's own namespace, as it would have been for the caller: this
+ * process is in another one, where the name is free, and would take away what the mount keeps.
+ */
+static int mount_error(const struct place *place)
+{
+	struct statx above, here;
+
+	if (place->parent < 0 || place->object < 0)
+		return 0;
+	if (statx(place->parent, "", AT_EMPTY_PATH, STATX_MNT_ID, &above) != 0 ||
+	    statx(place->object, "", AT_EMPTY_PATH, STATX_MNT_ID, &here) != 0)
+		return -errno;
+	return above.stx_mnt_id == here.stx_mnt_id ? 0 : -EBUSY;
+}
+
 static int perform_change(struct ag_hold_state *state, struct ag_pinned *p)
 {
 	int wrong = p->old.parent >= 0 ? slash_error(&p->old) : 0;
+
+	if (!wrong && (p->action == AG_HOLD_DELETE || p->action == AG_HOLD_RMDIR || p->action == AG_HOLD_RENAME))
+		wrong = mount_error(&p->old);
+	if (!wrong && p->action == AG_HOLD_RENAME)
+		wrong = mount_error(&p->new);
 
 	switch (p->action) {
 	case AG_HOLD_DELETE:

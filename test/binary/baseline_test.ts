@@ -1,7 +1,7 @@
 /** The baseline as the user of the executable has it: what a command gave up, and that its usual work goes on. */
 import { describe, expect, test } from "bun:test";
 import { readlinkSync } from "node:fs";
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:net";
 import { about, ALLOW_ALL, GuardSetup, IS_ROOT, run, UNCONFINED } from "../support/mod.ts";
 
@@ -79,6 +79,25 @@ describe.skipIf(!IS_ROOT)("the baseline (needs root)", () => {
         await new Promise((resolve) => server.close(resolve));
       }
     }
+  }, LIMIT_MS);
+
+  test("what is mounted stays mounted when the guard itself carries out the change", async () => {
+    const held = `[[rules]]\nname = "held"\naction = ["file.delete", "file.rename", "file.rmdir"]\n` +
+      `path = "/nowhere/**"\nverdict = "deny"\nenforce = "best"\n`;
+    await using setup = await GuardSetup.create(ALLOW_ALL + held);
+    const { policy, state } = setup;
+    const tries = [`mv ${policy} ${policy}.old`, `rm -f ${policy}`, `mv ${state} ${state}.old`, `rmdir ${state}`];
+    const script = [...tries, "echo 1 > new", `mv new ${policy}`].map((line) => `${line} && echo "DONE ${line}"`).join(
+      "\n",
+    );
+    const done = await setup.guard([
+      "/bin/sh",
+      "-c",
+      `${script}\necho 2 > a && mv a b && rm b && mkdir d && rmdir d && echo works`,
+    ]);
+    expect(done.stdout).toBe("DONE echo 1 > new\nworks\n");
+    expect(done.stderr.match(/busy/g)).toHaveLength(5);
+    expect(await readFile(policy, "utf8")).toBe(ALLOW_ALL + held);
   }, LIMIT_MS);
 
   test("a record in the command's way is refused before anything starts", async () => {
