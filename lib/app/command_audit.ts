@@ -42,8 +42,9 @@ import { type CommandIo, exitCodeOf, LineWriter } from "./command_io.ts";
 import { formatEntry } from "./format_entry.ts";
 import { escapeMessage, escapeText, painter } from "./format_text.ts";
 
-/** Prunings that a verification shows one by one. */
+/** Prunings that a verification shows one by one, and how much of what they say, characters. */
 const STATEMENTS_SHOWN = 10;
+const DETAIL_CHARS_MAX = 400;
 
 /** Carries out one of the `audit` commands. Exit 1 if the answer is no or the record cannot be read. */
 export function commandAudit(command: AuditCommand, io: CommandIo): Promise<number> {
@@ -129,20 +130,25 @@ function verdictLines(report: VerifyReport, reader: RecordReader): readonly stri
   return lines;
 }
 
-/** What is not there any more, and which entries say so. */
+/** What is not there any more, since when, and which entries say so. */
 function prunedLines(pruned: PrunedEntries | undefined): readonly string[] {
   if (pruned === undefined) return [];
-  const shown = pruned.statements.slice(-STATEMENTS_SHOWN);
-  const left_out = pruned.statements.length - shown.length;
-  const { entries, lost } = pruned;
-  const lines = lost === 0
-    ? []
-    : [`LOST: ${lost} entries were found damaged and are missing since, as the record says:`];
-  if (entries > lost) lines.push(`pruned: ${entries - lost} entries have no text any more, as the record says:`);
+  const { entries, lost, statements } = pruned;
+  const said = (of_lost: boolean): readonly string[] => {
+    const all = statements.filter((statement) => statement.lost === of_lost);
+    const shown = all.slice(-STATEMENTS_SHOWN);
+    return [
+      ...(all.length > shown.length ? [`  ${all.length - shown.length} earlier entries say so, see --json`] : []),
+      ...shown.map(({ seq, time, detail }) =>
+        `  since ${time.slice(0, 19).replace("T", " ")}, entry ${seq}: ${escapeText(detail, DETAIL_CHARS_MAX)}`
+      ),
+    ];
+  };
   return [
-    ...lines,
-    ...(left_out > 0 ? [`  ${left_out} earlier entries, see --json`] : []),
-    ...shown.map(({ seq, detail }) => `  entry ${seq}: ${escapeText(detail, 200)}`),
+    ...(lost === 0 ? [] : [`LOST: ${lost} entries were found damaged, as the record says:`, ...said(true)]),
+    ...(entries === lost
+      ? []
+      : [`pruned: ${entries - lost} entries have no text any more, as the record says:`, ...said(false)]),
   ];
 }
 

@@ -14,6 +14,8 @@ const STATEMENT_TYPES = ["guard.record.pruned", "guard.record.repaired"] as cons
 /** What the entry of a pruning says. */
 export interface PruneStatement {
   readonly seq: number;
+  /** When it was written, RFC 3339 UTC. */
+  readonly time: string;
   /** Before `seq`, ascending. */
   readonly ranges: readonly SeqRange[];
   readonly detail: string;
@@ -28,7 +30,7 @@ export interface PrunedEntries {
   /** Where they are; the first 1,000 runs. */
   readonly ranges: readonly SeqRange[];
   /** The entries that say so, with what they say. */
-  readonly statements: readonly { readonly seq: number; readonly detail: string; readonly lost: boolean }[];
+  readonly statements: readonly Omit<PruneStatement, "ranges">[];
   /** Of the entries those that were found damaged; nobody took them out on purpose. */
   readonly lost: number;
 }
@@ -43,7 +45,7 @@ export function pruneStatement(entry: Entry): PruneStatement | undefined {
   const ranges = readRanges(action.ranges);
   if (ranges === undefined || (ranges.at(-1)?.[1] ?? 0) >= seq) return undefined;
   const detail = typeof action.detail === "string" ? action.detail : "";
-  return { seq, ranges, detail, lost: action.type === "guard.record.repaired" };
+  return { seq, time: entry.time, ranges, detail, lost: action.type === "guard.record.repaired" };
 }
 
 /** Every statement of the record, in order. */
@@ -85,7 +87,7 @@ export class PrunedCollector {
       pruned: {
         entries: count,
         ranges: ranges.slice(0, RANGES_SHOWN),
-        statements: concerned.map(({ seq, detail, lost }) => ({ seq, detail, lost })),
+        statements: concerned.map(({ seq, time, detail, lost }) => ({ seq, time, detail, lost })),
         lost: countWithout(ranges, on_purpose),
       },
     };

@@ -44,6 +44,7 @@ describe.skipIf(!IS_ROOT)("a damaged record", () => {
     const verified = await setup.command(["audit", "verify", "--key", key]);
     expect(verified.exit_code).toBe(0);
     expect(verified.stdout).toMatch(/^LOST: [12] entries were found damaged/m);
+    expect(verified.stdout).toMatch(/^ {2}since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d, entry \d+: entry \d+ does not verify/m);
     // What was signed before the damage is still what the record begins with.
     expect((await setup.command(["audit", "verify", "--key", key, "--from", before])).exit_code).toBe(0);
     const entries = await setup.entries();

@@ -40,6 +40,25 @@ describe("routes", () => {
     expect(await response.json()).toEqual({ error: { code: "policy", message: "p.toml:1:1: close the string" } });
   });
 
+  test("the record: requests with who asks, and checkpoints to cosign", async () => {
+    await using fixture = await Fixture.started();
+    const keep = (body: string): Promise<Response> => fixture.fetch("/v1/record/keep", { method: "POST", body });
+    expect(await (await keep('{"op":"prune"}')).json()).toMatchObject({ entries: 1, statements: [3] });
+    expect(fixture.ports.commands).toEqual([`keep {"op":"prune"} ${fixture.peers.who.id}`]);
+    expect((await keep("no json")).status).toBe(400);
+    fixture.ports.failure = new AgentguardError("not_found", "release hold x: none of this name is in force");
+    expect((await keep("{}")).status).toBe(404);
+    const cosigned = await fixture.fetch("/v1/witness/add-checkpoint", { method: "POST", body: "old 0\n" });
+    expect([cosigned.status, await cosigned.text()]).toEqual([409, "6\n"]);
+    expect(cosigned.headers.get("content-type")).toBe("text/x.tlog.size");
+    fixture.peers.who = { ...fixture.peers.who, inside: "in a session" };
+    for (const path of ["/v1/record/keep", "/v1/witness/add-checkpoint"]) {
+      expect((await fixture.fetch(path, { method: "POST", body: "{}" })).status).toBe(403);
+      expect((await fixture.fetch(path)).status).toBe(405);
+    }
+    expect(fixture.ports.commands).toHaveLength(2);
+  });
+
   const errors: readonly (readonly [string, string, number, string])[] = [
     ["GET", `/v1/sessions/${SESSION_B}`, 404, "not_found"],
     ["GET", "/v1/sessions/not-an-id", 404, "not_found"],

@@ -121,7 +121,11 @@ describe("by age", () => {
       pruned: {
         entries: 600,
         ranges: [[1, 600]],
-        statements: [{ seq: 701, detail: `600 entries pruned: from before ${formatTime(clock.now_us - 30 * DAY_US)}` }],
+        statements: [{
+          seq: 701,
+          lost: false,
+          detail: `600 entries pruned: from before ${formatTime(clock.now_us - 30 * DAY_US)}`,
+        }],
       },
     });
     expect(before.ok && after.ok).toBe(true);
