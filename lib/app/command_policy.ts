@@ -1,4 +1,5 @@
 /** `agentguard policy check` */
+import { ok } from "../core/mod.ts";
 import {
   checkSources,
   type Diagnostic,
@@ -11,7 +12,8 @@ import { configOf } from "./command_config.ts";
 import { type CommandIo, exitCodeOf, LineWriter } from "./command_io.ts";
 import { escapeMessage, escapeText, formatTable, formatWord, type Paint, painter } from "./format_text.ts";
 import { MISSING_SOURCES } from "./missing_sources.ts";
-import { loadPolicyFiles } from "./policy_files.ts";
+import { loadPolicySources } from "./policy_files.ts";
+import { policySecrets } from "./policy_secrets.ts";
 import { reportRules, type RuleReport, startedOnly } from "./rule_report.ts";
 
 /** Prints findings and what enforces each rule. Exit 2 if the policy cannot be used. */
@@ -23,9 +25,11 @@ export function commandPolicyCheck(
   return exitCodeOf(io, async () => {
     const json = configOf(io, command.flags).json.value;
     const out = new LineWriter(io.stdout);
-    const loaded = loadPolicyFiles(command.policies, { generation: 1 });
+    const read = loadPolicySources(command.policies, { generation: 1 });
+    const loaded = read.ok ? ok(read.value.snapshot) : read;
+    const secrets = read.ok ? policySecrets(read.value.sources) : [];
     const diagnostics = loaded.ok
-      ? [...loaded.value.warnings, ...checkSources(loaded.value, MISSING_SOURCES)]
+      ? [...loaded.value.warnings, ...checkSources(loaded.value, MISSING_SOURCES), ...secrets]
       : loaded.error;
     const rules = loaded.ok ? reportRules(loaded.value, { home: io.env["HOME"], lacking: options.lacking }) : [];
     if (json) {

@@ -63,7 +63,14 @@ export type { EntryFilter } from "./query.ts";
 export { entryOf, type EntryQuery, openRecordReader, RecordReader, type StoredEntry } from "./reader.ts";
 export type { CommitListener, CommittedEntry, RecorderState, RecorderStats, RecordWriterOptions } from "./recorder.ts";
 export { openGrantKey, openRedactKey } from "./redact_key.ts";
-export { createRedactor, type RedactLimits, type Redactor, type RedactorOptions } from "./redact/mod.ts";
+export {
+  createRedactor,
+  findSecrets,
+  type RedactLimits,
+  type Redactor,
+  type RedactorOptions,
+  type SecretPlace,
+} from "./redact/mod.ts";
 export { RemoteSink, type RemoteSinkOptions } from "./remote_sink.ts";
 export { RECORD_FILE, RECORD_LOCK_FILE } from "./layout.ts";
 export { type Hold, holdProblem } from "./holds.ts";

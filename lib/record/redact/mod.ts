@@ -10,4 +10,5 @@
  * Errors: a key or bound out of range throws `invariant` when a redactor is made; redacting itself never throws.
  * Lifetimes: a redactor holds nothing but its key.
  */
+export { findSecrets, type SecretPlace } from "./find.ts";
 export { createRedactor, type RedactLimits, type Redactor, type RedactorOptions } from "./redactor.ts";

@@ -87,6 +87,32 @@ describe("policy check", () => {
     expect(JSON.parse(json.stdout.text).diagnostics).toHaveLength(4);
   });
 
+  test("a secret in the file: a warning at its place, without the secret", async () => {
+    using files = new Files();
+    const key = ["AKIA", "IOSFODNN7EXAMPLE"].join("");
+    const policy = files.write(
+      "p.toml",
+      `${NET}# the key is ${key}\n[[rules]]
+name = "call"
+action = "tool.call"
+args = { "$.url" = "https://bob:hunter22@example.com/*" }
+verdict = "deny"
+`,
+    );
+    const io = memoryIo();
+    expect(await check([policy], io)).toBe(0);
+    const warnings = io.stdout.lines().filter((line) => line.includes("looks like a secret"));
+    expect(warnings.map((line) => line.split(" (")[0])).toEqual([
+      `${policy}:14:14: warning: this looks like a secret`,
+      `${policy}:18:33: warning: this looks like a secret`,
+    ]);
+    expect(io.stdout.text).not.toContain(key);
+    expect(io.stdout.text).not.toContain("hunter22");
+    const clean = memoryIo();
+    expect(await check([files.write("clean.toml", FILES)], clean)).toBe(0);
+    expect(clean.stdout.text).not.toContain("secret (");
+  });
+
   test("--json is one document", async () => {
     using files = new Files();
     const io = memoryIo();
