@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
 # Sets up everything that building and testing needs: Debian packages, pinned tools in .tools/, npm libraries.
 #
-# usage: scripts/setup.sh [--help]
+# usage: scripts/setup.sh [--tests | --help]
+#
+#   --tests   also what only tests need: shells, servers and machines to test with
 #
 # Does nothing, in a few milliseconds, when all of it is there. Progress goes to stderr. Writes only inside the
 # repository, except for Debian packages, which need root. HOME may be empty or unset.
@@ -18,15 +20,22 @@ clang-format                     clang-format
 bpftool                          bpftool
 gcc                              gcc
 musl-gcc                         musl-tools
-strace                           strace
 python3                          python3
-socat                            socat
-tmux                             tmux
 /usr/include/stdio.h             libc6-dev
 /usr/include/linux/bpf.h         linux-libc-dev
 /usr/include/bpf/bpf_helpers.h   libbpf-dev
 /usr/include/libelf.h            libelf-dev
 /usr/include/zlib.h              zlib1g-dev
+"
+
+# What only tests need, see --tests.
+test_needs="
+strace                           strace
+socat                            socat
+tmux                             tmux
+zsh                              zsh
+fish                             fish
+nats-server                      nats-server
 "
 
 # What only the tests on other kernels need: those are skipped where it cannot be installed.
@@ -125,14 +134,19 @@ install_libraries() {
 }
 
 main() {
+  local needs=$debian_needs optionals=
   case ${1:-} in
     "") ;;
+    --tests)
+      needs=$debian_needs$test_needs
+      optionals=$optional_needs
+      ;;
     *) sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//p}' "${BASH_SOURCE[0]}" ; [ "$1" = --help ] || exit 2; exit 0 ;;
   esac
   local missing optional
   export PATH=$PATH:/usr/sbin:/sbin
-  missing=$(missing_packages "$debian_needs")
-  optional=$(missing_packages "$optional_needs")
+  missing=$(missing_packages "$needs")
+  optional=$(missing_packages "$optionals")
   # Tried once after each change of this file.
   [ ! -e "$tools/no-optional" ] || [ "$tools/no-optional" -ot "${BASH_SOURCE[0]}" ] || optional=
   if [ -z "$missing$optional" ] && is_stamped; then return; fi
@@ -143,7 +157,7 @@ main() {
   exec 9>"$tools/lock"
   flock 9
   # Whoever held the lock may have done the work.
-  missing=$(missing_packages "$debian_needs")
+  missing=$(missing_packages "$needs")
   if [ -n "$missing" ]; then
     say "[1/3] Debian packages: $missing"
     # shellcheck disable=SC2086

@@ -20,7 +20,7 @@ export function gateParts(): readonly Part[] {
   const [bun, deno, oxlint] = [toolPath("bun"), toolPath("deno"), toolPath("oxlint")];
   const plugin = ["scripts/lint_plugin.ts", "scripts/lint_plugin_test.ts"];
   return [
-    command("setup", ["scripts/setup.sh"]),
+    command("setup", ["scripts/setup.sh", "--tests"]),
     command("build", ["scripts/build.sh"]),
     command("format", [deno, "fmt", "--check"]),
     { name: "format-c", run: checkCFormat },
