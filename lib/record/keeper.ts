@@ -163,6 +163,8 @@ export class Keeper implements Disposable {
     scope: PruneScope,
     { why, dry_run }: { readonly why: string; readonly dry_run: boolean },
   ): Promise<KeepReport> {
+    // What was appended before counts, too.
+    await this.#writer.flush();
     const planner = this.#writer.look((store) => new PrunePlanner(store, scope, heldBy(activeHolds(store))));
     let report = NOTHING_KEPT;
     const plans = planner.plans(BLOCKS_STEP);

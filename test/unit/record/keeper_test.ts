@@ -403,7 +403,7 @@ describe("a pruning that was interrupted", () => {
     clock.now_us += DAY_US;
     const pruning = keeper.request(prune({ keep_ms: 1_000 }));
     for (let n = 0; n < 400; n++) {
-      writer.append(decision(n));
+      writer.append({ ...decision(n), time_us: clock.now_us + n });
       if (n % 10 === 0) await writer.flush();
     }
     await pruning;
