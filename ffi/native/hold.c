@@ -228,6 +228,13 @@ void ag_hold_drop(struct ag_pinned *p)
 {
 	if (!p)
 		return;
+	if (p->fifo) {
+		int fd;
+		while ((fd = fifo_result(&p->fifo, 1)) == -EAGAIN)
+			usleep(200);
+		if (fd >= 0)
+			close(fd);
+	}
 	forget_place(&p->old);
 	forget_place(&p->new);
 	free(p);

@@ -51,6 +51,7 @@ struct ag_pinned {
 	int by_descriptor; /* the object itself is named: fchmod, AT_EMPTY_PATH */
 	int follow;
 	struct place old, new;
+	struct fifo_wait *fifo; /* an open that waits for the other end */
 	char requested[AG_HOLD_PATH_BYTES], new_requested[AG_HOLD_PATH_BYTES];
 };
 

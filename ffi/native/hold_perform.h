@@ -3,13 +3,10 @@
 #ifndef AG_HOLD_PERFORM_H
 #define AG_HOLD_PERFORM_H
 
-#include "hold_file.h"
+#include "hold_fifo.h"
 
 #include <linux/seccomp.h>
 #include <sys/ioctl.h>
-
-/* What an answer may need another try for: a FIFO that nobody reads yet. */
-#define AG_HOLD_AGAIN (-EAGAIN)
 
 /* Opens a pinned object anew, through this process's own list of descriptors: no name is walked. */
 static int reopen(const struct ag_hold_state *state, int object, uint64_t flags, uint32_t mode)
@@ -23,11 +20,10 @@ static int reopen(const struct ag_hold_state *state, int object, uint64_t flags,
 }
 
 /* Opens what exists. */
-static int open_existing(const struct ag_hold_state *state, const struct ag_pinned *p)
+static int open_existing(const struct ag_hold_state *state, struct ag_pinned *p)
 {
 	const struct stat *info = &p->old.info;
 	uint64_t flags = p->open_flags;
-	int fifo = S_ISFIFO(info->st_mode) && (flags & O_ACCMODE) == O_WRONLY && !(flags & O_NONBLOCK), fd;
 
 	if (flags & O_CREAT && flags & O_EXCL)
 		return -EEXIST;
@@ -38,12 +34,11 @@ static int open_existing(const struct ag_hold_state *state, const struct ag_pinn
 	if (p->old.slash && !S_ISDIR(info->st_mode))
 		return -ENOTDIR;
 	flags &= ~(uint64_t)(O_CREAT | O_EXCL | O_NOFOLLOW);
-	fd = reopen(state, p->old.object, flags | O_NOCTTY | (fifo ? O_NONBLOCK : 0), 0);
-	if (fifo && fd == -ENXIO)
-		return AG_HOLD_AGAIN;
-	if (fifo && fd >= 0)
-		fcntl(fd, F_SETFL, (int)flags & (O_APPEND | O_ASYNC));
-	return fd;
+	if (S_ISFIFO(info->st_mode) && !(flags & (O_NONBLOCK | O_PATH))) {
+		int failed = start_fifo(state, &p->call, p->old.object, (int)flags, &p->fifo);
+		return failed ? failed : -EAGAIN;
+	}
+	return reopen(state, p->old.object, flags | O_NOCTTY, 0);
 }
 
 /* Opens for the caller; a descriptor of ours, or -errno. */
@@ -205,15 +200,19 @@ static int answer_with(int listener, const struct ag_pinned *p, int result)
  */
 static int perform(struct ag_hold_state *state, struct ag_pinned *p, int listener, int32_t *result)
 {
-	int done = become_caller(state, &p->call), answered;
-	mode_t own = umask(p->call.umask);
+	int done, answered, waits = ioctl(listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &p->call.id) == 0;
+	mode_t own;
 
-	if (!done)
+	if (!p->fifo && !waits)
+		return -ENOENT; /* nothing is done for somebody who has gone */
+	own = umask(p->call.umask);
+	done = p->fifo ? fifo_result(&p->fifo, !waits) : become_caller(state, &p->call);
+	if (!done && !p->fifo)
 		done = p->action == AG_HOLD_OPEN ? perform_open(state, p) : perform_change(state, p);
 	umask(own);
 	become_self(state);
-	if (p->action == AG_HOLD_OPEN && (done == AG_HOLD_AGAIN || done == -ESTALE))
-		return done;
+	if (p->action == AG_HOLD_OPEN && (p->fifo || done == -ESTALE))
+		return p->fifo ? -EAGAIN : done;
 	*result = done < 0 ? done : 0;
 	if (p->action != AG_HOLD_OPEN || done < 0)
 		return answer_with(listener, p, done);

@@ -23,9 +23,9 @@ const EAGAIN = 11;
 /** How often a place may change between looking and doing, before the call is given up. */
 const MOVES_MAX = 8;
 /** Opens that wait for somebody else at once; what is over fails with EAGAIN. */
-const LATER_MAX = 1_024;
+const LATER_MAX = 256;
 
-/** One that is done again and again until somebody else comes: a FIFO that nobody reads. */
+/** One that goes on in the native code until somebody else comes: a FIFO that nobody has opened at its other end. */
 interface Later {
   readonly listener: number;
   readonly change: HeldChange;
@@ -50,7 +50,7 @@ export class HeldChanges {
     this.#take(listener, session, { call, moves: 0 });
   }
 
-  /** Tries again what waits for somebody else. */
+  /** Looks whether what waits for somebody else is over. */
   retry(): void {
     for (const each of this.#later) {
       if (this.#parts.calls.perform(each.listener, each.change) === "again") continue;

@@ -37,7 +37,7 @@ const BATCH = 64;
 /** Wait while a decision is becoming durable, or the reader is asked, milliseconds: their answers wake nobody. */
 const WAIT_BUSY_MS = 1;
 /** Wait between two tries of a call that waits for somebody else, milliseconds. */
-const WAIT_LATER_MS = 20;
+const WAIT_LATER_MS = 5;
 
 interface HeldSession {
   readonly session: SessionInfo;

@@ -26,6 +26,7 @@ export interface KernelForms {
 /** Calls that wait for user space where a seccomp notification filter is in place. */
 const NOTIFIED: ReadonlySet<ActionType> = new Set<ActionType>([
   "exec",
+  "file.read",
   "file.write",
   "file.create",
   "file.truncate",

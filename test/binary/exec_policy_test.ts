@@ -170,10 +170,10 @@ print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
   }, LIMIT_MS);
 });
 
-describe.skipIf(!IS_ROOT)("a denied file action, which this host cannot prevent", () => {
+describe.skipIf(!IS_ROOT)("a denied action that this host cannot prevent", () => {
   const rule = (more: string): string =>
     `version = 1\nname = "files"\nmode = "enforce"\n[default]\n"*" = "allow"\n` +
-    `[[rules]]\nname = "no-secret"\naction = "file.read"\npath = "**/secret"\nverdict = "deny"\n${more}`;
+    `[[rules]]\nname = "no-secret"\naction = "unix.connect"\npath = "**/secret"\nverdict = "deny"\n${more}`;
 
   test("enforce mode refuses to start and names the rule", async () => {
     await using setup = await GuardSetup.create(rule(""));
@@ -189,8 +189,12 @@ describe.skipIf(!IS_ROOT)("a denied file action, which this host cannot prevent"
 
   test("a rule that accepts that is recorded with an honest label", async () => {
     await using setup = await GuardSetup.create(rule('enforce = "best"\n'));
-    await writeFile(join(setup.work, "secret"), "known\n");
-    const done = await setup.guard(["/bin/cat", "secret"]);
+    const program = `import os, socket
+server = socket.socket(socket.AF_UNIX); server.bind(os.getcwd() + "/secret"); server.listen()
+socket.socket(socket.AF_UNIX).connect(os.getcwd() + "/secret")
+import time; time.sleep(1)
+`;
+    const done = await setup.guard(python(program));
     const found = decided(await setup.entries()).filter(({ decision }) => decision.decision?.rule === "no-secret");
     expect(found).toHaveLength(1);
     expect(found[0]?.decision.decision?.verdict).toBe("deny");

@@ -166,6 +166,26 @@ info = os.stat('mine/new'); print(info.st_uid, info.st_gid)
     ]);
   }, LIMIT_MS);
 
+  test("reading is held too: programs, scripts, pipes and terminals work, the secret is not read", async () => {
+    await using setup = await prepare('"file.read"');
+    const line = [
+      "cat keep/x",
+      "cat < free/hard",
+      "cp keep/x free/y",
+      "ln keep/x free/h",
+      "mv keep/x free/m",
+      "python3 -c 'print(open(\"keep/x\").read())'",
+      "cat /proc/self/root$PWD/keep/x",
+      "ls keep",
+      'perl -e \'open(F, "<", "keep/x") and print <F>\'',
+    ].join("; ");
+    const works = "exec 7< <(echo process); cat <&7; diff <(echo a) <(echo a) && echo same; cat free/a; echo; " +
+      "mkfifo p; (sleep 0.1; echo pipe > p) & cat p; wait; head -c 4 /dev/urandom | wc -c; sh -c 'echo script'";
+    const done = await setup.guard(["/bin/bash", "-c", `${line}; ${works}`]);
+    expect(done.stdout).toBe("process\nsame\nas it was\npipe\n4\nscript\n");
+    await expectUntouched(setup);
+  }, LIMIT_MS);
+
   test("that asks waits; nobody answers, so it is refused", async () => {
     await using setup = await prepare();
     const asking = policy(setup.work, '"file.delete"').replace('verdict = "deny"', 'verdict = "ask"');

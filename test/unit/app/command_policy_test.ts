@@ -25,7 +25,7 @@ reason = "no"
 const FILES = NET.replace('name = "net"', 'name = "files"') + `
 [[rules]]
 name = "secrets"
-action = "file.read"
+action = "unix.connect"
 path = "/etc/shadow"
 verdict = "deny"
 reason = "no"

@@ -291,7 +291,7 @@ test("rules of other classes are reported honestly", () => {
     "cgroup part",
   ]);
   expect(report.map(({ note }) => note)).toEqual([
-    "ended after the effect; lsm or fanotify would prevent it",
+    "ended after the effect; lsm or seccomp or fanotify would prevent it",
     "answers to tool calls are not in this version",
     "a log rule changes no outcome",
     "an allow rule only lifts a default",
@@ -302,7 +302,7 @@ test("rules of other classes are reported honestly", () => {
       "ended after the effect",
       "seccomp or fanotify would hold or refuse it",
       "file.read: ended after the effect",
-      "fanotify would hold or refuse it",
+      "seccomp or fanotify would hold or refuse it",
       "file.write, file.create and 11 more: ended after the effect",
       "seccomp would hold or refuse it",
       "net.connect, net.send, net.bind: cgroup cannot hold: refused without asking",
