@@ -14,7 +14,8 @@ export async function nativeSteps(): Promise<readonly Step[]> {
   const steps: Step[] = [await launchStep()];
   if (existsSync(inRoot("ffi/native/shim.c"))) {
     const output = "build/native/libagshim.so";
-    steps.push(nativeStep("shim", output, ["gcc", ...WARNINGS, "-O2", "-shared", "-fPIC", "-pthread", ...SHIM_SOURCES]));
+    const flags = ["-O2", "-shared", "-fPIC", "-pthread"];
+    steps.push(nativeStep("shim", output, ["gcc", ...WARNINGS, ...flags, ...SHIM_SOURCES]));
   }
   return steps;
 }
