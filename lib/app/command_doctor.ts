@@ -7,7 +7,7 @@ import { type CommandIo, exitCodeOf, LineWriter } from "./command_io.ts";
 import { formatPolicy } from "./command_policy.ts";
 import { escapeText, formatTable, type Paint, painter } from "./format_text.ts";
 import { loadPolicyFiles } from "./policy_files.ts";
-import { reportRules } from "./rule_report.ts";
+import { reportDefaults, reportRules } from "./rule_report.ts";
 
 /** Result of one probe of the host. */
 export interface Check {
@@ -50,15 +50,21 @@ export function commandDoctor(
     const checks = await options.doctor.run({ record: loaded?.value.record, state_dir });
     const lacking = lackingMechanisms(checks);
     const snapshot = loaded?.value;
-    const rules = snapshot === undefined ? [] : reportRules(snapshot, { home: io.env["HOME"], lacking });
+    const host = { home: io.env["HOME"], lacking };
+    const rules = snapshot === undefined ? [] : reportRules(snapshot, host);
+    const defaults = snapshot === undefined ? [] : reportDefaults(snapshot, host);
     const enforceable = rules.every((rule) => rule.refused === undefined);
     const out = new LineWriter(io.stdout);
     if (json) {
-      const policy = snapshot === undefined ? {} : { policy: snapshot.ref, mode: snapshot.mode, rules, enforceable };
+      const policy = snapshot === undefined
+        ? {}
+        : { policy: snapshot.ref, mode: snapshot.mode, rules, defaults, enforceable };
       await out.line(JSON.stringify({ checks, ...policy }));
     } else {
       for (const line of formatChecks(checks, painter(io))) await out.line(line);
-      if (snapshot !== undefined) { for (const line of ["", ...formatPolicy(snapshot, rules)]) await out.line(line); }
+      if (snapshot !== undefined) {
+        for (const line of ["", ...formatPolicy(snapshot, { rules, defaults })]) await out.line(line);
+      }
     }
     await out.flush();
     return enforceable ? EXIT.ok : EXIT.failed;

@@ -2,6 +2,7 @@
 import { ok } from "../core/mod.ts";
 import {
   checkSources,
+  type DefaultEnforcement,
   type Diagnostic,
   type EnforcementMechanism,
   formatDiagnostic,
@@ -14,7 +15,7 @@ import { escapeMessage, escapeText, formatTable, formatWord, type Paint, painter
 import { MISSING_SOURCES } from "./missing_sources.ts";
 import { loadPolicySources } from "./policy_files.ts";
 import { policySecrets } from "./policy_secrets.ts";
-import { reportRules, type RuleReport, startedOnly } from "./rule_report.ts";
+import { reportDefaults, reportRules, type RuleReport, startedOnly } from "./rule_report.ts";
 
 /** Prints findings and what enforces each rule. Exit 2 if the policy cannot be used. */
 export function commandPolicyCheck(
@@ -31,15 +32,17 @@ export function commandPolicyCheck(
     const diagnostics = loaded.ok
       ? [...loaded.value.warnings, ...checkSources(loaded.value, MISSING_SOURCES), ...secrets]
       : loaded.error;
-    const rules = loaded.ok ? reportRules(loaded.value, { home: io.env["HOME"], lacking: options.lacking }) : [];
+    const host = { home: io.env["HOME"], lacking: options.lacking };
+    const rules = loaded.ok ? reportRules(loaded.value, host) : [];
+    const defaults = loaded.ok ? reportDefaults(loaded.value, host) : [];
     if (json) {
       await out.line(
-        JSON.stringify(checkDocument(diagnostics, { snapshot: loaded.ok ? loaded.value : undefined, rules })),
+        JSON.stringify(checkDocument(diagnostics, { snapshot: loaded.ok ? loaded.value : undefined, rules, defaults })),
       );
     } else {
       const paint = painter(io);
       for (const diagnostic of diagnostics) await out.line(paintDiagnostic(diagnostic, paint));
-      if (loaded.ok) { for (const line of formatPolicy(loaded.value, rules)) await out.line(line); }
+      if (loaded.ok) { for (const line of formatPolicy(loaded.value, { rules, defaults })) await out.line(line); }
       else await out.line(summary(diagnostics));
     }
     await out.flush();
@@ -47,14 +50,20 @@ export function commandPolicyCheck(
   });
 }
 
+/** What enforces a policy on this host. */
+export interface PolicyReport {
+  readonly rules: readonly RuleReport[];
+  readonly defaults: readonly DefaultEnforcement[];
+}
+
 /** The document of `--json`. */
 function checkDocument(
   diagnostics: readonly Diagnostic[],
-  checked: { readonly snapshot: PolicySnapshot | undefined; readonly rules: readonly RuleReport[] },
+  checked: PolicyReport & { readonly snapshot: PolicySnapshot | undefined },
 ): object {
-  const { snapshot, rules } = checked;
+  const { snapshot, rules, defaults } = checked;
   if (snapshot === undefined) return { ok: false, diagnostics };
-  return { ok: true, policy: snapshot.ref, mode: snapshot.mode, rules, diagnostics };
+  return { ok: true, policy: snapshot.ref, mode: snapshot.mode, rules, defaults, diagnostics };
 }
 
 function summary(diagnostics: readonly Diagnostic[]): string {
@@ -70,21 +79,26 @@ function paintDiagnostic(diagnostic: Diagnostic, paint: Paint): string {
 }
 
 /** The policy and its rules with what enforces them; shared with `doctor`. */
-export function formatPolicy(snapshot: PolicySnapshot, rules: readonly RuleReport[]): readonly string[] {
+export function formatPolicy(snapshot: PolicySnapshot, { rules, defaults }: PolicyReport): readonly string[] {
   const { ref, mode } = snapshot;
   const count = `${rules.length} ${rules.length === 1 ? "rule" : "rules"}`;
   const head = `policy ${formatWord(ref.name)}: ${count}, mode ${mode}, digest ${ref.digest.slice(0, 12)}`;
-  const rows = rules.map((rule) => [
-    `${formatWord(rule.file)}:${rule.line}`,
-    formatWord(rule.rule),
-    rule.complete ? rule.mechanisms.join(", ") : `${rule.mechanisms.join(", ")} (in part)`,
-    escapeText(rule.note),
-  ]);
+  const how = ({ complete, mechanisms }: Pick<RuleReport, "complete" | "mechanisms">): string =>
+    complete ? mechanisms.join(", ") : `${mechanisms.join(", ")} (in part)`;
+  const rows = [
+    ...rules.map((rule) => [
+      `${formatWord(rule.file)}:${rule.line}`,
+      formatWord(rule.rule),
+      how(rule),
+      escapeText(rule.note),
+    ]),
+    ...defaults.map((each) => [formatWord(each.file), `[default] ${each.verdict}`, how(each), escapeText(each.note)]),
+  ];
   const table = rows.length === 0 ? [] : formatTable([["PLACE", "RULE", "ENFORCED BY", "NOTE"], ...rows]);
   const refused = rules.filter((rule) => rule.refused !== undefined);
   const names = refused.map((rule) => formatWord(rule.rule)).join(", ");
   const advice = `not enforced completely: ${names}; enforce mode refuses to start until each of them says ` +
     `enforce = "best" or mode = "observe"`;
-  const started = startedOnly(rules);
+  const started = startedOnly([...rules, ...defaults]);
   return [head, ...table, ...(started === undefined ? [] : [started]), ...(refused.length === 0 ? [] : [advice])];
 }

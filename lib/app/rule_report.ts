@@ -2,8 +2,10 @@
 import { HELD_ACTIONS } from "../act/mod.ts";
 import {
   BASE_MECHANISMS,
+  type DefaultEnforcement,
   type EnforcementMechanism,
   lower,
+  type Lowering,
   MECHANISM_TRAITS,
   type PolicySnapshot,
   type RuleEnforcement,
@@ -32,13 +34,8 @@ export interface ReportOptions {
  * are not enforced completely, and do not say `enforce = "best"`.
  */
 export function reportRules(snapshot: PolicySnapshot, options: ReportOptions): readonly RuleReport[] {
-  const { lacking, home, found_running = false } = options;
-  const available = new Set([...BUILT_MECHANISMS].filter((mechanism) => !lacking.has(mechanism)));
-  const { report } = lower(snapshot, {
-    host: { available, held: HELD_ACTIONS, found_running },
-    ...(home === undefined ? {} : { home }),
-  });
-  return report.map((enforcement) => {
+  const { lacking } = options;
+  return lowerHere(snapshot, options).report.map((enforcement) => {
     const rule = snapshot.rules[enforcement.rule_index];
     const forbids = rule !== undefined && (rule.verdict === "deny" || rule.verdict === "ask");
     if (!forbids || rule.mode !== "enforce" || rule.enforce === "best" || enforcement.complete) return enforcement;
@@ -49,8 +46,21 @@ export function reportRules(snapshot: PolicySnapshot, options: ReportOptions): r
   });
 }
 
+/** What enforces the defaults that refuse. They keep nobody from starting: a default has nobody who vouches for it. */
+export function reportDefaults(snapshot: PolicySnapshot, options: ReportOptions): readonly DefaultEnforcement[] {
+  return lowerHere(snapshot, options).defaults;
+}
+
+function lowerHere(snapshot: PolicySnapshot, { lacking, home, found_running = false }: ReportOptions): Lowering {
+  const available = new Set([...BUILT_MECHANISMS].filter((mechanism) => !lacking.has(mechanism)));
+  return lower(snapshot, {
+    host: { available, held: HELD_ACTIONS, found_running },
+    ...(home === undefined ? {} : { home }),
+  });
+}
+
 /** What the report must say beside its rows: mechanisms that only a command that agentguard starts has. */
-export function startedOnly(rules: readonly RuleReport[]): string | undefined {
+export function startedOnly(rules: readonly Pick<RuleReport, "parts">[]): string | undefined {
   const parts = rules.flatMap(({ parts }) => parts).filter(({ mechanism, found_running }) =>
     MECHANISM_TRAITS[mechanism].started_only && found_running !== mechanism
   );

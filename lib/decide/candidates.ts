@@ -1,13 +1,11 @@
 /** Which mechanisms could keep a rule that forbids, for each of its action types. */
-import type { ActionType } from "../core/mod.ts";
-import { predicateNames } from "./actions.ts";
+import type { ActionType, Verdict } from "../core/mod.ts";
 import {
   type EnforcementCandidate,
   type EnforcementMechanism,
   type EnforcementPart,
   orderCandidates,
 } from "./enforcement.ts";
-import type { TypedRule } from "./typed_rules.ts";
 
 /** What lowering found out about a rule, for the types that one kernel program decides. */
 export interface KernelForm {
@@ -49,11 +47,19 @@ const MARKED: ReadonlySet<ActionType> = new Set<ActionType>(["exec", "file.read"
 const KILLABLE = /^(?:exec$|file\.|net\.|unix\.)/;
 const RESOLVED = "compared by resolved names";
 
-/** The parts of a rule that forbids: types with the same candidates together, in the order of the rule's types. */
-export function candidateParts(rule: TypedRule, forms: KernelForms): readonly EnforcementPart[] {
+/** What is forbidden, as far as mechanisms differ by it. */
+export interface Forbidden {
+  readonly types: readonly ActionType[];
+  readonly verdict: Verdict;
+  /** It depends on arguments: an open for execution shows the program alone. */
+  readonly asks_arguments: boolean;
+}
+
+/** The parts of a rule or default that forbids: types with the same candidates together, in the order of the types. */
+export function candidateParts(asked: Forbidden, forms: KernelForms): readonly EnforcementPart[] {
   const parts: { readonly key: string; readonly actions: ActionType[]; readonly part: EnforcementPart }[] = [];
-  for (const type of rule.types) {
-    const candidates = orderCandidates(candidatesOf(type, rule, forms), rule.node.verdict);
+  for (const type of asked.types) {
+    const candidates = orderCandidates(candidatesOf(type, asked, forms), asked.verdict);
     const key = JSON.stringify(candidates);
     const known = parts.find((part) => part.key === key);
     if (known !== undefined) known.actions.push(type);
@@ -65,7 +71,7 @@ export function candidateParts(rule: TypedRule, forms: KernelForms): readonly En
   return parts.map(({ part }) => part);
 }
 
-function candidatesOf(type: ActionType, rule: TypedRule, forms: KernelForms): readonly EnforcementCandidate[] {
+function candidatesOf(type: ActionType, asked: Forbidden, forms: KernelForms): readonly EnforcementCandidate[] {
   const candidates: EnforcementCandidate[] = [];
   const add = (mechanism: EnforcementMechanism, complete: boolean, note = ""): void => {
     candidates.push({ mechanism, complete, note });
@@ -77,10 +83,7 @@ function candidatesOf(type: ActionType, rule: TypedRule, forms: KernelForms): re
     if (type === "exec") add("exec_kill", form.complete, form.note);
   }
   if (NOTIFIED.has(type)) add("seccomp", true);
-  if (MARKED.has(type)) {
-    const foreign = type === "exec" ? predicateNames(rule.node.predicates).find(asksForArguments) : undefined;
-    if (foreign === undefined) add("fanotify", true, RESOLVED);
-  }
+  if (MARKED.has(type) && !(type === "exec" && asked.asks_arguments)) add("fanotify", true, RESOLVED);
   // Why the programs of every start do not keep it; what would be missing on a host with more says nothing here.
   const why = typeof form === "string" && !type.startsWith("file.") ? form : "";
   if (KILLABLE.test(type)) add("kill_after", false, why);
@@ -92,11 +95,6 @@ function formOf(type: ActionType, forms: KernelForms): KernelForm | string | und
   if (type === "exec") return forms.exec;
   if (type.startsWith("file.")) return forms.file;
   return type === "net.connect" || type === "net.send" || type === "net.bind" ? forms.net : undefined;
-}
-
-/** An open for execution shows the program, not its arguments. */
-function asksForArguments(name: string): boolean {
-  return name === "argv" || name === "opaque";
 }
 
 function joined(...notes: readonly string[]): string {

@@ -14,7 +14,7 @@ import {
 import { BASE_MECHANISMS, type HostMechanisms } from "./enforcement.ts";
 import { lowerExecRule } from "./lower_exec.ts";
 import { KERNEL_NET_ACTIONS, lowerNetRule, netActionsOf } from "./lower_net.ts";
-import { EnforcementReport, type RuleEnforcement } from "./report.ts";
+import { type DefaultEnforcement, EnforcementReport, ONE_NAME, type RuleEnforcement } from "./report.ts";
 import type { PolicySnapshot } from "./snapshot.ts";
 import { type TypedLayer, typedLayers, type TypedRule } from "./typed_rules.ts";
 
@@ -33,6 +33,8 @@ export interface Lowering {
   readonly in_kernel: ReadonlySet<number>;
   /** One element per rule, in the order of `PolicySnapshot.rules`; made when it is asked for. */
   readonly report: readonly RuleEnforcement[];
+  /** The same for what is refused where no rule decides. */
+  readonly defaults: readonly DefaultEnforcement[];
 }
 
 /** Lowers a snapshot. Layers that only observe, and rules that only observe, put nothing into the kernel. */
@@ -44,11 +46,15 @@ export function lower(snapshot: PolicySnapshot, options: LowerOptions): Lowering
   const layers = report.layers.filter((layer) => layer.file.mode === "enforce");
   const net = lowerNet(layers, report);
   const exec = lowerExec(layers, options, { report });
+  const policy: LoweredPolicy = { generation: snapshot.ref.generation, ...net, ...exec };
   return {
-    policy: { generation: snapshot.ref.generation, ...net, ...exec },
+    policy,
     in_kernel: report.inKernel(),
     get report(): readonly RuleEnforcement[] {
       return report.finish();
+    },
+    get defaults(): readonly DefaultEnforcement[] {
+      return report.defaults(policy);
     },
   };
 }
@@ -182,10 +188,7 @@ function lowerExec(
     lifting.push(lowered.rule);
   }
   for (const rule of found.rules) {
-    report.form(rule, "exec", {
-      complete: false,
-      note: "the kernel asks for one matching name; user space kills where the other does not match",
-    });
+    report.form(rule, "exec", { complete: false, note: ONE_NAME });
   }
   return { exec: [...rules, ...lifting], exec_default: "deny" };
 }

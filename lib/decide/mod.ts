@@ -63,7 +63,7 @@ export {
   type RecordConfig,
   type RecordSinkConfig,
 } from "./record_config.ts";
-export { type RuleEnforcement } from "./report.ts";
+export { type DefaultEnforcement, type RuleEnforcement } from "./report.ts";
 export type { GuardSettings } from "./guard_settings.ts";
 export { PolicySnapshot, type RuleInfo } from "./snapshot.ts";
 export { type CommandLine, type InnerCommand, readCommandLine, readShellScript } from "./shell.ts";

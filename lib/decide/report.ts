@@ -1,6 +1,6 @@
 /** Which mechanism enforces each rule on a host, and what is left. */
-import type { ActionType, Verdict } from "../core/mod.ts";
-import { candidateParts, type KernelForm, type KernelForms } from "./candidates.ts";
+import type { ActionType, LoweredPolicy } from "../core/mod.ts";
+import { candidateParts, type Forbidden, type KernelForm, type KernelForms } from "./candidates.ts";
 import {
   chooseEnforcement,
   type ChosenEnforcement,
@@ -29,6 +29,12 @@ export interface RuleEnforcement {
   readonly parts: readonly ChosenEnforcement[];
 }
 
+/** What becomes of those actions that one file refuses, or asks about, where no rule decides. */
+export interface DefaultEnforcement extends Omit<RuleEnforcement, "rule" | "rule_index" | "line"> {
+  readonly verdict: "deny" | "ask";
+  readonly actions: readonly ActionType[];
+}
+
 type Conclusion = Omit<RuleEnforcement, "rule" | "rule_index" | "file" | "line">;
 
 /** Classes of actions that a kernel program decides. */
@@ -39,6 +45,9 @@ export interface ReportOptions {
   readonly host: HostMechanisms;
   readonly home?: string;
 }
+
+/** Of an allow that lifts the kernel's default for programs. */
+export const ONE_NAME = "the kernel asks for one matching name; user space kills where the other does not match";
 
 /** Collects what lowering found out about each rule. */
 export class EnforcementReport {
@@ -109,6 +118,34 @@ export class EnforcementReport {
     );
   }
 
+  /** One element for each file that enforces and each verdict that refuses; `policy` is the kernel's copy. */
+  defaults(policy: LoweredPolicy): readonly DefaultEnforcement[] {
+    const concluder = new Concluder(this.#options);
+    const lifted = policy.exec.some(({ verdict }) => verdict === "allow");
+    const exec = lifted ? { complete: false, note: ONE_NAME } : { complete: true, note: "" };
+    const forms: KernelForms = {
+      // Only what the kernel refuses by default is among the types that this is asked about.
+      net: { complete: true, note: "" },
+      ...(policy.exec_default === "deny" ? { exec } : {}),
+    };
+    const in_kernel = (type: ActionType): boolean =>
+      KERNEL_NET_ACTIONS.some((net) => net === type && policy.net_default[net] === "deny");
+    return this.layers.filter(({ file }) => file.mode === "enforce").flatMap(({ file }) =>
+      (["deny", "ask"] as const).flatMap((verdict): readonly DefaultEnforcement[] => {
+        const types = [...file.defaults].filter(([, each]) => each === verdict).map(([type]) => type);
+        if (types.length === 0) return [];
+        const asked = { verdict, asks_arguments: false };
+        const parts = [
+          ...concluder.forbidden({ ...asked, types: types.filter((type) => !isNet(type) || in_kernel(type)) }, forms)
+            .parts,
+          ...concluder.forbidden({ ...asked, types: types.filter((type) => isNet(type) && !in_kernel(type)) }, {})
+            .parts,
+        ];
+        return [{ file: file.file, verdict, actions: types, ...concludeParts(parts) }];
+      })
+    );
+  }
+
   #conclude(layer: TypedLayer, rule: TypedRule, concluder: Concluder): Conclusion {
     const { node } = rule;
     if (layer.file.mode !== "enforce") return observed(`the file's mode is ${layer.file.mode}`);
@@ -137,20 +174,28 @@ class Concluder {
     if (known === undefined) this.#known.set(rule.types, known = new Map());
     const asks_arguments = predicates.argv !== undefined || predicates.opaque !== undefined;
     const key = [verdict, String(asks_arguments), keyOf(forms.net), keyOf(forms.exec), keyOf(forms.file)].join("\n");
-    const found = known.get(key) ?? this.#find(rule, forms, verdict);
+    const found = known.get(key) ?? this.forbidden({ types: rule.types, verdict, asks_arguments }, forms);
     known.set(key, found);
     return found;
   }
 
-  #find(rule: TypedRule, forms: KernelForms, verdict: Verdict): Conclusion {
-    const parts = candidateParts(rule, forms).map((part) => chooseEnforcement(part, verdict, this.#host));
-    return {
-      ...strongest(parts.map(({ mechanism }) => mechanism)),
-      complete: parts.length > 0 && parts.every(({ complete }) => complete),
-      note: notesOf(parts),
-      parts,
-    };
+  forbidden(asked: Forbidden, forms: KernelForms): Conclusion {
+    const parts = candidateParts(asked, forms).map((part) => chooseEnforcement(part, asked.verdict, this.#host));
+    return concludeParts(parts);
   }
+}
+
+function concludeParts(parts: readonly ChosenEnforcement[]): Conclusion {
+  return {
+    ...strongest(parts.map(({ mechanism }) => mechanism)),
+    complete: parts.length > 0 && parts.every(({ complete }) => complete),
+    note: notesOf(parts),
+    parts,
+  };
+}
+
+function isNet(type: ActionType): boolean {
+  return type.startsWith("net.");
 }
 
 function keyOf(form: KernelForm | string | undefined): string {

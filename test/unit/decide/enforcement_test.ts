@@ -152,3 +152,34 @@ test("a question that nothing can hold says that it is refused", () => {
     "compared by resolved names",
   );
 });
+
+test("what a default refuses has its mechanisms too", () => {
+  const defaults = (lines: readonly string[], available: readonly EnforcementMechanism[]): readonly string[] =>
+    lower(load(enforcing(...lines)), { host: { available: new Set(available) } }).defaults.flatMap(
+      ({ verdict, parts, complete }) => [`${verdict} ${complete}`, ...shown(parts)],
+    );
+  expect(defaults(["[default]", '"*" = "allow"'], ALL)).toEqual([]);
+  expect(defaults(["[default]", 'net = "deny"'], ALL)).toEqual([
+    "deny false",
+    "net.connect net.send net.bind: cgroup prevented",
+    "net.listen: kill_after killed_after_effect",
+  ]);
+  expect(defaults(["[default]", 'exec = "deny"', '"file.read" = "ask"'], without("lsm"))).toEqual([
+    "deny true",
+    "exec: seccomp prevented",
+    "ask true",
+    "file.read: fanotify held",
+  ]);
+  expect(defaults(["[default]", 'exec = "deny"'], ["exec_kill"])).toEqual([
+    "deny true",
+    "exec: exec_kill killed_before_effect",
+  ]);
+  // An allow that the kernel cannot hold opens its default.
+  const host = rule("h", 'action = "net.connect"\nhost = "x.example"\nverdict = "allow"');
+  expect(defaults(["[default]", '"net.connect" = "deny"', host], ALL)).toEqual([
+    "deny false",
+    "net.connect: kill_after killed_after_effect",
+  ]);
+  // A file that observes refuses nothing.
+  expect(defaults(['mode = "observe"', "[default]", '"*" = "deny"'], ALL)).toEqual([]);
+});

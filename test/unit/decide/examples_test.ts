@@ -23,6 +23,7 @@ test("the examples are there", () => {
     "policy.toml",
     "research-agent.toml",
     "server-agent.toml",
+    "tainted.toml",
   ]);
 });
 
