@@ -168,7 +168,7 @@ test("what a default refuses has its mechanisms too", () => {
     "deny true",
     "exec: seccomp prevented",
     "ask true",
-    "file.read: fanotify held",
+    "file.read: seccomp held",
   ]);
   expect(defaults(["[default]", 'exec = "deny"'], ["exec_kill"])).toEqual([
     "deny true",
