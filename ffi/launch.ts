@@ -4,7 +4,7 @@
  */
 import { ptr } from "bun:ffi";
 import { closeSync } from "node:fs";
-import { AgentguardError, BASELINE_PARTS, type BaselinePart, errorMessage } from "../lib/core/mod.ts";
+import { AgentguardError, ALL_PARTS, type BaselinePart, errorMessage } from "../lib/core/mod.ts";
 import { PART, PATH_BYTES } from "./launch_baseline.ts";
 import {
   decodeMessage,
@@ -234,7 +234,7 @@ export class LaunchedCommand implements AsyncDisposable {
       case LAUNCH_TYPE.STARTED:
         return this.#started.resolve(message.pid);
       case LAUNCH_TYPE.PART: {
-        const part = BASELINE_PARTS.find((name) => PART[name] === message.part);
+        const part = ALL_PARTS.find((name) => PART[name] === message.part);
         if (part !== undefined) this.#parts.set(part, message.value);
         return;
       }

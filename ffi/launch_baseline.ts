@@ -17,14 +17,24 @@ export const PART: Readonly<Record<BaselinePart, number>> = {
   trace: 8,
   mounts: 16,
   scope: 32,
+  trees: 64,
+  ports: 128,
 };
 
+/** `enum ag_launch_port_access`. */
+export const PORT_ACCESS = { bind: 1, connect: 2 } as const;
+/** `AG_LAUNCH_PORTS_MAX`, and the bytes of `struct ag_launch_port`. */
+export const PORTS_MAX = 128, PORT_BYTES = 4;
+
 /** `enum ag_launch_place`. */
-export const PLACE = { pin: 1, read_only: 2, hide: 3 } as const;
+export const PLACE = { pin: 1, read_only: 2, hide: 3, write: 4, write_files: 5 } as const;
 
 /** A path in the command's mount namespace. One that does not exist is passed over. */
 export interface Place {
-  /** `pin`: not renamed nor removed; `read_only`: not changed either; `hide`: empty, closed, or without answer. */
+  /**
+   * `pin`: not renamed nor removed; `read_only`: not changed either; `hide`: empty, closed, or without answer. With the
+   * part `trees` only what is below `write` can be changed, and existing files below `write_files` written.
+   */
   readonly kind: keyof typeof PLACE;
   /** Absolute. */
   readonly path: string;
@@ -37,6 +47,8 @@ export interface Baseline {
   readonly capabilities: bigint;
   /** In the order in which they are mounted. The first hidden directory holds the others' stand-ins. */
   readonly places: readonly Place[];
+  /** With the part `ports`: the only TCP ports that it may use; what is absent is not limited. */
+  readonly ports?: { readonly bind?: readonly number[]; readonly connect?: readonly number[] };
 }
 
 /** `places` of the configuration: one byte for the kind and the path with its NUL, each. Throws `RangeError`. */
@@ -56,4 +68,20 @@ export function encodePlaces(places: readonly Place[]): Uint8Array<ArrayBuffer> 
     used += encoded.byteLength + 2;
   }
   return bytes.slice(0, used);
+}
+
+/** `ports` of the configuration, native byte order, and which of the two accesses they limit. Throws `RangeError`. */
+export function encodePorts(
+  { bind, connect }: NonNullable<Baseline["ports"]>,
+): { readonly rows: Uint8Array<ArrayBuffer>; readonly access: number } {
+  const rows = [
+    ...(bind ?? []).map((port) => [port, PORT_ACCESS.bind] as const),
+    ...(connect ?? []).map((port) => [port, PORT_ACCESS.connect] as const),
+  ];
+  if (rows.length > PORTS_MAX) throw new RangeError(`name at most ${PORTS_MAX} ports`);
+  for (const [port] of rows) {
+    if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new RangeError(`correct the port ${port}`);
+  }
+  const access = (bind === undefined ? 0 : PORT_ACCESS.bind) | (connect === undefined ? 0 : PORT_ACCESS.connect);
+  return { rows: new Uint8Array(new Uint16Array(rows.flat()).buffer), access };
 }

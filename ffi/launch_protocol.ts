@@ -2,10 +2,19 @@
  * The messages between the guard and the launcher, as `ffi/native/launch_protocol.h` defines them. A kernel test
  * compiles that header and compares every number here with it.
  */
-import { type Baseline, encodePlaces, PART, PATH_BYTES, PLACES_BYTES } from "./launch_baseline.ts";
+import {
+  type Baseline,
+  encodePlaces,
+  encodePorts,
+  PART,
+  PATH_BYTES,
+  PLACES_BYTES,
+  PORT_BYTES,
+  PORTS_MAX,
+} from "./launch_baseline.ts";
 
 /** Counts changes of the layout; the launcher refuses another one. */
-export const LAUNCH_VERSION = 5;
+export const LAUNCH_VERSION = 6;
 
 /** `enum ag_launch_type`. */
 export const LAUNCH_TYPE = {
@@ -86,8 +95,11 @@ type ConfigField =
   | "test_count"
   | "parts"
   | "places_bytes"
+  | "port_count"
+  | "port_access"
   | "capabilities"
   | "tests"
+  | "ports"
   | "fds"
   | "cwd"
   | "lost"
@@ -95,8 +107,9 @@ type ConfigField =
   | "places"
   | "bytes";
 
-const TESTS = 64;
-const FDS = TESTS + TEST.bytes * TESTS_MAX;
+const TESTS = 72;
+const PORTS = TESTS + TEST.bytes * TESTS_MAX;
+const FDS = PORTS + PORT_BYTES * PORTS_MAX;
 
 /** `struct ag_launch_config`: byte offsets and size. */
 export const CONFIG: Readonly<Record<ConfigField, number>> = {
@@ -111,8 +124,11 @@ export const CONFIG: Readonly<Record<ConfigField, number>> = {
   test_count: 44,
   parts: 48,
   places_bytes: 52,
-  capabilities: 56,
+  port_count: 56,
+  port_access: 60,
+  capabilities: 64,
   tests: TESTS,
+  ports: PORTS,
   fds: FDS,
   cwd: FDS + 4 * FDS_MAX,
   lost: FDS + 4 * FDS_MAX + PATH_BYTES,
@@ -258,6 +274,10 @@ function setBaseline(bytes: Uint8Array, baseline: Baseline): void {
   const view = new DataView(bytes.buffer);
   view.setUint32(CONFIG.parts, baseline.parts.reduce((sum, part) => sum | PART[part], 0), LITTLE_ENDIAN);
   view.setBigUint64(CONFIG.capabilities, BigInt.asUintN(64, baseline.capabilities), LITTLE_ENDIAN);
+  const ports = encodePorts(baseline.ports ?? {});
+  bytes.set(ports.rows, CONFIG.ports);
+  view.setUint32(CONFIG.port_count, ports.rows.byteLength / PORT_BYTES, LITTLE_ENDIAN);
+  view.setUint32(CONFIG.port_access, ports.access, LITTLE_ENDIAN);
   const places = encodePlaces(baseline.places);
   bytes.set(places, CONFIG.places);
   view.setUint32(CONFIG.places_bytes, places.byteLength, LITTLE_ENDIAN);

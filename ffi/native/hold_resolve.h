@@ -217,7 +217,7 @@ static int resolve(struct ag_hold_state *state, int base, const char *path, int 
 
 	if (fd >= 0 && !is_proc(fd))
 		return fd;
-	/* What is not there may be so for this process alone: its /proc/self is another one, and hidden there. */
+	/* What is not there may be so for this process alone: its /proc/self is another one. */
 	if (fd < 0 && fd != -ELOOP && fd != -ENOENT && fd != -ENOTDIR)
 		return fd;
 	if (fd >= 0)

@@ -312,7 +312,7 @@ static int config_is_bounded(void)
 	    config.on_failure > AG_ON_FAILURE_OPEN)
 		return 0;
 	if (config.fd_count > AG_LAUNCH_FDS_MAX || config.test_count > AG_LAUNCH_TESTS_MAX ||
-	    config.places_bytes > AG_LAUNCH_PLACES_BYTES)
+	    config.places_bytes > AG_LAUNCH_PLACES_BYTES || config.port_count > AG_LAUNCH_PORTS_MAX)
 		return 0;
 	if (config.places_bytes > 0 && config.places[config.places_bytes - 1])
 		return 0;
@@ -343,7 +343,7 @@ static void await_ready(void)
 		setup_failed(AG_STAGE_FORK, got < 0 ? errno : ECHILD);
 	if (!report.ready)
 		setup_failed(report.stage, report.error);
-	for (uint32_t part = 1; part <= AG_PART_SCOPE; part <<= 1)
+	for (uint32_t part = 1; part <= AG_PART_PORTS; part <<= 1)
 		if (config.parts & part) {
 			struct ag_launch_message message = {.type = AG_LAUNCH_PART, .pid = command_pid, .part = part};
 			if (report.confinement.lacking & part)

@@ -4,6 +4,7 @@
 #define AG_LAUNCH_CONFINE_H
 
 #include "launch_deny.h"
+#include "launch_landlock.h"
 #include "launch_mounts.h"
 #include "launch_protocol.h"
 
@@ -13,22 +14,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* Landlock (include/uapi/linux/landlock.h); the numbers are the same on every architecture. */
-#define NR_LANDLOCK_CREATE_RULESET 444
-#define NR_LANDLOCK_RESTRICT_SELF 446
-#define LANDLOCK_VERSION_FLAG 1
-#define LANDLOCK_ABI_SCOPE 6 /* Linux 6.12 */
-#define LANDLOCK_SCOPE_ABSTRACT_SOCKET 1
-#define LANDLOCK_SCOPE_ANY_SIGNAL 2
-
 #define CAPABILITIES_MAX 63
 #define PARTS_MAX 8
-
-struct landlock_ruleset {
-	uint64_t handled_access_fs;
-	uint64_t handled_access_net;
-	uint64_t scoped;
-};
 
 /* What came of it. */
 struct confinement {
@@ -83,23 +70,6 @@ static int drop_capabilities(uint64_t kept)
 	return (int)syscall(SYS_capset, &header, data);
 }
 
-/* Returns 0, or the errno that says why this host does not have it. */
-static int scope_tree(void)
-{
-	struct landlock_ruleset attribute = {.scoped = LANDLOCK_SCOPE_ABSTRACT_SOCKET | LANDLOCK_SCOPE_ANY_SIGNAL};
-	long version = syscall(NR_LANDLOCK_CREATE_RULESET, NULL, 0, LANDLOCK_VERSION_FLAG);
-	if (version < 0)
-		return errno;
-	if (version < LANDLOCK_ABI_SCOPE)
-		return EOPNOTSUPP;
-	int ruleset = (int)syscall(NR_LANDLOCK_CREATE_RULESET, &attribute, sizeof attribute, 0);
-	if (ruleset < 0)
-		return errno;
-	int error = syscall(NR_LANDLOCK_RESTRICT_SELF, ruleset, 0) == 0 ? 0 : errno;
-	close(ruleset);
-	return error;
-}
-
 /* Everything of the baseline, in the order in which one part still allows the next. Returns -1 where it failed. */
 static int confine(const struct ag_launch_config *config, pid_t guard, struct confinement *result)
 {
@@ -115,8 +85,14 @@ static int confine(const struct ag_launch_config *config, pid_t guard, struct co
 		else if (put_places(config, guard, launcher) != 0)
 			return fail(result, AG_STAGE_MOUNTS, errno);
 	}
-	if (config->parts & AG_PART_SCOPE && (error = scope_tree()) != 0)
-		lack(result, AG_PART_SCOPE, error);
+	if (config->parts & LANDLOCK_PARTS) {
+		uint32_t had = LANDLOCK_PARTS & config->parts;
+		if ((error = restrict_tree(config, &had)) != 0)
+			return fail(result, AG_STAGE_SCOPE, error);
+		for (uint32_t part = AG_PART_SCOPE; part <= AG_PART_PORTS; part <<= 1)
+			if (config->parts & part & ~had)
+				lack(result, part, EOPNOTSUPP);
+	}
 	if (config->parts & AG_PART_PRIVILEGES && drop_capabilities(config->capabilities) != 0)
 		return fail(result, AG_STAGE_PRIVILEGES, errno);
 	if (config->test_count > 0) {

@@ -106,18 +106,24 @@ static int put_place(struct stage *stage, char kind, const char *path)
 		return make_read_only(path);
 	case AG_PLACE_HIDE:
 		return hide(stage, path);
+	case AG_PLACE_WRITE:
+	case AG_PLACE_WRITE_FILES:
+		return 0; /* launch_landlock.h */
 	default:
 		errno = EINVAL;
 		return -1;
 	}
 }
 
-/* What /proc tells of a process, and what can be written there about it, without any right to trace it. */
-static int hide_process(struct stage *stage, pid_t pid)
+/*
+ * What can be written in /proc about a process without any right to trace it, by the same user. Not hidden: names that
+ * lead through it must still be seen to lead through /proc (hold_resolve.h).
+ */
+static int keep_process(pid_t pid)
 {
 	char path[32];
 	snprintf(path, sizeof path, "/proc/%d", pid);
-	return stage->directory ? put_place(stage, AG_PLACE_HIDE, path) : 0;
+	return make_read_only(path) == 0 || is_missing(errno) ? 0 : -1;
 }
 
 /*
@@ -166,7 +172,7 @@ static int put_places(const struct ag_launch_config *config, pid_t guard, pid_t 
 	for (const char *at = config->places; at < end; at += strlen(at) + 1)
 		if (put_place(&stage, at[0], at + 1) != 0)
 			return -1;
-	if (hide_process(&stage, guard) != 0 || hide_process(&stage, launcher) != 0 || close_stage(&stage) != 0)
+	if (keep_process(guard) != 0 || keep_process(launcher) != 0 || close_stage(&stage) != 0)
 		return -1;
 	/* The working directory and inherited ones are still those behind the new mounts. */
 	if (getcwd(directory, sizeof directory) && chdir(directory) != 0 && !is_missing(errno))

@@ -8,12 +8,13 @@
 
 #include <stdint.h>
 
-#define AG_LAUNCH_VERSION 5
+#define AG_LAUNCH_VERSION 6
 #define AG_LAUNCH_PATH_BYTES 4096 /* PATH_MAX, NUL included */
 #define AG_LAUNCH_FDS_MAX 1024    /* inherited descriptors >= 3 that the command keeps */
 #define AG_LAUNCH_KEEP_NOFILE UINT64_MAX
 #define AG_LAUNCH_TESTS_MAX 128 /* tests of system calls that the guard is asked about */
 #define AG_LAUNCH_ANY_ARGUMENT UINT32_MAX
+#define AG_LAUNCH_PORTS_MAX 128
 #define AG_LAUNCH_PLACES_BYTES 32768 /* kinds and paths of all places together */
 
 enum ag_launch_type {
@@ -64,13 +65,17 @@ enum ag_launch_part {
 	AG_PART_TRACE = 8,      /* filter: no access to the memory and descriptors of other processes */
 	AG_PART_MOUNTS = 16,    /* mount namespace of its own, with the places */
 	AG_PART_SCOPE = 32,     /* Landlock: no signals and abstract sockets to the outside, no tracing of it */
+	AG_PART_TREES = 64,     /* Landlock: files are changed only below the places for writing */
+	AG_PART_PORTS = 128,    /* Landlock: TCP connections to and from the ports only */
 };
 
 /* What the command's mount namespace does with a path. One that does not exist is passed over. */
 enum ag_launch_place {
-	AG_PLACE_PIN = 1,       /* cannot be renamed or removed */
-	AG_PLACE_READ_ONLY = 2, /* cannot be changed, nor renamed or removed */
-	AG_PLACE_HIDE = 3,      /* a directory is empty, a file cannot be opened, a socket does not answer */
+	AG_PLACE_PIN = 1,         /* cannot be renamed or removed */
+	AG_PLACE_READ_ONLY = 2,   /* cannot be changed, nor renamed or removed */
+	AG_PLACE_HIDE = 3,        /* a directory is empty, a file cannot be opened, a socket does not answer */
+	AG_PLACE_WRITE = 4,       /* below it files may be made, changed, removed */
+	AG_PLACE_WRITE_FILES = 5, /* below it existing files may be written */
 };
 
 struct ag_launch_message {
@@ -96,6 +101,17 @@ struct ag_launch_test {
 	uint64_t value;
 };
 
+enum ag_launch_port_access {
+	AG_PORT_BIND = 1,
+	AG_PORT_CONNECT = 2,
+};
+
+/* A TCP port that the command may use. */
+struct ag_launch_port {
+	uint16_t port;
+	uint16_t access; /* enum ag_launch_port_access */
+};
+
 struct ag_launch_config {
 	uint32_t type;
 	uint32_t version;
@@ -108,8 +124,11 @@ struct ag_launch_config {
 	uint32_t test_count;
 	uint32_t parts;        /* enum ag_launch_part */
 	uint32_t places_bytes; /* used bytes of `places` */
+	uint32_t port_count;
+	uint32_t port_access;  /* enum ag_launch_port_access, added up: which of the two is limited to the ports */
 	uint64_t capabilities; /* kept ones, bit n for capability n (include/uapi/linux/capability.h) */
 	struct ag_launch_test tests[AG_LAUNCH_TESTS_MAX];
+	struct ag_launch_port ports[AG_LAUNCH_PORTS_MAX];
 	int32_t fds[AG_LAUNCH_FDS_MAX];    /* ascending, each >= 3 */
 	char cwd[AG_LAUNCH_PATH_BYTES];    /* empty: that of the guard */
 	char lost[AG_LAUNCH_PATH_BYTES];   /* file that tells of a lost guard; empty: none */

@@ -43,8 +43,33 @@ export function planBaseline(settings: BaselineSettings, context: BaselineContex
   return {
     parts: settings.parts,
     capabilities: capabilityBits([...CAPABILITIES_KEPT, ...settings.capabilities]),
-    places: settings.parts.includes("mounts") ? planPlaces(settings, context) : [],
+    places: [
+      ...(settings.parts.includes("mounts") ? planPlaces(settings, context) : []),
+      ...(settings.write_trees === undefined ? [] : planTrees(settings.write_trees, context)),
+    ],
+    ...(settings.parts.includes("ports") ? { ports: planPorts(settings) } : undefined),
   };
+}
+
+function planPorts({ connect_ports, bind_ports }: BaselineSettings): NonNullable<Baseline["ports"]> {
+  return {
+    ...(connect_ports === undefined ? undefined : { connect: connect_ports }),
+    ...(bind_ports === undefined ? undefined : { bind: bind_ports }),
+  };
+}
+
+/** Devices, pipes of the caller's and one's own settings in /proc are written by every program. */
+function planTrees(trees: readonly string[], { home }: BaselineContext): readonly Place[] {
+  const absolute = trees.flatMap((tree) => {
+    if (!tree.startsWith("~")) return [tree];
+    return home === undefined ? [] : [`${home}${tree.slice(1)}`];
+  });
+  return [
+    ...absolute.map((path): Place => ({ kind: "write", path: real(path) })),
+    { kind: "write", path: "/dev/shm" },
+    { kind: "write_files", path: "/dev" },
+    { kind: "write_files", path: "/proc" },
+  ];
 }
 
 function capabilityBits(names: readonly CapabilityName[]): bigint {

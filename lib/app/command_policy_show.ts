@@ -182,10 +182,16 @@ function loweredDocument(policy: LoweredPolicy, snapshot: PolicySnapshot): objec
   };
 }
 
-function formatBaseline({ parts, services, capabilities }: BaselineSettings): readonly string[] {
+function formatBaseline(baseline: BaselineSettings): readonly string[] {
+  const { parts, services, capabilities, write_trees, connect_ports, bind_ports } = baseline;
   return [
     `baseline: ${parts.join(", ") || "none"}`,
     ...(parts.includes("mounts") ? [`services left reachable: ${services.join(", ") || "none"}`] : []),
+    ...(write_trees === undefined
+      ? []
+      : [`files change only below: ${write_trees.map((each) => formatWord(each)).join(", ") || "nothing"}`]),
+    ...(connect_ports === undefined ? [] : [`TCP connections only to ports: ${connect_ports.join(", ") || "none"}`]),
+    ...(bind_ports === undefined ? [] : [`TCP servers only at ports: ${bind_ports.join(", ") || "none"}`]),
     ...(capabilities.length === 0 ? [] : [`capabilities kept beside the usual: ${capabilities.join(", ")}`]),
   ];
 }

@@ -1,5 +1,5 @@
 /** Tries what of a command's baseline this host can do: a command is set up with all of it, and never let run. */
-import { BASELINE_PARTS, type BaselinePart, errnoName, errorMessage } from "../core/mod.ts";
+import { ALL_PARTS, type BaselinePart, errnoName, errorMessage } from "../core/mod.ts";
 import { launchCommand, type StartState } from "../../ffi/mod.ts";
 import { sleep } from "../task/mod.ts";
 import type { Check } from "./command_doctor.ts";
@@ -17,6 +17,11 @@ const PARTS: Readonly<Record<BaselinePart, { readonly name: string; readonly fix
     name: "hide the guard's files and the host's services from commands",
     fix: "run as root, in a container with CAP_SYS_ADMIN",
   },
+  trees: {
+    name: "keep commands from changing files elsewhere than listed",
+    fix: "use Linux 6.2 or later with landlock",
+  },
+  ports: { name: "keep commands from TCP ports that are not listed", fix: "use Linux 6.7 or later with landlock" },
   scope: {
     name: "keep signals and abstract sockets of commands within their tree",
     fix: "use Linux 6.12 or later with landlock in lsm=; before that only the guard's main threads are protected",
@@ -31,9 +36,9 @@ export async function baselineChecks(state: StartState): Promise<readonly Check[
       on_failure: "deny",
       state,
       sleep: (delay_ms) => sleep(delay_ms),
-      baseline: { parts: BASELINE_PARTS, capabilities: 0n, places: [] },
+      baseline: { parts: ALL_PARTS, capabilities: 0n, places: [], ports: { bind: [], connect: [] } },
     });
-    return BASELINE_PARTS.map((part) => partCheck(part, command.baseline.get(part)));
+    return ALL_PARTS.map((part) => partCheck(part, command.baseline.get(part)));
   } catch (error) {
     return [{ id: "baseline", name: "set a command up", state: "missing", detail: errorMessage(error) }];
   }

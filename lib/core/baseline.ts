@@ -3,6 +3,12 @@
 /** The parts of the baseline that a policy can leave out, in the order in which they are told. */
 export const BASELINE_PARTS = ["privileges", "namespaces", "syscalls", "trace", "mounts", "scope"] as const;
 
+/** Parts that a policy has by naming what is allowed; what is not named is refused, without a decision. */
+export const LISTED_PARTS = ["trees", "ports"] as const;
+
+/** Every part. */
+export const ALL_PARTS: readonly BaselinePart[] = [...BASELINE_PARTS, ...LISTED_PARTS];
+
 /**
  * A part of the baseline:
  *
@@ -11,9 +17,11 @@ export const BASELINE_PARTS = ["privileges", "namespaces", "syscalls", "trace", 
  * - `syscalls`: no foreign ABI, no io_uring, no calls that change the host or the guard's limits;
  * - `trace`: no access to memory and descriptors of other processes;
  * - `mounts`: the guard's files and services outside of the tree are hidden or read-only;
- * - `scope`: no signals, abstract sockets and tracing to the outside of the tree (Landlock, Linux 6.12).
+ * - `scope`: no signals, abstract sockets and tracing to the outside of the tree (Landlock, Linux 6.12);
+ * - `trees`: files are changed below `write_trees` only (Landlock, Linux 6.2);
+ * - `ports`: TCP by `connect_ports` and `bind_ports` only (Landlock, Linux 6.7).
  */
-export type BaselinePart = typeof BASELINE_PARTS[number];
+export type BaselinePart = typeof BASELINE_PARTS[number] | typeof LISTED_PARTS[number];
 
 /** Services of the host by which a command could act outside of its tree. */
 export const SERVICES = [
@@ -136,4 +144,9 @@ export interface BaselineSettings {
   readonly services: readonly ServiceName[];
   /** Capabilities kept beside `CAPABILITIES_KEPT`. */
   readonly capabilities: readonly CapabilityName[];
+  /** Directories and files that may be changed, absolute or `~/...`; absent: every one. */
+  readonly write_trees?: readonly string[];
+  /** TCP ports; absent: every one. */
+  readonly connect_ports?: readonly number[];
+  readonly bind_ports?: readonly number[];
 }

@@ -238,6 +238,9 @@ export interface GuardConfig {
   readonly baseline?: readonly BaselinePart[];
   readonly services?: readonly ServiceName[];
   readonly capabilities?: readonly CapabilityName[];
+  readonly write_trees?: readonly string[];
+  readonly connect_ports?: readonly number[];
+  readonly bind_ports?: readonly number[];
 }
 
 /** One `[[agent]]` entry. */

@@ -11,7 +11,7 @@ import {
 } from "../core/mod.ts";
 import type { GuardConfig } from "./ast.ts";
 import { quote } from "./diagnostic.ts";
-import type { TableReader } from "./reader.ts";
+import { type TableReader, typeName } from "./reader.ts";
 import { didYouMean } from "./suggest.ts";
 
 /** What the guard does when it fails or loses events, and what it takes from the commands that it starts. */
@@ -23,7 +23,10 @@ export interface GuardSettings {
 }
 
 const ON_LOSS = ["record", "freeze", "kill"] as const;
-const KEYS = ["on_failure", "on_loss", "privileges", "baseline", "services", "capabilities"] as const;
+const LISTS = ["write_trees", "connect_ports", "bind_ports"] as const;
+/** Ports, or trees, of one list. */
+const LISTED_MAX = 64;
+const KEYS = ["on_failure", "on_loss", "privileges", "baseline", "services", "capabilities", ...LISTS] as const;
 /** `privileges` has a key of its own. */
 const PARTS: readonly BaselinePart[] = BASELINE_PARTS.filter((part) => part !== "privileges");
 const KEEPABLE = Object.keys(CAPABILITIES).filter(isCapability).filter((name) => !CAPABILITIES_NEVER.includes(name));
@@ -41,7 +44,13 @@ export function parseGuard(reader: TableReader | undefined): GuardConfig {
   if (privileges === "sudo" && capabilities !== undefined) {
     reader.error("capabilities", 'capabilities are all kept with privileges = "sudo"', "leave one of the two out");
   }
+  const write_trees = treeList(reader, "write_trees");
+  const connect_ports = portList(reader, "connect_ports");
+  const bind_ports = portList(reader, "bind_ports");
   return {
+    ...(write_trees === undefined ? {} : { write_trees }),
+    ...(connect_ports === undefined ? {} : { connect_ports }),
+    ...(bind_ports === undefined ? {} : { bind_ports }),
     ...(on_failure === undefined ? {} : { on_failure }),
     ...(on_loss === undefined ? {} : { on_loss }),
     ...(privileges === undefined ? {} : { privileges }),
@@ -62,7 +71,14 @@ export function mergeGuard(guards: readonly GuardConfig[]): GuardSettings {
   const [first = {}, ...later] = guards;
   const sudo = first.privileges === "sudo" && later.every(({ privileges = "sudo" }) => privileges === "sudo");
   const asked = [first.baseline ?? PARTS, ...later.map(({ baseline = [] }) => baseline)].flat();
-  const parts = BASELINE_PARTS.filter((part) => part === "privileges" ? !sudo : asked.includes(part));
+  const write_trees = narrowed(guards.map((guard) => guard.write_trees), commonTree);
+  const connect_ports = narrowed(guards.map((guard) => guard.connect_ports), commonPort);
+  const bind_ports = narrowed(guards.map((guard) => guard.bind_ports), commonPort);
+  const parts: readonly BaselinePart[] = [
+    ...BASELINE_PARTS.filter((part) => part === "privileges" ? !sudo : asked.includes(part)),
+    ...(write_trees === undefined ? [] : ["trees" as const]),
+    ...(connect_ports === undefined && bind_ports === undefined ? [] : ["ports" as const]),
+  ];
   const services = (first.services ?? SERVICES_DEFAULT).filter((name) =>
     later.every((layer) => layer.services?.includes(name) ?? true)
   );
@@ -72,7 +88,14 @@ export function mergeGuard(guards: readonly GuardConfig[]): GuardSettings {
   return Object.freeze({
     on_failure: failures.length > 0 && failures.every((answer) => answer === "open") ? "open" : "deny",
     on_loss: ON_LOSS.findLast((answer) => losses.includes(answer)) ?? "record",
-    baseline: Object.freeze({ parts, services, capabilities }),
+    baseline: Object.freeze({
+      parts,
+      services,
+      capabilities,
+      ...(write_trees === undefined ? {} : { write_trees }),
+      ...(connect_ports === undefined ? {} : { connect_ports }),
+      ...(bind_ports === undefined ? {} : { bind_ports }),
+    }),
   });
 }
 
@@ -103,6 +126,56 @@ function nameList<Name extends string>(
     reader.context.diagnostics.error(position, message, name === undefined ? didYouMean(value, names) : undefined);
   }
   return [...found];
+}
+
+/** What every list allows that there is; absent where there is none. */
+function narrowed<T>(
+  lists: readonly (readonly T[] | undefined)[],
+  common: (a: T, b: T) => T | undefined,
+): readonly T[] | undefined {
+  return lists.reduce((all, list) => {
+    if (all === undefined || list === undefined) return all ?? list;
+    return [...new Set(all.flatMap((a) => list.flatMap((b) => common(a, b) ?? [])))];
+  }, undefined);
+}
+
+function commonPort(a: number, b: number): number | undefined {
+  return a === b ? a : undefined;
+}
+
+/** The inner one of two trees, if one is within the other. */
+function commonTree(a: string, b: string): string | undefined {
+  const within = (path: string, tree: string): boolean =>
+    path === tree || path.startsWith(tree.endsWith("/") ? tree : `${tree}/`);
+  return within(a, b) ? a : within(b, a) ? b : undefined;
+}
+
+function treeList(reader: TableReader, key: string): readonly string[] | undefined {
+  const given = reader.strings(key);
+  if (given?.length === 1 && given[0]?.value === "none") return [];
+  if (given !== undefined && given.length > LISTED_MAX) reader.error(key, `${key} has over ${LISTED_MAX} trees`);
+  for (const { value, position } of given ?? []) {
+    const segments = value.split("/").slice(1);
+    const plain = value === "/" || segments.every((part) => part !== "" && part !== "." && part !== "..");
+    if (/^(\/|~\/|~$)/.test(value) && plain && !/[*?[\]{}\0]/.test(value)) continue;
+    reader.context.diagnostics.error(
+      position,
+      `${quote(value)} is not a plain absolute path`,
+      'write "/srv/x" or "~/x"',
+    );
+  }
+  return given?.map(({ value }) => value);
+}
+
+function portList(reader: TableReader, key: string): readonly number[] | undefined {
+  const given = reader.elements(key);
+  if (given?.length === 1 && given[0]?.value === "none") return [];
+  if (given !== undefined && given.length > LISTED_MAX) reader.error(key, `${key} has over ${LISTED_MAX} ports`);
+  return given?.flatMap(({ value, position }) => {
+    if (typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= 65_535) return [value];
+    reader.context.diagnostics.error(position, `${key} has ${typeName(value)} where a port from 0 to 65535 belongs`);
+    return [];
+  });
 }
 
 function isCapability(name: string): name is CapabilityName {

@@ -3,6 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { readlinkSync } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:net";
+import { ALL_PARTS, BASELINE_PARTS } from "../../lib/core/mod.ts";
 import { about, ALLOW_ALL, GuardSetup, IS_ROOT, run, UNCONFINED } from "../support/mod.ts";
 
 const LIMIT_MS = 90_000;
@@ -28,10 +29,11 @@ describe.skipIf(!IS_ROOT)("the baseline (needs root)", () => {
     const [start] = about(await setup.entries(), "session.start");
     const checks = JSON.parse((await setup.command(["doctor", "--json"])).stdout).checks;
     const tried = checks.filter(({ id }: { id: string }) => id.startsWith("baseline."));
-    expect(tried).toHaveLength(6);
-    const ok = tried.flatMap(({ id, state }: { id: string; state: string }) => state === "ok" ? [id.slice(9)] : []);
+    expect(tried.map(({ id }: { id: string }) => id.slice(9))).toEqual(ALL_PARTS);
+    const wanted = tried.slice(0, BASELINE_PARTS.length);
+    const ok = wanted.flatMap(({ id, state }: { id: string; state: string }) => state === "ok" ? [id.slice(9)] : []);
     expect(start?.action.baseline?.parts).toEqual(ok);
-    expect(start?.action.baseline?.lacking ?? []).toHaveLength(6 - ok.length);
+    expect(start?.action.baseline?.lacking ?? []).toHaveLength(wanted.length - ok.length);
     expect((await setup.command(["audit", "query"])).stdout).toContain("session started: true, baseline privileges");
   }, LIMIT_MS);
 
@@ -62,6 +64,19 @@ describe.skipIf(!IS_ROOT)("the baseline (needs root)", () => {
       `grep -E "Seccomp:|CapEff" /proc/self/status; ls -A ${open.state} | wc -l`,
     ]);
     expect(done.stdout).toBe("CapEff:\t00000000200024fb\nSeccomp:\t0\n0\n");
+  }, LIMIT_MS);
+
+  test("what a policy lists holds for the command, and is shown", async () => {
+    await using setup = await GuardSetup.create(
+      `${ALLOW_ALL}[guard]\nwrite_trees = ["/nowhere"]\nconnect_ports = [443]\nbind_ports = "none"\n`,
+    );
+    const done = await setup.guard(["/bin/sh", "-c", "echo x > /dev/null && echo null; touch made || echo refused"]);
+    expect(done.stdout).toBe("null\nrefused\n");
+    const [start] = about(await setup.entries(), "session.start");
+    const told = [...start?.action.baseline?.parts ?? [], ...start?.action.baseline?.lacking ?? []].join(" ");
+    expect(told).toMatch(/trees.*ports/);
+    const shown = await setup.command(["policy", "show", setup.policy]);
+    expect(shown.stdout).toContain("files change only below: /nowhere\nTCP connections only to ports: 443\n");
   }, LIMIT_MS);
 
   test("a service is reached only where the policy names it", async () => {

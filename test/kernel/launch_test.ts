@@ -3,7 +3,15 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { PART, PATH_BYTES, PLACE, PLACES_BYTES } from "../../ffi/launch_baseline.ts";
+import {
+  PART,
+  PATH_BYTES,
+  PLACE,
+  PLACES_BYTES,
+  PORT_ACCESS,
+  PORT_BYTES,
+  PORTS_MAX,
+} from "../../ffi/launch_baseline.ts";
 import {
   ANY_ARGUMENT,
   CONFIG,
@@ -210,6 +218,9 @@ describe("protocol", () => {
       AG_LAUNCH_KEEP_NOFILE: KEEP_NOFILE,
       AG_LAUNCH_TESTS_MAX: TESTS_MAX,
       AG_LAUNCH_PLACES_BYTES: PLACES_BYTES,
+      AG_LAUNCH_PORTS_MAX: PORTS_MAX,
+      "sizeof(struct ag_launch_port)": PORT_BYTES,
+      ...Object.fromEntries(Object.entries(PORT_ACCESS).map(([name, n]) => [`AG_PORT_${name.toUpperCase()}`, n])),
       ...Object.fromEntries(Object.entries(PART).map(([name, value]) => [`AG_PART_${name.toUpperCase()}`, value])),
       ...Object.fromEntries(Object.entries(PLACE).map(([name, value]) => [`AG_PLACE_${name.toUpperCase()}`, value])),
       AG_LAUNCH_ANY_ARGUMENT: ANY_ARGUMENT,

@@ -53,7 +53,7 @@ static int holds(const char *path, const char *text)
 	return got > 0 && memmem(bytes, (size_t)got, text, strlen(text)) != NULL;
 }
 
-/* The launcher: the first ancestor with that name, or the first that is hidden. Nobody else is ever attacked. */
+/* The launcher: the first ancestor with that name, or the first whose name is hidden. Nobody else is attacked. */
 static pid_t find_launcher(void)
 {
 	for (pid_t pid = getppid(); pid > 1; pid = status_of(pid, "PPid:")) {

@@ -64,6 +64,35 @@ describe("baseline settings", () => {
     expect(load('capability = "net_raw"')).toContain("unknown key");
   });
 
+  test("what is listed is a part; a later layer narrows the lists", () => {
+    expect(load('write_trees = ["~/work", "/srv"]\nconnect_ports = [443, 53]\nbind_ports = "none"')).toEqual({
+      parts: [...BASELINE_PARTS, "trees", "ports"],
+      services: SERVICES_DEFAULT,
+      capabilities: [],
+      write_trees: ["~/work", "/srv"],
+      connect_ports: [443, 53],
+      bind_ports: [],
+    });
+    const narrowed = (a: string, b: string): unknown => {
+      const settings = load(a, b);
+      return typeof settings === "string" ? settings : settings.write_trees ?? settings.connect_ports;
+    };
+    expect(narrowed('write_trees = ["/srv", "/a/b"]', 'write_trees = ["/srv/x", "/a", "/c"]')).toEqual([
+      "/srv/x",
+      "/a/b",
+    ]);
+    expect(narrowed('write_trees = "/srv"', 'write_trees = "/srvx"')).toEqual([]);
+    expect(narrowed('write_trees = "/"', 'write_trees = "/srv"')).toEqual(["/srv"]);
+    expect(narrowed("", 'write_trees = "/srv"')).toEqual(["/srv"]);
+    expect(narrowed("connect_ports = [1, 2, 3]", "connect_ports = [2, 3, 4]")).toEqual([2, 3]);
+    for (const tree of ["srv", "/a/../b", "/a/*", "/a/", "", "~x"]) {
+      expect(load(`write_trees = [${JSON.stringify(tree)}]`)).toContain("not a plain absolute path");
+    }
+    for (const port of ["70000", "-1", '"http"', "1.5"]) {
+      expect(load(`connect_ports = [${port}]`)).toContain("a port from 0 to 65535");
+    }
+  });
+
   test("no policy can leave a capability that undoes the baseline beside it", () => {
     for (const name of CAPABILITIES_NEVER) {
       expect(load(`capabilities = ["${name}"]`)).toContain("undoes the baseline");
