@@ -89,9 +89,8 @@ export class Approvals implements ApprovalPort, AsyncDisposable {
 
   async #ask(request: ApprovalRequest): Promise<ApprovalAnswer> {
     const { clock, timers } = this.#parts;
-    const refused = this.#closed
-      ? GUARD_STOP
-      : whyNotAsked(request, { waiting: this.#pending, answered: this.#answered });
+    const known = { closed: this.#closed, waiting: this.#pending, answered: this.#answered };
+    const refused = whyNotAsked(request, known);
     if (refused !== undefined) return this.#refuse(request, refused);
     const { promise, resolve } = Promise.withResolvers<ApprovalAnswer>();
     const now_ms = timers.nowMs();
@@ -105,13 +104,7 @@ export class Approvals implements ApprovalPort, AsyncDisposable {
     const held: Held = { question, ballots: [], rules: this.#rules, asked_ms: now_ms, timer, resolve };
     this.#pending.set(request.approval_id, held);
     this.#note(askedEntry(request));
-    const grant = this.standing.answerFor(request);
-    if (grant === undefined) this.#tell("asked", held);
-    else {
-      const by = `grant:${grant.grant_id}`;
-      const settlement = question.settle({ verdict: "allow", by, reason: "a standing grant" });
-      if (settlement !== undefined) void this.#answer(held, settlement, grant.grant_id);
-    }
+    if (!this.#answerByGrant(held)) this.#tell("asked", held);
     return await promise;
   }
 
@@ -170,7 +163,10 @@ export class Approvals implements ApprovalPort, AsyncDisposable {
     }
     if (result.kind === "settled") {
       const grant_id = counted.verdict === "allow" ? this.standing.keep(held) : undefined;
-      await this.#answer(held, result.settlement, grant_id);
+      const answered = this.#answer(held, result.settlement, grant_id);
+      // What waits already and is covered by the new grant need not be asked one by one.
+      if (grant_id !== undefined) { for (const other of [...this.#pending.values()]) this.#answerByGrant(other); }
+      await answered;
     } else this.#tell("vote", held);
     return ok(this.#view(held));
   }
@@ -195,6 +191,16 @@ export class Approvals implements ApprovalPort, AsyncDisposable {
     const time_us = this.#parts.clock.wallUs();
     this.#note(answeredEntry(request, settlement, { time_us, held_ms: 0 }));
     return { approval_id: request.approval_id, ...settlement, held_ms: 0 };
+  }
+
+  /** True if a standing grant answers the question. */
+  #answerByGrant(held: Held): boolean {
+    const grant = this.standing.answerFor(held.question.request);
+    if (grant === undefined) return false;
+    const by = `grant:${grant.grant_id}`;
+    const settlement = held.question.settle({ verdict: "allow", by, reason: "a standing grant" });
+    if (settlement !== undefined) void this.#answer(held, settlement, grant.grant_id);
+    return settlement !== undefined;
   }
 
   #expire(approval_id: ApprovalId): void {

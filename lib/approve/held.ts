@@ -49,8 +49,13 @@ export const GUARD_STOP: Settlement = { verdict: "deny", by: "guard-stop", reaso
 /** What denies a question before anybody is asked; `undefined` where somebody is. */
 export function whyNotAsked(
   request: ApprovalRequest,
-  known: { readonly waiting: ReadonlyMap<string, Held>; readonly answered: ReadonlyMap<string, Held> },
+  known: {
+    readonly closed: boolean;
+    readonly waiting: ReadonlyMap<string, Held>;
+    readonly answered: ReadonlyMap<string, Held>;
+  },
 ): Settlement | undefined {
+  if (known.closed) return GUARD_STOP;
   const deny = (reason: string): Settlement => ({ verdict: "deny", by: "guard", reason });
   const { approval_id, session } = request;
   if (approvalDigest(request) !== request.digest) return deny("the digest is not that of the action");

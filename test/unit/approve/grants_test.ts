@@ -102,6 +102,20 @@ describe("how wide", () => {
     expect(await ask(fixture, undefined, { action: other, rule: "no-force" })).toBe("asked");
   });
 
+  test("what waits already and is covered is answered too, and nothing else", async () => {
+    await using fixture = new ApprovalsFixture();
+    const push = (branch: string): Action => ({ type: "exec", path: "/usr/bin/git", argv: ["git", "push", branch] });
+    const pull: Action = { type: "exec", path: "/usr/bin/git", argv: ["git", "pull"] };
+    const requests = [push("a"), push("b"), pull].map((action) => fixture.request({ action }));
+    const answers = requests.map((request) => fixture.approvals.ask(request));
+    const ballot: Ballot = { verdict: "allow", grant: { term: "session" }, match: "push *" };
+    await fixture.approvals.vote(String(requests[0]?.approval_id), ballot, approver());
+    expect(await answers[1]).toMatchObject({ verdict: "allow", by: expect.stringMatching(/^grant:/) });
+    expect(fixture.approvals.list().map(({ approval_id }) => approval_id)).toEqual(
+      requests.slice(2).map(({ approval_id }) => approval_id),
+    );
+  });
+
   test("with a quorum only what all of them said", async () => {
     await using fixture = new ApprovalsFixture({ settings: { quorum: 2 } });
     const both = async (one: Ballot, two: Ballot): Promise<number> => {
