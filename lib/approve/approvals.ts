@@ -188,8 +188,7 @@ export class Approvals implements ApprovalPort, AsyncDisposable {
   }
 
   #refuse(request: ApprovalRequest, settlement: Settlement): ApprovalAnswer {
-    const time_us = this.#parts.clock.wallUs();
-    this.#note(answeredEntry(request, settlement, { time_us, held_ms: 0 }));
+    this.#note(answeredEntry(request, settlement, { time_us: this.#parts.clock.wallUs(), held_ms: 0 }));
     return { approval_id: request.approval_id, ...settlement, held_ms: 0 };
   }
 

@@ -141,13 +141,16 @@ describe.skipIf(!IS_ROOT)("a held push", () => {
     expect(told(await setup.entries())).toEqual(["approval.asked", "approval.answered deny requester-gone"]);
   }, LIMIT_MS);
 
-  test("cannot be approved by the agent that waits for it", async () => {
-    await using setup = await GuardSetup.create(policy('timeout = "5s"'));
-    const id = `$("${EXECUTABLE}" approvals list --json --runtime "${setup.runtime}" 2>&1)`;
-    const { guard } = await hold(setup, `./git push & sleep 1; echo "${id}"; wait $!; echo "status $?"`);
+  test.each([
+    ["finds no guard to ask", "", "no guard answers"],
+    ["is known where it finds it", '[guard]\nbaseline = "none"\n', "belongs to a guarded session"],
+  ])("cannot be approved by the agent that waits for it: it %s", async (_name, more, said) => {
+    await using setup = await GuardSetup.create(policy('timeout = "5s"') + more);
+    const tried = `$("${EXECUTABLE}" approvals list --json --runtime "${setup.runtime}" 2>&1)`;
+    const { guard } = await hold(setup, `./git push & sleep 1; echo "${tried}"; wait $!; echo "status $?"`);
     await using _guard = guard;
     expect(await guard.ended()).toBe(0);
-    expect(guard.stdout).toContain("belongs to a guarded session");
+    expect(guard.stdout).toContain(said);
     expect(guard.stdout).toContain("status 126");
   }, LIMIT_MS);
 
