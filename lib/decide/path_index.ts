@@ -157,61 +157,85 @@ interface PathTables {
   readonly extension: Table;
 }
 
+const NO_TABLES: PathTables = {
+  exact: undefined,
+  tree: undefined,
+  base: undefined,
+  segment: undefined,
+  extension: undefined,
+};
+
 /** Rules by the paths that they name. Immutable. */
 export class PathIndex {
-  readonly #rooted: PathTables | undefined;
-  readonly #home: PathTables | undefined;
+  readonly #rooted: PathTables;
+  readonly #home: PathTables;
+  readonly #has_home: boolean;
 
   constructor(rooted: PathTables | undefined, home: PathTables | undefined) {
-    this.#rooted = rooted;
-    this.#home = home;
+    this.#rooted = rooted ?? NO_TABLES;
+    this.#home = home ?? NO_TABLES;
+    this.#has_home = home !== undefined;
   }
 
   /** Offers every rule whose anchor the name has. `name` is normal, see `normalName`. */
   lookup(name: string, names: EventNames, selection: Selection): void {
-    if (this.#rooted !== undefined) walk(this.#rooted, name, 0, selection);
-    if (this.#home === undefined) return;
     // Without a known home every home counts: rules that permit check the predicate again and then refuse.
-    const end = homeEnd(name, names.home, true);
-    if (end >= 0) walk(this.#home, name, end, selection);
+    const end = this.#has_home ? homeEnd(name, names.home, true) : -1;
+    this.#walk(name, end < 0 ? Infinity : end, selection);
   }
-}
 
-/** Walks `name[from..]`, which is empty, begins with a slash, or is a whole name without one. */
-function walk(tables: PathTables, name: string, from: number, selection: Selection): void {
-  const { exact, tree, base, segment, extension } = tables;
-  let prefix_hash = HASH_SEED;
-  let segment_hash = HASH_SEED;
-  let segment_from = from;
-  let extension_hash = HASH_SEED;
-  let extension_from = -1;
-  const end = name.length;
-  for (let i = from; i < end; i++) {
-    const code = name.charCodeAt(i);
-    if (code === SLASH) {
-      if (i > segment_from) {
-        if (segment !== undefined) offer(segment.find(segment_hash, name, segment_from, i), selection);
+  /**
+   * Walks the name once: every directory above it, every segment and the extension are looked up, from the root and, as
+   * far as they lie below it, from the home directory, which ends at `end`.
+   */
+  #walk(name: string, end: number, selection: Selection): void {
+    const { tree, segment } = this.#rooted;
+    let prefix_hash = HASH_SEED;
+    let home_hash = HASH_SEED;
+    let segment_hash = HASH_SEED;
+    let segment_from = 0;
+    let extension_hash = HASH_SEED;
+    let extension_from = -1;
+    const length = name.length;
+    for (let i = 0; i < length; i++) {
+      const code = name.charCodeAt(i);
+      if (code === SLASH) {
+        if (i > segment_from) {
+          if (segment !== undefined) offer(segment.find(segment_hash, name, segment_from, i), selection);
+          if (segment_from > end) offer(this.#home.segment?.find(segment_hash, name, segment_from, i), selection);
+        }
+        if (tree !== undefined) offer(tree.find(prefix_hash, name, 0, i), selection);
+        if (i >= end) offer(this.#home.tree?.find(home_hash, name, end, i), selection);
+        segment_hash = HASH_SEED;
+        segment_from = i + 1;
+        extension_from = -1;
+      } else {
+        segment_hash = hashStep(segment_hash, code);
+        if (code === DOT) {
+          extension_from = i;
+          extension_hash = HASH_SEED;
+        }
+        extension_hash = hashStep(extension_hash, code);
       }
-      if (tree !== undefined) offer(tree.find(prefix_hash, name, from, i), selection);
-      segment_hash = HASH_SEED;
-      segment_from = i + 1;
-      extension_from = -1;
-    } else {
-      segment_hash = hashStep(segment_hash, code);
-      if (code === DOT) {
-        extension_from = i;
-        extension_hash = HASH_SEED;
-      }
-      extension_hash = hashStep(extension_hash, code);
+      prefix_hash = hashStep(prefix_hash, code);
+      if (i >= end) home_hash = hashStep(home_hash, code);
     }
-    prefix_hash = hashStep(prefix_hash, code);
-  }
-  if (tree !== undefined) offer(tree.find(prefix_hash, name, from, end), selection);
-  if (exact !== undefined) offer(exact.find(prefix_hash, name, from, end), selection);
-  if (segment !== undefined) offer(segment.find(segment_hash, name, segment_from, end), selection);
-  if (base !== undefined) offer(base.find(segment_hash, name, segment_from, end), selection);
-  if (extension !== undefined && extension_from >= 0) {
-    offer(extension.find(extension_hash, name, extension_from, end), selection);
+    const { exact, base, extension } = this.#rooted;
+    if (tree !== undefined) offer(tree.find(prefix_hash, name, 0, length), selection);
+    if (exact !== undefined) offer(exact.find(prefix_hash, name, 0, length), selection);
+    if (segment !== undefined) offer(segment.find(segment_hash, name, segment_from, length), selection);
+    if (base !== undefined) offer(base.find(segment_hash, name, segment_from, length), selection);
+    const has_extension = extension_from >= 0;
+    if (has_extension) offer(extension?.find(extension_hash, name, extension_from, length), selection);
+    if (end > length) return;
+    const home = this.#home;
+    offer(home.tree?.find(home_hash, name, end, length), selection);
+    offer(home.exact?.find(home_hash, name, end, length), selection);
+    // What the home directory itself is called does not lie below it.
+    if (segment_from <= end) return;
+    offer(home.segment?.find(segment_hash, name, segment_from, length), selection);
+    offer(home.base?.find(segment_hash, name, segment_from, length), selection);
+    if (has_extension) offer(home.extension?.find(extension_hash, name, extension_from, length), selection);
   }
 }
 

@@ -180,7 +180,13 @@ class Concluder {
   }
 
   forbidden(asked: Forbidden, forms: KernelForms): Conclusion {
-    const parts = candidateParts(asked, forms).map((part) => chooseEnforcement(part, asked.verdict, this.#host));
+    const { held } = this.#host;
+    const is_held = (type: ActionType): boolean => held === undefined || held.has(type);
+    // What this version does not hold yet must not speak for what it does.
+    const groups = [asked.types.filter((type) => is_held(type)), asked.types.filter((type) => !is_held(type))];
+    const parts = groups.flatMap((types) => candidateParts({ ...asked, types }, forms)).map((part) =>
+      chooseEnforcement(part, asked.verdict, this.#host)
+    );
     return concludeParts(parts);
   }
 }
