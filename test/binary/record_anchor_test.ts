@@ -7,6 +7,8 @@ import { about, ALLOW_ALL, EXECUTABLE, GuardSetup, IS_ROOT, waitUntil } from "..
 
 const LIMIT_MS = 120_000;
 
+const NATS_SERVER = Bun.which("nats-server", { PATH: `${process.env["PATH"] ?? ""}:/usr/sbin` });
+
 async function showKey(setup: GuardSetup): Promise<string> {
   const { stdout } = await setup.command(["audit", "checkpoint", "--show-key"]);
   return /^verifier key: (\S+)$/m.exec(stdout)?.[1] ?? "";
@@ -77,6 +79,31 @@ describe.skipIf(!IS_ROOT)("anchors", () => {
     expect(told.stdout).toContain("its end is cut");
     await setup.guard(["/bin/true"]);
     expect(about(await setup.entries(), "guard.tamper")[0]?.action.detail).toContain("its end is cut");
+  }, LIMIT_MS);
+
+  test.skipIf(NATS_SERVER === null)("a NATS subject (skipped where nats-server is not installed)", async () => {
+    await using setup = await GuardSetup.create();
+    await setup.guard(["/bin/true"]);
+    const server = Bun.spawn([NATS_SERVER ?? "", "-a", "127.0.0.1", "-p", "-1", "--ports_file_dir", setup.work], {
+      stdout: "ignore",
+      stderr: "ignore",
+    });
+    try {
+      const file = join(setup.work, `nats-server_${server.pid}.ports`);
+      const ports = async (): Promise<string> => await Bun.file(file).exists() ? await readFile(file, "utf8") : "";
+      await waitUntil("the server", async () => (await ports()).endsWith("}"));
+      const url = String(JSON.parse(await ports()).nats[0]);
+      const anchor = `[[record.anchor]]\nnats = "${url}"\nsubject = "agentguard.checkpoints"\n`;
+      await Bun.write(setup.policy, `${ALLOW_ALL}\n${anchor}`);
+      const done = await setup.command(["audit", "anchor", "--policy", setup.policy]);
+      expect([done.exit_code, done.stdout]).toEqual([
+        0,
+        expect.stringMatching(/^nats .*: ok: a checkpoint of \d+ entries\n$/),
+      ]);
+    } finally {
+      server.kill();
+      await server.exited;
+    }
   }, LIMIT_MS);
 
   test("without one, doctor says what is not found", async () => {
