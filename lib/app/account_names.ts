@@ -12,6 +12,20 @@ export function groupNames(gids: readonly number[], group: string = readTable("/
   return rows(group).flatMap(([name, , id]) => name !== undefined && id !== undefined && wanted.has(id) ? [name] : []);
 }
 
+/** The groups of a user by those files: the first one, and those that list the name. */
+export function groupIdsOf(
+  uid: number,
+  tables: { readonly passwd: string; readonly group: string } = {
+    passwd: readTable("/etc/passwd"),
+    group: readTable("/etc/group"),
+  },
+): readonly number[] {
+  const [name, , , first] = rows(tables.passwd).find(([, , id]) => id === String(uid)) ?? [];
+  if (name === undefined) return [];
+  const listed = rows(tables.group).filter(([, , , members]) => members?.split(",").includes(name) === true);
+  return [first, ...listed.map(([, , id]) => id)].map(Number).filter((id) => Number.isInteger(id));
+}
+
 function rows(table: string): readonly (readonly string[])[] {
   return table.split("\n").map((line) => line.split(":")).filter((fields) => fields.length >= 3);
 }

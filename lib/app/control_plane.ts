@@ -4,6 +4,7 @@ import {
   type ApprovalSettings,
   type Clock,
   type Entry,
+  errorMessage,
   type IdGenerator,
   type Log,
   type SessionInfo,
@@ -18,10 +19,11 @@ import { PeerIdentity } from "./peer_identity.ts";
 import type { MembershipParts } from "./session_membership.ts";
 import { TcpPeerIdentity } from "./tcp_peer.ts";
 
-/** Shortest token, characters. */
-const TOKEN_CHARS_MIN = 16;
 import { RecordDesk } from "./record_desk.ts";
 import type { RecorderThread } from "./recorder_thread.ts";
+
+/** Shortest token, characters. */
+const TOKEN_CHARS_MIN = 16;
 
 /** What it is made of. */
 export interface ControlPlaneParts {
@@ -88,7 +90,15 @@ export class ControlPlane {
     const listen = this.#prepareListen(settings);
     return async () => {
       await arrange();
-      listen();
+      try {
+        listen();
+      } catch (error) {
+        // The policy is in force already; what is missing is a way to answer, not a rule.
+        const { log, recorder: { sink }, clock } = this.#parts;
+        const detail = errorMessage(error);
+        log.error(detail);
+        sink.append({ time_us: clock.wallUs(), kind: "guard", action: { type: "guard.degraded", detail } });
+      }
     };
   }
 

@@ -6,7 +6,7 @@ import { closeSync } from "node:fs";
 import type { Approver } from "../core/mod.ts";
 import { type SocketPeer, socketPeer } from "../../ffi/mod.ts";
 import type { Peer, PeerPort } from "../publish/mod.ts";
-import { groupNames, userName } from "./account_names.ts";
+import { groupIdsOf, groupNames, userName } from "./account_names.ts";
 import { type ProcessFacts, processFacts } from "./process_facts.ts";
 import { type MembershipParts, whyInside } from "./session_membership.ts";
 
@@ -33,12 +33,15 @@ export class PeerIdentity implements PeerPort {
 
   #identify(peer: SocketPeer | undefined, pidfd: number): Approver {
     if (peer === undefined) return unknownPeer("the kernel does not name the process at the other end");
-    const { pid, uid, gids } = peer;
-    const user = userName(uid);
+    const { pid, uid } = peer;
     const facts = processFacts(pid);
     const inside = whyInside(this.#parts, { pid, pidfd, facts });
+    // Who became root by sudo is known by the login, which the kernel keeps: as root all would be one.
+    const login_uid = uid === 0 ? facts?.login_uid : undefined;
+    const user = userName(login_uid ?? uid);
+    const gids = login_uid === undefined ? peer.gids : [...new Set([...peer.gids, ...groupIdsOf(login_uid)])];
     return {
-      id: `uid:${uid}`,
+      id: login_uid === undefined ? `uid:${uid}` : `uid:${uid}/${user ?? login_uid}`,
       uid,
       gids,
       groups: groupNames(gids),

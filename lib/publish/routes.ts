@@ -37,7 +37,10 @@ export function controlRoutes(ports: ControlPorts, options: RouteOptions): Hono<
   app.post("/v1/policy/reload", async (context) => {
     return withoutQuery(context) ?? answer(context, await ports.policy.reload(await context.env.peer.identify()));
   });
-  app.get("/v1/events", (context) => {
+  app.get("/v1/events", async (context) => {
+    // The record tells what other sessions do, and what is asked about: not for agents to read.
+    const { inside } = await context.env.peer.identify();
+    if (inside !== undefined) return fail(context, 403, { code: "permission", message: inside });
     const filter = parseEventFilter(new URL(context.req.url).searchParams);
     if (!filter.ok) return fail(context, 400, { code: "usage", message: filter.error });
     if (streams >= CONTROL_LIMITS.streams_max) {

@@ -1,5 +1,6 @@
 /** People at the command line answer questions; processes of a session cannot, whatever they try. */
 import { describe, expect, test } from "bun:test";
+import { existsSync } from "node:fs";
 import { IS_ROOT, python, run, runOnPty } from "../support/mod.ts";
 import { GuardedCgroup } from "../kernel/probes_support.ts";
 import { ApprovalHost, PUSH } from "./approval_host.ts";
@@ -117,6 +118,38 @@ describe.skipIf(!IS_ROOT)("a person outside", () => {
     expect([refused.exit_code, refused.stderr]).toEqual([1, expect.stringContaining("answer from a terminal")]);
     expect((await host.command("approvals", "approve", other.id)).exit_code).toBe(0);
     expect(await other.answer).toMatchObject({ verdict: "allow" });
+  }, LIMIT_MS);
+});
+
+/** True where this kernel keeps who logged in (CONFIG_AUDIT). */
+const KEEPS_LOGIN = existsSync("/proc/self/loginuid");
+
+describe.skipIf(!IS_ROOT || !KEEPS_LOGIN)("root by sudo (skipped where the kernel keeps no login)", () => {
+  /** Runs a command as root after a login of `daemon`, as sudo leaves it. */
+  function afterLogin(host: ApprovalHost, ...words: readonly string[]): ReturnType<typeof runOnPty> {
+    const script = 'echo 1 > /proc/self/loginuid && exec "$@"';
+    return runOnPty(["/bin/sh", "-c", script, "sh", ...host.argv(words)], []);
+  }
+
+  test.each<[string, boolean]>([["user:daemon", true], ["group:daemon", true], ["gid:1", true], ["user:root", false]])(
+    "is known by the login: %s",
+    async (approver, allowed) => {
+      await using host = await ApprovalHost.start({ approvers: [approver] });
+      const { id } = host.ask();
+      const done = await afterLogin(host, "approvals", "approve", id);
+      expect([done.exit_code, host.office.show(id)?.state]).toEqual(allowed ? [0, "allowed"] : [1, "pending"]);
+      if (allowed) expect(host.office.show(id)?.answer?.by).toBe("uid:0/daemon");
+    },
+    LIMIT_MS,
+  );
+
+  test("two who logged in are two for a quorum, one is not", async () => {
+    await using host = await ApprovalHost.start({ quorum: 2 });
+    const { id, answer } = host.ask();
+    expect((await afterLogin(host, "approvals", "approve", id)).transcript).toContain("waits for 1 more");
+    expect((await afterLogin(host, "approvals", "approve", id)).transcript).toContain("voted on this question already");
+    await runOnPty(host.argv(["approvals", "approve", id]), []);
+    expect(await answer).toMatchObject({ verdict: "allow", by: "uid:0/daemon, uid:0" });
   }, LIMIT_MS);
 });
 

@@ -123,7 +123,7 @@ test("a process of a session commands nothing", async () => {
   fixture.peers.who = { ...fixture.peers.who, inside: "in a session" };
   await (await fixture.fetch("/v1/policy/reload", { method: "POST" })).text();
   expect(refused).toEqual(["in a session"]);
-  for (const path of ["/v1/approvals", "/v1/approvals/stream", "/v1/approvals/x", "/v1/grants"]) {
+  for (const path of ["/v1/events", "/v1/approvals", "/v1/approvals/stream", "/v1/approvals/x", "/v1/grants"]) {
     expect((await fixture.fetch(path)).status).toBe(403);
   }
 });
