@@ -21,6 +21,8 @@ export interface LoadFailure {
 export interface LoadOptions {
   /** Programs to load; the others are left out. Absent: all. */
   readonly programs?: readonly string[];
+  /** Maps that another object has: descriptors by name. Names that this object does not have are passed over. */
+  readonly shared?: ReadonlyMap<string, number>;
   /** New max_entries by map name. */
   readonly sizes?: Readonly<Record<string, number>>;
   /** First bytes of read-only data sections by map name suffix, for example `.rodata.config`. */
@@ -66,6 +68,18 @@ export class BpfObject implements Disposable {
       return err(failure);
     }
     return ok(made);
+  }
+
+  /** Names of the maps that the object's own source declares, without those that the compiler made. */
+  mapNames(): readonly string[] {
+    const names: string[] = [];
+    let map = this.#bpf.bpf_object__next_map(this.#object, null);
+    while (map !== null) {
+      const name = String(this.#bpf.bpf_map__name(map));
+      if (!name.includes(".")) names.push(name);
+      map = this.#bpf.bpf_object__next_map(this.#object, map);
+    }
+    return names;
   }
 
   /** A map by its name; throws `invariant` where the object has none. */
@@ -128,10 +142,23 @@ export class BpfObject implements Disposable {
         program = this.#bpf.bpf_object__next_program(this.#object, program);
       }
     }
+    if (options.shared !== undefined) this.#share(options.shared);
     for (const [name, entries] of Object.entries(options.sizes ?? {})) {
       this.#bpf.bpf_map__set_max_entries(this.#findMap(name), entries);
     }
     for (const [suffix, bytes] of Object.entries(options.data ?? {})) this.#setData(suffix, bytes);
+  }
+
+  #share(shared: ReadonlyMap<string, number>): void {
+    let map = this.#bpf.bpf_object__next_map(this.#object, null);
+    while (map !== null) {
+      const name = String(this.#bpf.bpf_map__name(map));
+      const fd = shared.get(name);
+      // libbpf duplicates the descriptor.
+      const result = fd === undefined ? 0 : this.#bpf.bpf_map__reuse_fd(map, fd);
+      if (result !== 0) throw new AgentguardError("io", `share the BPF map ${name}: ${errnoName(-result)}`);
+      map = this.#bpf.bpf_object__next_map(this.#object, map);
+    }
   }
 
   #setData(suffix: string, bytes: Uint8Array): void {

@@ -15,7 +15,7 @@ export { launchCommand, LaunchedCommand } from "./launch.ts";
 export { exitUnchanged, releaseStreams } from "./launch_self.ts";
 export { captureStartState, isTerminal, splitStrings, type StartState } from "./launch_state.ts";
 export { type Libbpf, openLibbpf, openShim, type Shim, takeMessages } from "./native_library.ts";
-export { probeImage } from "./probe_image.ts";
+export { lsmImage, probeImage } from "./probe_image.ts";
 export { RingMemory } from "./ring_memory.ts";
 export { type SocketPeer, socketPeer } from "./socket_peer.ts";
 export { SystemCalls } from "./system_call.ts";

@@ -52,6 +52,8 @@ export interface Libbpf {
   bpf_map__name(a: Pointer | null): unknown;
   /** `int bpf_map__fd(const struct bpf_map *)` */
   bpf_map__fd(a: Pointer | null): number;
+  /** `int bpf_map__reuse_fd(struct bpf_map *, int fd)` */
+  bpf_map__reuse_fd(a: Pointer | null, b: number): number;
   /** `int bpf_map__set_max_entries(struct bpf_map *, __u32)` */
   bpf_map__set_max_entries(a: Pointer | null, b: number): number;
   /** `void *bpf_map__initial_value(struct bpf_map *, size_t *)` */
@@ -122,6 +124,7 @@ const LIBBPF = {
   bpf_object__next_map: { args: [T.ptr, T.ptr], returns: T.ptr },
   bpf_map__name: { args: [T.ptr], returns: T.cstring },
   bpf_map__fd: { args: [T.ptr], returns: T.i32 },
+  bpf_map__reuse_fd: { args: [T.ptr, T.i32], returns: T.i32 },
   bpf_map__set_max_entries: { args: [T.ptr, T.u32], returns: T.i32 },
   bpf_map__initial_value: { args: [T.ptr, T.ptr], returns: T.ptr },
   bpf_map_lookup_elem: { args: [T.i32, T.ptr, T.ptr], returns: T.i32 },

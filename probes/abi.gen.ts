@@ -59,12 +59,12 @@ export type AgCoverageKind = (typeof AgCoverageKind)[keyof typeof AgCoverageKind
 
 /** Layout of C type `ag_cpu`: its size and the offset of each field in bytes; LENGTH counts elements. */
 export const AgCpu = {
-  SIZE: 616,
+  SIZE: 656,
   seq: 0,
   lost: 16,
   LENGTH: {
     seq: 2,
-    lost: [15, 5],
+    lost: [16, 5],
   },
 } as const;
 
@@ -179,6 +179,49 @@ export const AgExit = {
   h: 0,
   wait_status: 48,
   reserved: 52,
+} as const;
+
+/** C enum `ag_file_action`; its values begin with AG_FILE_ there. */
+export const AgFileAction = {
+  READ: 0,
+  WRITE: 1,
+  CREATE: 2,
+  TRUNCATE: 3,
+  DELETE: 4,
+  MKDIR: 5,
+  RMDIR: 6,
+  CHMOD: 7,
+  CHOWN: 8,
+  MKNOD: 9,
+  RENAME: 10,
+  LINK: 11,
+  SYMLINK: 12,
+  UNIX_CONNECT: 13,
+  ACTION_COUNT: 14,
+  EXEC: 32,
+  MAP_EXEC: 33,
+  SIGNAL: 40,
+  TRACE: 41,
+  BPF: 42,
+  CGROUP: 43,
+} as const;
+
+/** One value of {@link AgFileAction}. */
+export type AgFileAction = (typeof AgFileAction)[keyof typeof AgFileAction];
+
+/** Layout of C type `ag_file_policy`: its size and the offset of each field in bytes; LENGTH counts elements. */
+export const AgFilePolicy = {
+  SIZE: 1488,
+  generation: 0,
+  rules: 4,
+  objects: 8,
+  reserved: 12,
+  action: 16,
+  rule_index: 464,
+  LENGTH: {
+    action: 14,
+    rule_index: 256,
+  },
 } as const;
 
 /** C enum `ag_flag`; its values begin with AG_FLAG_ there. */
@@ -314,6 +357,16 @@ export const AgMoveAction = {
 /** One value of {@link AgMoveAction}. */
 export type AgMoveAction = (typeof AgMoveAction)[keyof typeof AgMoveAction];
 
+/** C enum `ag_name_kind`; its values begin with AG_NAME_ there. */
+export const AgNameKind = {
+  PATH: 0,
+  BASE: 1,
+  EXTENSION: 2,
+} as const;
+
+/** One value of {@link AgNameKind}. */
+export type AgNameKind = (typeof AgNameKind)[keyof typeof AgNameKind];
+
 /** Layout of C type `ag_net`: its size and the offset of each field in bytes; LENGTH counts elements. */
 export const AgNet = {
   SIZE: 88,
@@ -369,6 +422,22 @@ export const AgNetPolicy = {
   },
 } as const;
 
+/** Layout of C type `ag_object`: its size and the offset of each field in bytes; LENGTH counts elements. */
+export const AgObject = {
+  SIZE: 72,
+  self: 0,
+  below: 32,
+  exec: 64,
+} as const;
+
+/** Layout of C type `ag_object_key`: its size and the offset of each field in bytes; LENGTH counts elements. */
+export const AgObjectKey = {
+  SIZE: 16,
+  ino: 0,
+  dev: 8,
+  slot: 12,
+} as const;
+
 /** C enum `ag_op`; its values begin with AG_OP_ there. */
 export const AgOp = {
   EXEC: 1,
@@ -385,7 +454,8 @@ export const AgOp = {
   COVERAGE: 12,
   SCOPE: 13,
   DECIDED: 14,
-  COUNT: 15,
+  REFUSED: 15,
+  COUNT: 16,
 } as const;
 
 /** One value of {@link AgOp}. */
@@ -473,6 +543,31 @@ export const AgRecord = {
   tid: 36,
   start_ns: 40,
 } as const;
+
+/** Layout of C type `ag_refused`: its size and the offset of each field in bytes; LENGTH counts elements. */
+export const AgRefused = {
+  SIZE: 88,
+  h: 0,
+  ino: 48,
+  dev: 56,
+  action: 60,
+  rule_index: 64,
+  generation: 68,
+  flags: 72,
+  detail: 76,
+  target: 80,
+  path_bytes: 84,
+  new_path_bytes: 86,
+} as const;
+
+/** C enum `ag_refused_flag`; its values begin with AG_REFUSED_ there. */
+export const AgRefusedFlag = {
+  OBJECT: 1,
+  UNDECIDABLE: 2,
+} as const;
+
+/** One value of {@link AgRefusedFlag}. */
+export type AgRefusedFlag = (typeof AgRefusedFlag)[keyof typeof AgRefusedFlag];
 
 /** C enum `ag_ring`; its values begin with AG_RING_ there. */
 export const AgRing = {

@@ -189,6 +189,15 @@ static __always_inline int ag_byte_calls(__u32 scope, struct pt_regs *regs, __u3
 	}
 }
 
+/* A security hook refused the call and has said so. */
+static __always_inline bool ag_was_refused(struct ag_scope *scope, long ret)
+{
+	if (!(scope->reported & AG_REPORTED_REFUSED))
+		return false;
+	scope->reported &= ~AG_REPORTED_REFUSED;
+	return ret == -AG_EPERM;
+}
+
 SEC("tp_btf/sys_exit")
 int BPF_PROG(ag_sys_exit, struct pt_regs *regs, long ret)
 {
@@ -225,6 +234,8 @@ int BPF_PROG(ag_sys_exit, struct pt_regs *regs, long ret)
 	}
 	if (call >= AG_CALL_READ && call <= AG_CALL_CLOSE_RANGE)
 		return ag_byte_calls(scope->scope, regs, call, ret);
+	if (ag_was_refused(scope, ret))
+		return 0;
 	if (call == AG_CALL_IO_URING)
 		return ag_on_coverage(scope, AG_COVERAGE_IO_URING, number);
 	mark = scope->scope;

@@ -21,17 +21,6 @@ static __always_inline __u32 ag_protocol_class(__u8 protocol)
 	return protocol == AG_IPPROTO_UDP ? AG_PROTOCOL_UDP : AG_PROTOCOL_OTHER;
 }
 
-/* Number of zero bits below the lowest set bit; without branches, which would each double the verifier's work. */
-static __always_inline __u32 ag_lowest_bit(__u64 bits)
-{
-	__u64 below = (bits & -bits) - 1;
-
-	below -= (below >> 1) & 0x5555555555555555ull;
-	below = (below & 0x3333333333333333ull) + ((below >> 2) & 0x3333333333333333ull);
-	below = (below + (below >> 4)) & 0x0f0f0f0f0f0f0f0full;
-	return (below * 0x0101010101010101ull) >> 56;
-}
-
 /*
  * Decides one address; fills verdict, rule and generation of *net. User space keeps an entry for the empty prefix in
  * every trie of a slot that has rules, so a lookup without result is a defect there: refused.

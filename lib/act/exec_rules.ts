@@ -80,7 +80,7 @@ export function execKey(slot: number, path: string, base_name: boolean): Uint8Ar
 }
 
 /** The final slash makes `/a/b` cover `/a/b/c` and not `/a/bc`. */
-function treeKey(slot: number, tree: string): Uint8Array {
+export function treeKey(slot: number, tree: string): Uint8Array {
   const bytes = pathBytes(`${tree}/`);
   const key = new Uint8Array(AgTreeKey.SIZE);
   const view = new DataView(key.buffer);

@@ -8,12 +8,16 @@ import {
   AgExecPolicy,
   AgLimit,
   AgNetPolicy,
+  AgObjectKey,
   AgPortKey,
+  AgTreeKey,
   AgV4Key,
   AgV6Key,
 } from "../../probes/abi.gen.ts";
 import { AgentguardError, type LoweredPolicy } from "../core/mod.ts";
 import { execEntries, execKey } from "./exec_rules.ts";
+import type { ObjectFinder } from "./file_objects.ts";
+import { filePolicy, nameEntries, objectEntries } from "./file_rules.ts";
 import { NET_ACTIONS, TrieRules, TRIES, writeNetRule } from "./net_rules.ts";
 import { pushDown } from "./prefix_bits.ts";
 
@@ -33,9 +37,12 @@ const KEYED_BY_PATH = ["exec_rules", "exec_trees"] as const;
 /** Owns the policy maps of one object. */
 export class KernelPolicy {
   readonly #maps: PolicyMaps;
+  readonly #objects: ObjectFinder | undefined;
 
-  constructor(maps: PolicyMaps) {
+  /** `objects`: where programs at security hooks are loaded, which want to know what the names of rules stand for. */
+  constructor(maps: PolicyMaps, objects?: ObjectFinder) {
     this.#maps = maps;
+    this.#objects = objects;
   }
 
   /**
@@ -46,6 +53,7 @@ export class KernelPolicy {
     this.#clear(slot);
     this.#writeNet(slot, policy);
     this.#writeExec(slot, policy);
+    this.#writeFiles(slot, policy);
     // The old slot stays filled until the next install: a program that read its number may still be looking things up
     // in it.
     this.#activate(slot);
@@ -83,6 +91,13 @@ export class KernelPolicy {
   #clear(slot: number): void {
     for (const name of [...TRIES, ...KEYED_BY_PATH]) {
       const at = name === "exec_rules" ? AgExecKey.slot : AgV4Key.slot;
+      const map = this.#maps(name);
+      for (const key of map.keys()) {
+        if (new DataView(key.buffer, key.byteOffset).getUint32(at, true) === slot) map.remove(key);
+      }
+    }
+    if (this.#objects === undefined) return;
+    for (const [name, at] of FILE_MAPS) {
       const map = this.#maps(name);
       for (const key of map.keys()) {
         if (new DataView(key.buffer, key.byteOffset).getUint32(at, true) === slot) map.remove(key);
@@ -139,7 +154,27 @@ export class KernelPolicy {
     for (const entry of execEntries(slot, policy.exec)) this.#maps(entry.map).update(entry.key, entry.value);
     this.#maps("exec_policy").update(slotKey(slot), value);
   }
+
+  #writeFiles(slot: number, { generation, exec, files = [] }: LoweredPolicy): void {
+    if (this.#objects === undefined) return;
+    if (files.length > AgLimit.NET_RULES_MAX) {
+      throw new AgentguardError(
+        "overflow",
+        `lower policy: ${files.length} file rules, the kernel holds ${AgLimit.NET_RULES_MAX}`,
+      );
+    }
+    const objects = objectEntries(slot, { files, exec }, this.#objects);
+    for (const { map, key, value } of [...nameEntries(slot, files), ...objects]) this.#maps(map).update(key, value);
+    this.#maps("file_policy").update(slotKey(slot), filePolicy(generation, files, objects.length));
+  }
 }
+
+/** Maps of file rules, and where in a key the slot stands. */
+const FILE_MAPS: readonly (readonly [string, number])[] = [
+  ["file_names", AgExecKey.slot],
+  ["file_trees", AgTreeKey.slot],
+  ["file_objects", AgObjectKey.slot],
+];
 
 function slotKey(slot: number): Uint8Array {
   const key = new Uint8Array(4);

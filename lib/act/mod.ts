@@ -3,6 +3,7 @@
  * ending processes. It never decides. Outcomes are labelled for what happened; a failure is the outcome `failed`, or an
  * `AgentguardError` (`io`, `overflow`) from set-up. Cgroups are disposable and belong to a session.
  */
+export { type FileObject, HostObjects, type ObjectFinder } from "./file_objects.ts";
 export { KernelActor, type ProcessKiller } from "./actor.ts";
 export { type BaselineContext, planBaseline } from "./baseline.ts";
 export { cgroup2Mounts, findCgroup2, SessionCgroup } from "./cgroup.ts";

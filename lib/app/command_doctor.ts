@@ -7,6 +7,7 @@ import { type CommandIo, exitCodeOf, LineWriter } from "./command_io.ts";
 import { formatPolicy } from "./command_policy.ts";
 import { escapeText, formatTable, type Paint, painter } from "./format_text.ts";
 import { loadPolicyFiles } from "./policy_files.ts";
+import { lackingMechanisms } from "./lacking.ts";
 import { reportDefaults, reportRules } from "./rule_report.ts";
 
 /** Result of one probe of the host. */
@@ -69,12 +70,6 @@ export function commandDoctor(
     await out.flush();
     return enforceable ? EXIT.ok : EXIT.failed;
   });
-}
-
-/** What does not work on this host. */
-export function lackingMechanisms(checks: readonly Check[]): ReadonlySet<EnforcementMechanism> {
-  const failed = checks.filter((check) => check.state === "missing" || check.state === "unknown");
-  return new Set(failed.flatMap((check) => check.needed_for ?? []));
 }
 
 function formatChecks(checks: readonly Check[], paint: Paint): readonly string[] {

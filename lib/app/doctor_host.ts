@@ -2,7 +2,7 @@
 import { accessSync, constants, existsSync, readFileSync } from "node:fs";
 import { findCgroup2, SessionCgroup } from "../act/mod.ts";
 import { errorMessage, IdGenerator, systemClock } from "../core/mod.ts";
-import { openLibbpf, openShim, probeImage, type StartState, SystemCalls } from "../../ffi/mod.ts";
+import { lsmImage, openLibbpf, openShim, probeImage, type StartState, SystemCalls } from "../../ffi/mod.ts";
 import { KernelProbes, type ProbeGroup, type ProbeSupport } from "../source/mod.ts";
 import type { Check, DoctorPort, DoctorSubject } from "./command_doctor.ts";
 import { anchorChecks } from "./doctor_anchor.ts";
@@ -16,6 +16,12 @@ const GROUPS: Readonly<Record<ProbeGroup, { readonly name: string; readonly need
   scope: { name: "see processes leave their session's cgroup" },
   network: { name: "refuse connections, sends and binds", needed_for: ["cgroup"] },
   iterator: { name: "find agents that run already" },
+  lsm: { name: "refuse files, programs and sockets before anything happens; protect the guard", needed_for: ["lsm"] },
+};
+
+const FIX = "run as root on Linux 5.17 or later, outside of containers without CAP_BPF";
+const FIXES: Readonly<Partial<Record<ProbeGroup, string>>> = {
+  lsm: "use a kernel with CONFIG_BPF_LSM=y, started with bpf in its lsm= list; without it other mechanisms are used",
 };
 
 /** The running host. */
@@ -74,6 +80,7 @@ function probeChecks(): readonly Check[] {
       shim,
       system: new SystemCalls(shim),
       image: probeImage(),
+      lsm_image: lsmImage(),
       self_pid: process.pid,
       ring_bytes: { decisions: 4096, telemetry: 4096 },
     });
@@ -89,7 +96,7 @@ function probeChecks(): readonly Check[] {
       name,
       state: available ? "ok" : "missing",
       detail: available ? `loaded: ${detail}` : detail,
-      ...(available ? undefined : { fix: "run as root on Linux 5.17 or later, outside of containers without CAP_BPF" }),
+      ...(available ? undefined : { fix: FIXES[group] ?? FIX }),
       ...(needed_for === undefined ? undefined : { needed_for }),
     } satisfies Check;
   });

@@ -6,6 +6,7 @@ import { BUILT_MECHANISMS, reportRules } from "./rule_report.ts";
 
 /** Which mechanism needs which programs. */
 const NEEDS: Readonly<Partial<Record<EnforcementMechanism, ProbeGroup>>> = {
+  lsm: "lsm",
   cgroup: "network",
   exec_kill: "process",
   kill_after: "syscall",

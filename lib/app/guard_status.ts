@@ -38,6 +38,7 @@ const LAYER_NAMES: Readonly<Record<ProbeGroup, string>> = {
   scope: "moves between cgroups",
   network: "network",
   iterator: "processes that run already",
+  lsm: "security hooks",
 };
 
 /** Puts the answer together. */

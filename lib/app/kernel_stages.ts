@@ -1,6 +1,6 @@
 /** Puts the kernel's stages together: source, decode, enrich, decide, act, record, each behind its port. */
 import { realpathSync } from "node:fs";
-import { KernelActor, KernelPolicy, PidfdKiller } from "../act/mod.ts";
+import { HELD_ACTIONS, HostObjects, KernelActor, KernelPolicy, PidfdKiller } from "../act/mod.ts";
 import {
   type ActionType,
   AgentguardError,
@@ -27,6 +27,7 @@ import { DecidedCalls } from "./decided_calls.ts";
 import { differenceEntry, HeldDecider } from "./held_decider.ts";
 import { compilePolicy } from "./policy_compile.ts";
 import type { PolicyLoad } from "./reader_protocol.ts";
+import { BUILT_MECHANISMS } from "./rule_report.ts";
 
 /** What the stages need from outside. */
 export interface KernelStagesParts {
@@ -85,7 +86,8 @@ export class KernelStages implements Disposable {
       sleep: () => this.probes.requestWake(),
       nextSequence: (number) => this.probes.counters.nextSequence(number),
     });
-    this.#kernel_policy = new KernelPolicy((name) => this.probes.map(name));
+    const objects = this.probes.has("lsm") ? new HostObjects() : undefined;
+    this.#kernel_policy = new KernelPolicy((name) => this.probes.map(name), objects);
     this.ids = new IdGenerator(parts.clock);
     this.enricher = new Enricher({
       processes: this.processes,
@@ -219,7 +221,10 @@ export class KernelStages implements Disposable {
   }
 
   #install(snapshot: PolicySnapshot, load: PolicyLoad): ActivePolicy {
-    const { policy, in_kernel } = lower(snapshot, load.home === undefined ? {} : { home: load.home });
+    const available = new Set(BUILT_MECHANISMS);
+    if (!this.probes.has("lsm")) available.delete("lsm");
+    const home = load.home === undefined ? {} : { home: load.home };
+    const { policy, in_kernel } = lower(snapshot, { host: { available, held: HELD_ACTIONS }, ...home });
     this.#kernel_policy.install(policy);
     this.#kernel_policy.setAgents(agentPrograms(snapshot));
     // Labels and rates outlive a reload.

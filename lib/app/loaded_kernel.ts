@@ -1,6 +1,6 @@
 /** The probes, loaded ahead of everything that needs the policy: the longest step of a start goes beside the others. */
 import type { Result } from "../core/mod.ts";
-import { openLibbpf, openShim, probeImage, type Shim, SystemCalls } from "../../ffi/mod.ts";
+import { lsmImage, openLibbpf, openShim, probeImage, type Shim, SystemCalls } from "../../ffi/mod.ts";
 import { KernelProbes, type ProbeSupport } from "../source/mod.ts";
 
 /** The kernel as a reader gets it. */
@@ -18,7 +18,11 @@ export function loadKernel(self_pid: number): LoadedKernel {
   const bpf = openLibbpf(shim);
   shim.ag_large_blocks(1);
   try {
-    return { shim, system, probes: KernelProbes.load({ bpf, shim, system, image: probeImage(), self_pid }) };
+    return {
+      shim,
+      system,
+      probes: KernelProbes.load({ bpf, shim, system, image: probeImage(), lsm_image: lsmImage(), self_pid }),
+    };
   } finally {
     shim.ag_large_blocks(0);
   }

@@ -23,6 +23,7 @@ import { ConsoleLog } from "./console_log.ts";
 import { DoctorHost } from "./doctor_host.ts";
 import { painter } from "./format_text.ts";
 import { lackingHere } from "./host_mechanisms.ts";
+import { lackingTried } from "./security_hooks.ts";
 import { configTables, loadPolicySources } from "./policy_files.ts";
 import { ReaderThread } from "./reader_thread.ts";
 
@@ -86,7 +87,7 @@ function plainCommand(command: PlainCommand, io: CommandIo): Promise<number> {
     case "audit.rotate-key":
       return commandAudit(command, io);
     case "policy.check":
-      return commandPolicyCheck(command, io, { lacking: lackingHere() });
+      return commandPolicyCheck(command, io, { lacking: lackingTried(lackingHere()) });
     case "policy.explain":
     case "policy.test":
     case "policy.show":

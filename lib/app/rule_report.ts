@@ -12,7 +12,7 @@ import {
 } from "../decide/mod.ts";
 
 /** What this version brings into place where the host lets it. */
-export const BUILT_MECHANISMS: ReadonlySet<EnforcementMechanism> = new Set([...BASE_MECHANISMS, "seccomp"]);
+export const BUILT_MECHANISMS: ReadonlySet<EnforcementMechanism> = new Set([...BASE_MECHANISMS, "seccomp", "lsm"]);
 
 /** A rule with what enforces it. */
 export interface RuleReport extends RuleEnforcement {

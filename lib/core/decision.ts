@@ -51,6 +51,12 @@ export interface KernelVerdict {
   readonly effect: "none" | "refused" | "killed";
   /** Why a program was killed that the policy might allow: what came up is not what was let go. */
   readonly grant?: GrantFailure;
+  /** What refused; absent: a program of the session's cgroup. */
+  readonly mechanism?: "lsm";
+  /** The object is one that the rule names, under a name that it does not. */
+  readonly by_object?: true;
+  /** Why the kernel refused what no rule speaks of. */
+  readonly why?: string;
 }
 
 /**

@@ -21,6 +21,12 @@ export const LIMITS = {
   pattern_bytes_max: 4_096,
   /** Network rules in the kernel: four 64-bit words of a bit vector. */
   kernel_net_rules_max: 256,
+  /** File rules in the kernel, for the same reason. */
+  kernel_file_rules_max: 256,
+  /** A path that a map of the kernel holds, bytes: a key of a prefix tree has at most 256. */
+  kernel_path_bytes_max: 246,
+  /** Names below protected directories that are looked at for files with names elsewhere, when a policy is loaded. */
+  protected_names_max: 20_000,
   /** Telemetry ring, bytes: 100 ms of 500,000 events/s at 300 bytes, rounded up to a power of two. */
   telemetry_ring_bytes: 16_777_216,
   /** Decision ring, bytes: a storm of 5,000 execs at 1 KiB, rounded up. */

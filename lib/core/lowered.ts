@@ -47,6 +47,37 @@ export interface LoweredExecRule {
   readonly trees: readonly string[];
 }
 
+/** Actions that programs at security hooks decide. */
+export type FileActionName =
+  | "file.read"
+  | "file.write"
+  | "file.create"
+  | "file.truncate"
+  | "file.delete"
+  | "file.mkdir"
+  | "file.rmdir"
+  | "file.chmod"
+  | "file.chown"
+  | "file.mknod"
+  | "file.rename"
+  | "file.link"
+  | "file.symlink"
+  | "unix.connect";
+
+/** One rule for the programs at security hooks; it refuses. Any of the lists may match a resolved name. */
+export interface LoweredFileRule {
+  readonly rule_index: number;
+  readonly actions: readonly FileActionName[];
+  /** Absolute paths. */
+  readonly paths: readonly string[];
+  /** Last components. */
+  readonly names: readonly string[];
+  /** Ends of last components, from their only dot on. */
+  readonly extensions: readonly string[];
+  /** Directories, without a final slash: they and everything below them. */
+  readonly trees: readonly string[];
+}
+
 /** The kernel's copy. */
 export interface LoweredPolicy {
   readonly generation: number;
@@ -55,4 +86,6 @@ export interface LoweredPolicy {
   readonly net_default: Readonly<Record<NetActionName, "allow" | "deny">>;
   readonly exec: readonly LoweredExecRule[];
   readonly exec_default: "allow" | "deny";
+  /** Only for a host that has security hooks. */
+  readonly files?: readonly LoweredFileRule[];
 }

@@ -79,6 +79,7 @@ function candidatesOf(type: ActionType, asked: Forbidden, forms: KernelForms): r
   const form = formOf(type, forms);
   if (typeof form === "object") {
     if (type.startsWith("net.")) add("cgroup", form.complete, form.note);
+    else if (type === "file.symlink") add("lsm", false, joined(form.note, "targets of links are compared afterwards"));
     else add("lsm", form.complete, joined(form.note, type === "exec" ? "" : RESOLVED));
     if (type === "exec") add("exec_kill", form.complete, form.note);
   }
@@ -93,7 +94,7 @@ function candidatesOf(type: ActionType, asked: Forbidden, forms: KernelForms): r
 
 function formOf(type: ActionType, forms: KernelForms): KernelForm | string | undefined {
   if (type === "exec") return forms.exec;
-  if (type.startsWith("file.")) return forms.file;
+  if (type.startsWith("file.") || type === "unix.connect") return forms.file;
   return type === "net.connect" || type === "net.send" || type === "net.bind" ? forms.net : undefined;
 }
 

@@ -13,6 +13,7 @@ import {
 } from "../core/mod.ts";
 import { BASE_MECHANISMS, type HostMechanisms } from "./enforcement.ts";
 import { lowerExecRule } from "./lower_exec.ts";
+import { loweredFileRules } from "./lower_file.ts";
 import { KERNEL_NET_ACTIONS, lowerNetRule, netActionsOf } from "./lower_net.ts";
 import { type DefaultEnforcement, EnforcementReport, ONE_NAME, type RuleEnforcement } from "./report.ts";
 import type { PolicySnapshot } from "./snapshot.ts";
@@ -46,7 +47,15 @@ export function lower(snapshot: PolicySnapshot, options: LowerOptions): Lowering
   const layers = report.layers.filter((layer) => layer.file.mode === "enforce");
   const net = lowerNet(layers, report);
   const exec = lowerExec(layers, options, { report });
-  const policy: LoweredPolicy = { generation: snapshot.ref.generation, ...net, ...exec };
+  const hooks = options.host?.available.has("lsm") === true;
+  const forbidding = layers.flatMap(({ rules }) => rules).filter(forbids);
+  const files = hooks ? loweredFileRules(forbidding, report.finish(), options.home) : [];
+  const policy: LoweredPolicy = {
+    generation: snapshot.ref.generation,
+    ...net,
+    ...exec,
+    ...(files.length === 0 ? undefined : { files }),
+  };
   return {
     policy,
     in_kernel: report.inKernel(),

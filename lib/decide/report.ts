@@ -1,5 +1,5 @@
 /** Which mechanism enforces each rule on a host, and what is left. */
-import type { ActionType, LoweredPolicy } from "../core/mod.ts";
+import { type ActionType, LIMITS, type LoweredPolicy } from "../core/mod.ts";
 import { candidateParts, type Forbidden, type KernelForm, type KernelForms } from "./candidates.ts";
 import {
   chooseEnforcement,
@@ -55,6 +55,7 @@ export class EnforcementReport {
   readonly #options: ReportOptions;
   readonly #forms = new Map<TypedRule, KernelForms>();
   readonly #left_defaults = new Map<TypedRule, string>();
+  #file_rules = 0;
 
   constructor(layers: readonly TypedLayer[], options: ReportOptions) {
     this.layers = layers;
@@ -101,6 +102,7 @@ export class EnforcementReport {
   /** One element per rule of all layers. */
   finish(): readonly RuleEnforcement[] {
     const conclude = new Concluder(this.#options);
+    this.#file_rules = 0;
     return this.layers.flatMap((layer) =>
       layer.rules.map((rule): RuleEnforcement => {
         const { position } = rule.node;
@@ -154,8 +156,14 @@ export class EnforcementReport {
     if (node.verdict === "redact") return { ...observed("redaction is not in this version"), complete: false };
     const forms = this.#forms.get(rule) ?? {};
     if (node.verdict === "allow") return lifted(forms, this.#left_defaults.get(rule));
-    const is_file = rule.types.some((type) => type.startsWith("file."));
-    return concluder.conclude(rule, is_file ? { ...forms, file: lowerFileRule(rule, this.#options.home) } : forms);
+    const is_file = rule.types.some((type) => type.startsWith("file.") || type === "unix.connect");
+    return concluder.conclude(rule, is_file ? { ...forms, file: this.#fileForm(rule) } : forms);
+  }
+
+  #fileForm(rule: TypedRule): KernelForm | string {
+    const form = lowerFileRule(rule, this.#options.home);
+    if (typeof form === "string" || ++this.#file_rules <= LIMITS.kernel_file_rules_max) return form;
+    return `the kernel holds ${LIMITS.kernel_file_rules_max} file rules (kernel_file_rules_max)`;
   }
 }
 

@@ -16,6 +16,7 @@ import {
   AgOpen,
   AgPath,
   AgRecord,
+  AgRefused,
   AgScopeChange,
   AgUnix,
 } from "../../probes/abi.gen.ts";
@@ -33,6 +34,7 @@ import {
 import { decodeClose, decodeMove, decodeOpen, decodePath } from "./file.ts";
 import { Frame } from "./frame.ts";
 import { decodeCoverage, decodeNet, decodeUnix } from "./network.ts";
+import { decodeRefused } from "./refused.ts";
 import {
   decodeDecided,
   decodeExec,
@@ -70,6 +72,7 @@ const TABLE: readonly (Entry | undefined)[] = table([
   [AgOp.COVERAGE, AgCoverage.SIZE, decodeCoverage],
   [AgOp.SCOPE, AgScopeChange.SIZE, decodeScope],
   [AgOp.DECIDED, AgDecided.SIZE, decodeDecided],
+  [AgOp.REFUSED, AgRefused.SIZE, decodeRefused],
 ]);
 
 function table(rows: readonly (readonly [number, number, Entry["decode"]])[]): readonly (Entry | undefined)[] {

@@ -23,6 +23,7 @@ import {
   type Writable,
 } from "../core/mod.ts";
 import { errorOf, grantRuling } from "./grant_ruling.ts";
+import { isKernelsAlone, kernelRuling } from "./kernel_ruling.ts";
 import { OpenCoalescer } from "./coalescer.ts";
 import { OpenFiles } from "./open_files.ts";
 import { shortRef } from "./short_ref.ts";
@@ -202,15 +203,8 @@ export class Pipeline {
     }
     if (stops) return ruling;
     if (kernel.grant !== undefined) return grantRuling(kernel.grant, event.decided);
-    if (same_policy) this.#mismatch(event, ruling);
-    const rule = same_policy ? this.#policy.ruleName(kernel.rule_index) : undefined;
-    return {
-      verdict: "deny",
-      ...(rule === undefined ? undefined : { rule }),
-      rule_index: kernel.rule_index,
-      reason: `refused by the kernel's copy of policy generation ${kernel.generation}`,
-      mode: "enforce",
-    };
+    if (same_policy && !isKernelsAlone(kernel)) this.#mismatch(event, ruling);
+    return kernelRuling(kernel, same_policy ? this.#policy.ruleName(kernel.rule_index) : undefined);
   }
 
   /**

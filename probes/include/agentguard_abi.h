@@ -47,7 +47,8 @@ enum ag_op {
 	AG_OP_COVERAGE = 12, /* an ABI or interface that the probes cannot see through */
 	AG_OP_SCOPE = 13,    /* cgroup and task tree disagree */
 	AG_OP_DECIDED = 14,  /* the next record of this thread is what came of a held call */
-	AG_OP_COUNT = 15,
+	AG_OP_REFUSED = 15,  /* a security hook refused an action */
+	AG_OP_COUNT = 16,
 };
 
 enum ag_ring {
@@ -288,6 +289,51 @@ struct ag_coverage {
 	__u32 syscall;
 };
 
+/* What a security hook decides about; the first ones are bit vectors of rules in ag_file_policy. */
+enum ag_file_action {
+	AG_FILE_READ = 0,
+	AG_FILE_WRITE = 1,
+	AG_FILE_CREATE = 2,
+	AG_FILE_TRUNCATE = 3,
+	AG_FILE_DELETE = 4,
+	AG_FILE_MKDIR = 5,
+	AG_FILE_RMDIR = 6,
+	AG_FILE_CHMOD = 7,
+	AG_FILE_CHOWN = 8,
+	AG_FILE_MKNOD = 9,
+	AG_FILE_RENAME = 10,
+	AG_FILE_LINK = 11,
+	AG_FILE_SYMLINK = 12,
+	AG_FILE_UNIX_CONNECT = 13,
+	AG_FILE_ACTION_COUNT = 14,
+	AG_FILE_EXEC = 32,     /* decided by the rules of programs */
+	AG_FILE_MAP_EXEC = 33, /* a forbidden program mapped as code by another one */
+	AG_FILE_SIGNAL = 40,   /* a signal to the guard */
+	AG_FILE_TRACE = 41,    /* access to the guard's memory and descriptors */
+	AG_FILE_BPF = 42,      /* the bpf system call */
+	AG_FILE_CGROUP = 43,   /* a write to a cgroup that is not the session's */
+};
+
+enum ag_refused_flag {
+	AG_REFUSED_OBJECT = 1,      /* the object is a rule's, its name is not */
+	AG_REFUSED_UNDECIDABLE = 2, /* the path is deeper or longer than can be compared */
+};
+
+/* Strings follow: path, new path (of a rename or a link) or requested name (of a program). */
+struct ag_refused {
+	struct ag_record h;
+	__u64 ino;
+	__u32 dev;
+	__u32 action; /* enum ag_file_action */
+	__s32 rule_index;
+	__u32 generation;
+	__u32 flags;
+	__u32 detail; /* mode, signal, bpf command */
+	__u32 target; /* pid of the process that was meant */
+	__u16 path_bytes;
+	__u16 new_path_bytes;
+};
+
 enum ag_scope_kind {
 	AG_SCOPE_LEFT_CGROUP = 1,
 	AG_SCOPE_ENTERED_CGROUP = 2,
@@ -409,6 +455,36 @@ enum ag_protocol {
 	AG_PROTOCOL_UDP = 1,
 	AG_PROTOCOL_OTHER = 2,
 	AG_PROTOCOL_COUNT = 3,
+};
+
+/* How the text of an ag_exec_key is compared. */
+enum ag_name_kind {
+	AG_NAME_PATH = 0,
+	AG_NAME_BASE = 1,      /* the last component */
+	AG_NAME_EXTENSION = 2, /* of the last component, with the dot */
+};
+
+/* An object that rules name, by what the kernel knows it by. */
+struct ag_object_key {
+	__u64 ino;
+	__u32 dev;
+	__u32 slot;
+};
+
+struct ag_object {
+	struct ag_rule_bits self;  /* rules that hold for the object under every name */
+	struct ag_rule_bits below; /* rules that hold for all that is below it */
+	struct ag_exec_rule exec;  /* rule about the program, verdict 0: none */
+};
+
+/* What all file rules of one slot share: bit i is rule i. All of them refuse. */
+struct ag_file_policy {
+	__u32 generation;
+	__u32 rules;
+	__u32 objects; /* entries of file_objects when the slot was filled */
+	__u32 reserved;
+	struct ag_rule_bits action[AG_FILE_ACTION_COUNT];
+	__s32 rule_index[AG_NET_RULES_MAX];
 };
 
 /* What all network rules of one slot share: bit i is rule i. */

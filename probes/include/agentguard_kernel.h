@@ -60,6 +60,14 @@ struct bpf_sock_addr {
 #define AG_S_IFSOCK 0140000
 #define AG_IPPROTO_TCP 6
 #define AG_IPPROTO_UDP 17
+#define AG_S_IFDIR 0040000
+#define AG_O_ACCMODE 3
+#define AG_O_TRUNC 01000
+#define AG_FMODE_EXEC 0x20 /* __FMODE_EXEC in f_flags: opened to run it */
+#define AG_PROT_EXEC 4
+#define AG_VM_EXEC 4 /* include/linux/mm.h */
+#define AG_CGROUP2_MAGIC 0x63677270
+#define AG_EPERM 1
 #define AG_SIGKILL 9
 #define AG_ERESTARTSYS 512 /* include/linux/errno.h: never seen by user space */
 #define AG_ERESTART_RESTARTBLOCK 516
@@ -111,6 +119,7 @@ struct hlist_bl_node {
 
 struct super_block {
 	__u32 s_dev;
+	unsigned long s_magic;
 };
 
 struct inode {
@@ -144,6 +153,7 @@ struct path {
 
 struct file {
 	unsigned int f_mode;
+	unsigned int f_flags;
 	void *private_data;
 	struct inode *f_inode;
 	struct path f_path;
@@ -216,6 +226,7 @@ struct pid {
 };
 
 struct task_struct {
+	unsigned in_execve : 1;
 	struct thread_info thread_info;
 	int pid;
 	int tgid;
@@ -256,6 +267,15 @@ struct sock {
 
 struct socket {
 	struct sock *sk;
+};
+
+struct vm_area_struct {
+	unsigned long vm_flags;
+	struct file *vm_file;
+};
+
+struct unix_sock {
+	struct path path;
 };
 
 struct seq_file;

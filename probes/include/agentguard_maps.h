@@ -159,6 +159,20 @@ struct {
 	__type(value, struct ag_scope);
 } adopt SEC(".maps");
 
+/* In ag_scope.reported: the call that runs was refused and recorded, its end says nothing new. */
+#define AG_REPORTED_REFUSED (1u << 30)
+
+/* Number of zero bits below the lowest set bit; without branches, which would each double the verifier's work. */
+static __always_inline __u32 ag_lowest_bit(__u64 bits)
+{
+	__u64 below = (bits & -bits) - 1;
+
+	below -= (below >> 1) & 0x5555555555555555ull;
+	below = (below & 0x3333333333333333ull) + ((below >> 2) & 0x3333333333333333ull);
+	below = (below + (below >> 4)) & 0x0f0f0f0f0f0f0f0full;
+	return (below * 0x0101010101010101ull) >> 56;
+}
+
 static __always_inline struct ag_control *ag_get_control(void)
 {
 	__u32 zero = 0;

@@ -4,12 +4,16 @@ import { AgConfig, AgControl, AgTask } from "../../../probes/abi.gen.ts";
 import { type BpfLink, type BpfMap, BpfObject, type Libbpf, type Shim, type SystemCalls } from "../../../ffi/mod.ts";
 import { AgentguardError, err, LIMITS, ok, type Result } from "../../core/mod.ts";
 import { LossCounters } from "./counters.ts";
+import { LsmPrograms, lsmSupport } from "./lsm.ts";
 import { NOTHING_HELD, scopeValue, type StoppedProcess } from "./scope_value.ts";
 import { type OwnNumber, ownNumber } from "./own_number.ts";
 import type { ProbeGroup, ProbeSupport, RunningProcess } from "./port.ts";
 
+/** Groups of the object that every host needs; `lsm` is an object of its own. */
+type BaseGroup = Exclude<ProbeGroup, "lsm">;
+
 /** Programs by group. A group is loaded whole or not at all. */
-const GROUPS: Readonly<Record<ProbeGroup, readonly string[]>> = {
+const GROUPS: Readonly<Record<BaseGroup, readonly string[]>> = {
   process: ["ag_exec", "ag_fork", "ag_exit"],
   syscall: ["ag_sys_exit"],
   scope: ["ag_cgroup_attach"],
@@ -17,7 +21,7 @@ const GROUPS: Readonly<Record<ProbeGroup, readonly string[]>> = {
   iterator: ["ag_tasks"],
 };
 
-const GROUP_NAMES: readonly ProbeGroup[] = ["process", "syscall", "scope", "network", "iterator"];
+const GROUP_NAMES: readonly BaseGroup[] = ["process", "syscall", "scope", "network", "iterator"];
 
 /** What loading needs. */
 export interface ProbeParts {
@@ -25,6 +29,8 @@ export interface ProbeParts {
   readonly shim: Shim;
   readonly system: SystemCalls;
   readonly image: Uint8Array;
+  /** The programs at security hooks; without it they are not tried. */
+  readonly lsm_image?: Uint8Array;
   /** The guard's own process in its own pid namespace; the programs leave it alone. */
   readonly self_pid: number;
   readonly ring_bytes?: { readonly decisions: number; readonly telemetry: number };
@@ -42,15 +48,20 @@ export class KernelProbes implements Disposable {
   readonly #object: BpfObject;
   readonly #parts: ProbeParts;
   #next_scope = 1;
-  readonly #links: Map<ProbeGroup, BpfLink[]> = new Map();
+  readonly #links: Map<BaseGroup, BpfLink[]> = new Map();
+  readonly #lsm: LsmPrograms | undefined;
 
   private constructor(parts: ProbeParts, loaded: LoadedGroups, support: readonly ProbeSupport[]) {
-    const { object, hash_key, pid_level } = loaded;
+    const { object, hash_key, self } = loaded;
     this.#parts = parts;
     this.#object = object;
     this.hash_key = hash_key;
-    this.pid_level = pid_level;
-    this.support = support;
+    this.pid_level = self.level;
+    const lsm = parts.lsm_image === undefined
+      ? undefined
+      : LsmPrograms.load({ ...parts, image: parts.lsm_image, self, probes: object });
+    this.#lsm = lsm?.ok === true ? lsm.value : undefined;
+    this.support = lsm === undefined ? support : [...support, lsmSupport(lsm)];
     this.ring_bytes = ringBytes(parts);
     const first = new Uint8Array(4);
     new DataView(first.buffer).setUint32(0, FIRST_KERNEL_SCOPE, true);
@@ -68,7 +79,7 @@ export class KernelProbes implements Disposable {
     const all = loadGroups(parts, self.value, GROUP_NAMES);
     if (all.ok) return ok(new KernelProbes(parts, all.value, GROUP_NAMES.map((group) => available(group))));
     const support = tryGroups(parts, self.value);
-    const usable = support.filter((each) => each.available).map((each) => each.group);
+    const usable = GROUP_NAMES.filter((group) => support.some((each) => each.group === group && each.available));
     if (!usable.includes("process")) return err(support);
     const some = loadGroups(parts, self.value, usable);
     if (!some.ok) return err(support);
@@ -82,13 +93,14 @@ export class KernelProbes implements Disposable {
 
   /** A map of the object, for whoever writes policy into it. */
   map(name: string): BpfMap {
-    return this.#object.map(name);
+    return this.#lsm?.maps.has(name) === true ? this.#lsm.map(name) : this.#object.map(name);
   }
 
   /** Attaches the programs that see guarded processes; false where all of them were attached before. Throws `io`. */
   attach(): boolean {
     const before = this.#links.size;
     for (const group of ["process", "scope", "syscall"] as const) this.#attachGroup(group);
+    this.#lsm?.attach();
     return this.#links.size > before;
   }
 
@@ -101,6 +113,7 @@ export class KernelProbes implements Disposable {
   detach(): void {
     for (const links of this.#links.values()) for (const link of links) link[Symbol.dispose]();
     this.#links.clear();
+    this.#lsm?.detach();
   }
 
   /** Attaches the network programs to a cgroup; disposing detaches them. */
@@ -176,10 +189,11 @@ export class KernelProbes implements Disposable {
 
   [Symbol.dispose](): void {
     this.detach();
+    this.#lsm?.[Symbol.dispose]();
     this.#object[Symbol.dispose]();
   }
 
-  #attachGroup(group: ProbeGroup): void {
+  #attachGroup(group: BaseGroup): void {
     if (this.#links.has(group) || !this.has(group)) return;
     const links: BpfLink[] = [];
     for (const program of GROUPS[group]) {
@@ -220,7 +234,7 @@ function ringBytes(parts: ProbeParts): { readonly decisions: number; readonly te
   return parts.ring_bytes ?? { decisions: LIMITS.decision_ring_bytes, telemetry: LIMITS.telemetry_ring_bytes };
 }
 
-function available(group: ProbeGroup): ProbeSupport {
+function available(group: BaseGroup): ProbeSupport {
   return { group, available: true, detail: GROUPS[group].join(", ") };
 }
 
@@ -228,10 +242,11 @@ function available(group: ProbeGroup): ProbeSupport {
 interface LoadedGroups {
   readonly object: BpfObject;
   readonly hash_key: Uint8Array;
-  readonly pid_level: number;
+  /** What it was loaded with. */
+  readonly self: OwnNumber;
 }
 
-function loadGroups(parts: ProbeParts, self: OwnNumber, groups: readonly ProbeGroup[]): Result<LoadedGroups, string> {
+function loadGroups(parts: ProbeParts, self: OwnNumber, groups: readonly BaseGroup[]): Result<LoadedGroups, string> {
   let reason = "";
   const hash_key = crypto.getRandomValues(new Uint8Array(16));
   // bpf_rdonly_cast came with Linux 6.2; without it paths are read by copying, a little slower.
@@ -247,7 +262,7 @@ function loadGroups(parts: ProbeParts, self: OwnNumber, groups: readonly ProbeGr
       sizes: ringBytes(parts),
       data: { ".rodata.config": config },
     });
-    if (loaded.ok) return ok({ object: loaded.value, hash_key, pid_level: self.level });
+    if (loaded.ok) return ok({ object: loaded.value, hash_key, self });
     reason = `${loaded.error.errno}: ${lastLine(loaded.error.log)}`;
     if (loaded.error.errno === "EPERM") break;
   }

@@ -4,7 +4,10 @@ import { join } from "node:path";
 import { type EscapeCase, type Expectation, made, type Place } from "../harness/mod.ts";
 
 const RULE = 'action = "exec"\nexe = "@DIR@/forbidden"\nverdict = "deny"';
-const KILLED: Expectation = { label: "killed_before_effect", mechanism: "signal" };
+const HELD: Expectation = { label: "prevented", mechanism: "seccomp" };
+
+/** The loader of this machine's C library. */
+const LOADER = process.arch === "arm64" ? "/lib/ld-linux-aarch64.so.1" : "/lib64/ld-linux-x86-64.so.2";
 
 async function forbidden({ dir, program }: Place): Promise<void> {
   await copyFile(program("mark"), join(dir, "forbidden"));
@@ -18,7 +21,7 @@ function shell(name: string, escape: string, line: string, more: Partial<EscapeC
     prepare: forbidden,
     command: () => ["/bin/sh", "-c", line],
     happened: made("proof"),
-    expected: [KILLED],
+    expected: [HELD],
     ...more,
   };
 }
@@ -53,6 +56,15 @@ export const PROGRAMS: readonly EscapeCase[] = [
     },
     happened: made("script-ran"),
   }),
+  {
+    ...shell("loader", "ld-linux.so PROGRAM: mapped by the loader, never executed", ""),
+    prepare: async ({ dir }) => await copyFile("/usr/bin/touch", join(dir, "forbidden")),
+    command: ({ dir }) => [LOADER, join(dir, "forbidden"), "proof"],
+    expected: [
+      { needs: ["probes.lsm"], label: "prevented", mechanism: "lsm" },
+      { label: "none", mechanism: "none", effect: "may" },
+    ],
+  },
   started("descriptor", "execveat on a descriptor"),
   started("thread", "from a thread that is not the first"),
   started("spawn", "posix_spawn (vfork)"),
@@ -60,6 +72,5 @@ export const PROGRAMS: readonly EscapeCase[] = [
   {
     ...started("memfd", "memfd and execveat"),
     rules: ['action = "exec"\nexe = "/memfd:*"\nverdict = "deny"'],
-    expected: [{ label: "killed_after_effect", mechanism: "signal", effect: "may" }],
   },
 ];

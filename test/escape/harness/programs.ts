@@ -1,7 +1,7 @@
 /** The C programs of the cases: built once, or taken from where another machine built them. */
 import { existsSync, readdirSync } from "node:fs";
 import { copyFile, mkdir } from "node:fs/promises";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { Compiler } from "../../support/mod.ts";
 
 const SOURCES = join(import.meta.dir, "..", "programs");
@@ -18,7 +18,7 @@ export async function buildPrograms(directory: string): Promise<void> {
 
 /** Path of one program in a directory that `buildPrograms` filled. Throws where there is none. */
 export function programIn(directory: string, name: string): string {
-  const path = join(directory, name);
+  const path = resolve(directory, name);
   if (!existsSync(path)) {
     throw new Error(`no program ${name} in ${directory}: is there test/escape/programs/${name}.c?`);
   }

@@ -29,6 +29,8 @@ export interface Expectation {
   readonly mechanism: Mechanism;
   /** `may`: this host makes no promise, and the label says so. Default: the effect must not have happened. */
   readonly effect?: "may";
+  /** `may`: the guard finds out afterwards that what it let go was forbidden, and says so (`guard.mismatch`). */
+  readonly alarm?: "may";
 }
 
 /** What a part of the baseline refuses before any rule is asked. */

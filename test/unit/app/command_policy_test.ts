@@ -44,7 +44,7 @@ class Files implements Disposable {
 
 function check(policies: readonly string[], io: MemoryIo, json = false): Promise<number> {
   return commandPolicyCheck({ kind: "policy.check", policies, flags: json ? { json } : {} }, io, {
-    lacking: new Set(),
+    lacking: new Set(["lsm"]),
   });
 }
 

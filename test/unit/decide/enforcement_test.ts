@@ -96,7 +96,7 @@ describe("the first mechanism that the host has and that prevents all", () => {
     ['action = "net.connect"\nport = 25\nverdict = "deny"', ALL, "cgroup", "prevented", true],
     ['action = "net.connect"\nhost = "x.example"\nverdict = "deny"', ALL, "kill_after", "killed_after_effect", false],
     ['action = "net.listen"\nverdict = "deny"', ALL, "kill_after", "killed_after_effect", false],
-    ['action = "unix.connect"\npath = "/run/docker.sock"\nverdict = "deny"', ALL, "seccomp", "prevented", true],
+    ['action = "unix.connect"\npath = "/run/docker.sock"\nverdict = "deny"', ALL, "lsm", "prevented", true],
     // What nothing prevents.
     ['action = "tool.call"\nverdict = "deny"', ALL, "observe_only", "unenforceable", false],
     ['action = "exec.failed"\nverdict = "deny"', ALL, "observe_only", "unenforceable", false],
