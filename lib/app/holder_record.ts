@@ -1,9 +1,13 @@
 /** The entries of held calls: a decision before its answer, an outcome after it. */
 import type {
+  Action,
   Decision,
   DecisionId,
   EntryDraft,
   Event,
+  FileChangeAction,
+  FileMoveAction,
+  FileOpenAction,
   Outcome,
   PolicyRef,
   Ruling,
@@ -29,9 +33,15 @@ export function decisionEntry(event: Event, decision: Decision): EntryDraft {
   return { ...entry(event, "decision", event.time_us), decision };
 }
 
-/** The entry of what came of it. */
+/** The entry of what came of it. A call that was refused has its result; one that was let go has its own record. */
 export function outcomeEntry(event: Event, outcome: Outcome, time_us: WallUs): EntryDraft {
-  return { ...entry(event, "outcome", time_us), outcome };
+  const { action } = event;
+  const refused = outcome.label === "prevented" && isFileAction(action) ? { ...action, result: "EPERM" } : action;
+  return { ...entry(event, "outcome", time_us), action: refused, outcome };
+}
+
+function isFileAction(action: Action): action is FileOpenAction | FileChangeAction | FileMoveAction {
+  return action.type.startsWith("file.");
 }
 
 function entry(event: Event, kind: "decision" | "outcome", time_us: WallUs): EntryDraft {

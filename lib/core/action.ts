@@ -77,8 +77,8 @@ export interface FileOpenAction extends ActionBase {
   readonly path: string;
   readonly requested_path?: string;
   readonly flags?: readonly FileFlag[];
-  /** 0 or a symbolic errno. */
-  readonly result: string;
+  /** 0 or a symbolic errno; absent while it is not known, see `FileChangeAction`. */
+  readonly result?: string;
   /** How many equal actions in this directory were merged under pressure; absent for a single one. */
   readonly count?: number;
 }
@@ -93,7 +93,8 @@ export interface FileChangeAction extends ActionBase {
   /** `uid:gid`; -1 leaves one as it is. */
   readonly owner?: string;
   readonly flags?: readonly FileFlag[];
-  readonly result: string;
+  /** Absent in a decision about a call that waits: nothing has happened yet. */
+  readonly result?: string;
 }
 
 /** A change that has two names. For a symbolic link `path` is the target as given, `new_path` the link. */
@@ -104,7 +105,7 @@ export interface FileMoveAction extends ActionBase {
   readonly requested_path?: string;
   readonly requested_new_path?: string;
   readonly flags?: readonly FileFlag[];
-  readonly result: string;
+  readonly result?: string;
 }
 
 /** Transport protocols that the network probes name. */
@@ -127,7 +128,7 @@ export interface NetAction extends ActionBase {
 export interface UnixConnectAction extends ActionBase {
   readonly type: "unix.connect";
   readonly path: string;
-  readonly result: string;
+  readonly result?: string;
 }
 
 /** What an operator did. */

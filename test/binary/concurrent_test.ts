@@ -54,7 +54,7 @@ describe.skipIf(!IS_ROOT)("guards at the same time", () => {
     const attempt = await outer.guard(inner.argv(ATTEMPT));
     expect([attempt.exit_code, attempt.stdout]).toEqual([0, '["EPERM"]']);
     const program = await outer.guard(inner.argv(["/bin/sh", "-c", '/bin/true; echo "status $?"']));
-    expect(program.stdout).toBe("status 137\n");
+    expect(program.stdout).toBe("status 126\n");
     // Both saw the program that the inner one guards.
     for (const setup of [outer, inner]) {
       const paths = about(await setup.entries(), "exec").map((entry) => entry.action.argv.join(" "));

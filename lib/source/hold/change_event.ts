@@ -46,7 +46,6 @@ function changeAction(change: HeldChange): Action {
     path: change.path,
     ...requestedOf(change.requested, change.path),
     ...(change.unhashed ? { flags: ["deleted"] as const } : undefined),
-    result: "0",
   };
   switch (change.kind) {
     case "open":
@@ -66,7 +65,7 @@ function changeAction(change: HeldChange): Action {
     case "link":
       return { type: `file.${change.kind}`, ...common, ...newNames(change) };
     case "symlink":
-      return { type: "file.symlink", path: change.requested, ...newNames(change), result: "0" };
+      return { type: "file.symlink", path: change.requested, ...newNames(change) };
   }
 }
 
@@ -92,7 +91,6 @@ function openAction({ path, requested, open_flags, exists, unhashed }: HeldChang
     path: tmpfile ? `${path === "/" ? "" : path}/#tmpfile` : path,
     ...requestedOf(requested, path),
     ...(flags.length > 0 ? { flags } : undefined),
-    result: "0",
   };
 }
 
