@@ -38,6 +38,33 @@ static int is_proc(int fd)
 	return fstatfs(fd, &info) == 0 && info.f_type == PROC_SUPER_MAGIC;
 }
 
+/*
+ * True for what /proc tells of this process, by any of its threads: the kernel lets a process look at its own memory,
+ * root and descriptors, whoever it works for. Callers may not, so they get none of it from here.
+ */
+static int is_own_process(const struct ag_hold_state *state, int fd)
+{
+	char name[16], path[AG_HOLD_PATH_BYTES];
+	ssize_t length;
+
+	if (!is_proc(fd))
+		return 0;
+	snprintf(name, sizeof name, "%d", fd);
+	length = readlinkat(state->self_fd, name, path, sizeof path - 1);
+	if (length <= 0 || (size_t)length >= sizeof path - 1)
+		return 1;
+	path[length] = 0;
+	for (const char *at = path; (at = strchr(at, '/')) != NULL;) {
+		char *end;
+		long number = strtol(++at, &end, 10);
+		if (strncmp(at, "fd/", 3) == 0 || strncmp(at, "fdinfo/", 7) == 0)
+			return 0; /* what follows numbers descriptors */
+		if (end != at && (*end == '/' || *end == 0) && syscall(SYS_tgkill, getpid(), number, 0) == 0)
+			return 1;
+	}
+	return 0;
+}
+
 /* Takes the caller's root. Its end is leave_view, whatever happens between. */
 static int enter_view(struct ag_hold_state *state)
 {
@@ -149,6 +176,10 @@ static int step(struct ag_hold_state *state, int dir, char *name, char *rest, in
 	long length;
 	int next = open_how(dir, name, O_PATH | O_NOFOLLOW, 0);
 
+	if (next >= 0 && is_own_process(state, next)) {
+		close(next);
+		next = -EACCES;
+	}
 	if (next < 0 || fstat(next, &info) != 0 || !S_ISLNK(info.st_mode) || !follow) {
 		close(dir);
 		return next;
@@ -182,6 +213,10 @@ static int walk(struct ag_hold_state *state, int base, const char *path, int fol
 
 	if (dir < 0)
 		return path[0] == '/' ? dir : -errno;
+	if (is_own_process(state, dir)) {
+		close(dir);
+		return -EACCES;
+	}
 	if (strlen(path) >= AG_HOLD_PATH_BYTES) {
 		close(dir);
 		return -ENAMETOOLONG;
