@@ -33,7 +33,10 @@ export interface ApprovalRequest {
 export interface ApprovalAnswer {
   readonly approval_id: ApprovalId;
   readonly verdict: "allow" | "deny";
-  /** Who: `uid:0`, `webhook:ops`, `grant:01J...` (a standing grant), `expiry`, `requester-gone`, `guard-stop`. */
+  /**
+   * Who: `uid:0`, `uid:0/alice` (root by sudo), `token:ops`, `webhook:ops`, `grant:01J...` (a standing grant),
+   * `expiry`, `requester-gone`, `guard-stop`, `guard`; several with commas where a quorum said yes.
+   */
   readonly by: string;
   readonly reason: string;
   readonly held_ms: number;

@@ -255,3 +255,33 @@ describe.skipIf(!IS_ROOT)("a held push", () => {
     expect([without.exit_code, without.stderr]).toEqual([2, expect.stringContaining("one-time code secret")]);
   }, LIMIT_MS);
 });
+
+describe.skipIf(!IS_ROOT)("a held deletion", () => {
+  test("happens when it is approved, and only that one", async () => {
+    await using setup = await GuardSetup.create(`version = 1
+name = "held"
+[default]
+"*" = "allow"
+[[rules]]
+name = "delete-needs-a-human"
+action = "file.delete"
+path = "**/precious*"
+verdict = "ask"
+`);
+    await run(["touch", join(setup.work, "precious1"), join(setup.work, "precious2")]);
+    await using guard = setup.start([
+      "/bin/sh",
+      "-c",
+      'rm precious1; echo "status $?"; rm precious2; echo "status $?"',
+    ]);
+    const first = await question(setup, guard);
+    expect(first).toMatchObject({ action: { type: "file.delete", path: join(setup.work, "precious1") } });
+    await runOnPty(argv(setup, "approvals", "approve", first.approval_id), []);
+    const second = await question(setup, guard);
+    expect(second.approval_id).not.toBe(first.approval_id);
+    await runOnPty(argv(setup, "approvals", "deny", second.approval_id), []);
+    expect(await guard.ended()).toBe(0);
+    expect(guard.stdout).toBe("status 0\nstatus 1\n");
+    expect((await run(["ls", setup.work])).stdout).toBe("precious2\n");
+  }, LIMIT_MS);
+});
