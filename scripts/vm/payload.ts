@@ -10,6 +10,8 @@ import { makeImage } from "./userland.ts";
 
 /** Built or installed, and needed by the tests. */
 const FOLDERS: readonly string[] = ["dist", "build/probes", "build/lib", "build/native", "node_modules"];
+/** The C programs of the escape suite, where they were built. */
+export const PROGRAMS = "build/escape";
 const FILES: readonly string[] = ["build/licenses.txt"];
 const ROOM = 256 * 1024 ** 2;
 
@@ -28,7 +30,9 @@ export async function payloadImage(command: string, name: string): Promise<strin
   for (const file of tracked.split("\0").filter((each) => each !== "" && existsSync(inRoot(each)))) {
     link(inRoot(file), join(repository, file));
   }
-  for (const folder of FOLDERS) await linkFolder(folder, repository);
+  for (const folder of [...FOLDERS, PROGRAMS].filter((each) => existsSync(inRoot(each)))) {
+    await linkFolder(folder, repository);
+  }
   for (const file of FILES) link(inRoot(file), join(repository, file));
   link(realpathSync(toolPath("bun")), join(repository, ".tools", "bin", "bun"));
   cpSync(inRoot("scripts/vm/start.sh"), join(stage, "start.sh"));

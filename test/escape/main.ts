@@ -13,10 +13,12 @@ usage: bun test/escape/main.ts [--only TEXT] [--json] [--programs DIR]
   --only TEXT      only cases whose id contains TEXT
   --json           one JSON object per case instead of the table
   --programs DIR   where the C programs are; built there if there is no such directory
+  --build DIR      only build the C programs
 `;
 
 const { values } = parseArgs({
   options: {
+    build: { type: "string" },
     help: { type: "boolean" },
     json: { type: "boolean" },
     only: { type: "string" },
@@ -24,6 +26,7 @@ const { values } = parseArgs({
   },
 });
 if (values.help === true) console.log(HELP);
+else if (values.build !== undefined) await buildPrograms(values.build);
 else process.exitCode = await main();
 
 async function main(): Promise<number> {
