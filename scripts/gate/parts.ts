@@ -5,6 +5,7 @@ import { ROOT, toolPath } from "../support/paths.ts";
 import { runGroup, runTopLevel, testGroups } from "./bun_tests.ts";
 import { runExamples } from "./examples.ts";
 import { checked, type Outcome } from "./outcome.ts";
+import { runVirtualMachines } from "./vm.ts";
 
 /** One part: a check that counts as one test, or a group of tests. */
 export interface Part {
@@ -34,6 +35,7 @@ export function gateParts(): readonly Part[] {
     { name: "tidy", run: runTopLevel },
     ...testGroups().map((name) => ({ name, run: (): Promise<Outcome> => runGroup(name) })),
     { name: "examples", run: runExamples },
+    { name: "vm", run: runVirtualMachines },
   ];
 }
 
