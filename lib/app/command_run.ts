@@ -39,6 +39,7 @@ import { painter } from "./format_text.ts";
 import { secretVariables, withoutVariables } from "./secret_variables.ts";
 import { sessionBaseline, startedBaseline } from "./session_baseline.ts";
 import { forwardSignals } from "./signals.ts";
+import { type WritePlace, writePlaces } from "./write_places.ts";
 
 /** What a run needs beside its command line. */
 export interface RunParts {
@@ -102,7 +103,9 @@ class GuardedRun {
       cgroup: leaf !== undefined,
       home: homedir(),
     });
-    const notify = notifyRules(refusableActions(guard.snapshot));
+    const refusable = refusableActions(guard.snapshot);
+    const notify = notifyRules(refusable);
+    guard.holder.started(refusable);
     using _prompt = notify.length > 0 ? await this.#askHere() : undefined;
     const { config, state } = this.#parts;
     const baseline = sessionBaseline(guard.snapshot, {
@@ -133,7 +136,7 @@ class GuardedRun {
     };
     this.#session = session;
     const held = heldClasses(notify);
-    await this.#begin(session, launched, { leaf, held });
+    await this.#begin(session, launched, { leaf, held, places: writePlaces(baseline) });
     using _signals = forwardSignals((signo) => launched.forward(signo), this.#parts.state.ignored);
     const end = this.#watch(launched, leaf);
     launched.go();
@@ -175,7 +178,11 @@ class GuardedRun {
   async #begin(
     session: SessionInfo,
     launched: LaunchedCommand,
-    { leaf, held }: { readonly leaf: SessionCgroup | undefined; readonly held: HeldClasses },
+    { leaf, held, places }: {
+      readonly leaf: SessionCgroup | undefined;
+      readonly held: HeldClasses;
+      readonly places: readonly WritePlace[] | undefined;
+    },
   ): Promise<void> {
     this.#guard.sessions.add(SCOPE, session, leaf);
     await this.#guard.reader.begin({
@@ -189,7 +196,7 @@ class GuardedRun {
     });
     if (held.exec || held.files) {
       const holder = await this.#guard.useHolder();
-      await holder.begin(session, launched.takeListener(new SystemCalls(openShim())));
+      await holder.begin(session, launched.takeListener(new SystemCalls(openShim())), places);
     }
     // Attached and in scope: now the process may enter the leaf, and after that begin.
     leaf?.enter(launched.pid);

@@ -223,12 +223,14 @@ export class Guard implements StatusPort, ReloadPort {
       const cgroup = findCgroup2() !== undefined;
       const { home, found_running = false } = this.#parts;
       requireEnforceable(loaded.value.snapshot, { support: this.reader.support, cgroup, home, found_running });
+      this.holder.requireHeld(loaded.value.snapshot);
       const arrange = this.#control.prepare(loaded.value.snapshot.approval);
       const load = policyLoad(loaded.value, this.#parts);
       await this.reader.setPolicy(load);
       await this.holder.setPolicy(load);
       await arrange();
     } catch (error) {
+      this.note({ type: "guard.degraded", detail: `policy reload refused: ${errorMessage(error)}` });
       return err(error instanceof AgentguardError ? error : new AgentguardError("policy", errorMessage(error)));
     }
     this.#policy = loaded.value;

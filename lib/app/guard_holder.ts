@@ -1,5 +1,7 @@
 /** The thread that answers held calls, started when a session first needs it. */
-import type { ApprovalPort } from "../core/mod.ts";
+import { HELD_ACTIONS } from "../act/mod.ts";
+import { type ActionType, AgentguardError, type ApprovalPort } from "../core/mod.ts";
+import { type PolicySnapshot, refusableActions } from "../decide/mod.ts";
 import type { HoldStatName } from "./holder_protocol.ts";
 import { HolderThread } from "./holder_thread.ts";
 import type { PolicyLoad } from "./reader_protocol.ts";
@@ -19,6 +21,8 @@ export interface GuardHolderParts {
 /** At most one thread for all sessions of a guard. */
 export class GuardHolder {
   readonly #parts: GuardHolderParts;
+  /** Actions whose calls running commands have waiting: their filters cannot be changed any more. */
+  #held: ReadonlySet<ActionType> | undefined;
   #thread: Promise<HolderThread> | undefined;
   #stats: (() => Record<HoldStatName, number>) | undefined;
 
@@ -30,6 +34,30 @@ export class GuardHolder {
   async use(policy: PolicyLoad): Promise<HolderThread> {
     this.#thread ??= this.#start(policy);
     return await this.#thread;
+  }
+
+  /** Notes which actions a command that starts now has waiting for the guard. */
+  started(actions: ReadonlySet<ActionType>): void {
+    const before = this.#held;
+    this.#held = before === undefined ? actions : new Set([...before].filter((action) => actions.has(action)));
+  }
+
+  /**
+   * Throws `unsupported` where `snapshot` may refuse actions whose calls do not wait in a command that runs already:
+   * what waits is settled at a command's start.
+   */
+  requireHeld(snapshot: PolicySnapshot): void {
+    const held = this.#held;
+    if (held === undefined) return;
+    const missing = [...refusableActions(snapshot)].filter((action) => HELD_ACTIONS.has(action) && !held.has(action));
+    if (missing.length === 0) return;
+    throw new AgentguardError(
+      "unsupported",
+      `reload the policy: it may refuse ${
+        missing.join(", ")
+      }, which the running command was not started to wait for; ` +
+        "start the command again under this policy",
+    );
   }
 
   /** What became of held calls; `undefined` where none are held. */

@@ -6,6 +6,7 @@ import { type HeldCallers, heldChangeEvent } from "../source/mod.ts";
 import type { HeldDecisions } from "./held_decisions.ts";
 import type { Released, ReleaseTerms } from "./held_work.ts";
 import type { HolderMaps } from "./holder_protocol.ts";
+import { isWithinPlaces, type WritePlace } from "./write_places.ts";
 
 /** What answering needs. */
 export interface HeldChangesParts {
@@ -20,6 +21,7 @@ export interface HeldChangesParts {
 
 const EPERM = 1;
 const EAGAIN = 11;
+const EACCES = 13;
 /** How often a place may change between looking and doing, before the call is given up. */
 const MOVES_MAX = 8;
 /** Opens that wait for somebody else at once; what is over fails with EAGAIN. */
@@ -29,6 +31,13 @@ const LATER_MAX = 256;
 interface Later {
   readonly listener: number;
   readonly change: HeldChange;
+}
+
+/** Whose calls come from a listener. */
+export interface ChangeOwner {
+  readonly session: SessionInfo;
+  /** Where its command may change files at all; `undefined`: everywhere. */
+  readonly places: readonly WritePlace[] | undefined;
 }
 
 /** Takes the changes of all sessions, on one thread. */
@@ -46,8 +55,8 @@ export class HeldChanges {
   }
 
   /** Takes the change that was received last. */
-  take(listener: number, session: SessionInfo, call: HeldCall): void {
-    this.#take(listener, session, { call, moves: 0 });
+  take(listener: number, owner: ChangeOwner, call: HeldCall): void {
+    this.#take(listener, owner, { call, moves: 0 });
   }
 
   /** Looks whether what waits for somebody else is over. */
@@ -70,7 +79,7 @@ export class HeldChanges {
 
   #take(
     listener: number,
-    session: SessionInfo,
+    owner: ChangeOwner,
     { call, moves }: { readonly call: HeldCall; readonly moves: number },
   ): void {
     const { calls, callers, clock, decisions } = this.#parts;
@@ -80,6 +89,12 @@ export class HeldChanges {
       return;
     }
     const change = pinned.value;
+    const { session, places } = owner;
+    if (places !== undefined && !isWithinPlaces(change, places)) {
+      calls.drop(change);
+      calls.refuse(listener, call.id, EACCES);
+      return;
+    }
     const start = callers.start(call.tgid) ?? processStart(call.tgid);
     const event = heldChangeEvent({ time_us: clock.wallUs(), session, call, start, change });
     const state = { now: true };
@@ -90,7 +105,7 @@ export class HeldChanges {
       release: (terms) => {
         const moved = (): Released => {
           // While this is the call that was received last it can be looked at anew; later it is the caller's to repeat.
-          if (state.now && moves < MOVES_MAX) this.#take(listener, session, { call, moves: moves + 1 });
+          if (state.now && moves < MOVES_MAX) this.#take(listener, owner, { call, moves: moves + 1 });
           else calls.refuse(listener, call.id, EAGAIN);
           return { kind: "released" };
         };

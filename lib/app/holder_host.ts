@@ -21,6 +21,7 @@ import { OtherNames } from "./other_names.ts";
 import { PastPort } from "./past_port.ts";
 import { compilePolicy } from "./policy_compile.ts";
 import type { PolicyLoad } from "./reader_protocol.ts";
+import type { WritePlace } from "./write_places.ts";
 import type { TallySink } from "./tally_sink.ts";
 
 /** What the host needs. */
@@ -42,6 +43,7 @@ const WAIT_LATER_MS = 5;
 interface HeldSession {
   readonly session: SessionInfo;
   readonly listener: number;
+  readonly places: readonly WritePlace[] | undefined;
 }
 
 /** Everything that `open` makes. */
@@ -90,7 +92,7 @@ export class HolderHost {
         this.#setPolicy(request.policy);
         return undefined;
       case "begin":
-        return this.#begin(request.session, request.listener_fd);
+        return this.#begin(request);
       case "end":
         return this.#end(request.session_id);
       case "answer":
@@ -144,11 +146,11 @@ export class HolderHost {
     return { wake_fd: epoll.wake_fd };
   }
 
-  #begin(session: SessionInfo, listener: number): void {
+  #begin({ session, listener_fd: listener, places }: Extract<HolderRequest, { op: "begin" }>): void {
     const { epoll, calls } = this.#use();
     calls.tune(listener);
     epoll.add(listener);
-    this.#sessions.set(listener, { session, listener });
+    this.#sessions.set(listener, { session, listener, places });
     this.#startLoop();
   }
 
@@ -240,7 +242,7 @@ export class HolderHost {
     }
   }
 
-  #serve({ listener, session }: HeldSession): void {
+  #serve({ listener, session, places }: HeldSession): void {
     const { calls, decisions, execs, changes, stats } = this.#use();
     const received = calls.receive(listener);
     if (decisions.questions.size > 0) decisions.sweep();
@@ -261,7 +263,7 @@ export class HolderHost {
     count(stats, "held", 1);
     if (this.#exec_numbers.has(call.nr)) execs.take(listener, session, call);
     else if (this.#unanswered.has(call.nr)) calls.refuse(listener, call.id, ENOSYS);
-    else changes.take(listener, session, call);
+    else changes.take(listener, { session, places }, call);
     count(stats, "answered", 1);
   }
 

@@ -1,6 +1,7 @@
 /** What main and the thread that answers held calls say to each other. Structured clones of plain data. */
 import type { ApprovalAnswer, ApprovalId, ApprovalRequest, ErrorCode, SessionInfo } from "../core/mod.ts";
 import type { PolicyLoad } from "./reader_protocol.ts";
+import type { WritePlace } from "./write_places.ts";
 import type { TallyReport } from "./tally_sink.ts";
 
 /** Maps of the loaded probes, open in this process. */
@@ -27,7 +28,13 @@ export type HolderRequest =
   }
   | { readonly op: "policy"; readonly policy: PolicyLoad }
   /** Answers the calls of `listener_fd`, which the holder closes. */
-  | { readonly op: "begin"; readonly session: SessionInfo; readonly listener_fd: number }
+  | {
+    readonly op: "begin";
+    readonly session: SessionInfo;
+    readonly listener_fd: number;
+    /** Where its command may change files at all; absent: everywhere. */
+    readonly places: readonly WritePlace[] | undefined;
+  }
   /** Nobody of the session is left: what still waits is refused. */
   | { readonly op: "end"; readonly session_id: string }
   | { readonly op: "answer"; readonly answer: ApprovalAnswer }

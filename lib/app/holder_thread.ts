@@ -20,6 +20,7 @@ import {
 import type { PolicyLoad } from "./reader_protocol.ts";
 import type { TallyReport } from "./tally_sink.ts";
 import { workerUrl } from "./worker_url.ts";
+import type { WritePlace } from "./write_places.ts";
 
 /** What is needed to start it. */
 export interface HolderThreadParts {
@@ -87,8 +88,8 @@ export class HolderThread {
   }
 
   /** Answers the calls of a session from now on; the listener is the thread's to close. */
-  async begin(session: SessionInfo, listener_fd: number): Promise<void> {
-    await this.#call({ op: "begin", session, listener_fd });
+  async begin(session: SessionInfo, listener_fd: number, places?: readonly WritePlace[]): Promise<void> {
+    await this.#call({ op: "begin", session, listener_fd, places });
   }
 
   /** Refuses what of the session still waits. */

@@ -186,6 +186,15 @@ info = os.stat('mine/new'); print(info.st_uid, info.st_gid)
     await expectUntouched(setup);
   }, LIMIT_MS);
 
+  test("stays within the trees that the command may change, as the kernel would hold it to them", async () => {
+    await using setup = await prepare();
+    await writeFile(setup.policy, `${policy(setup.work, CHANGES)}\n[guard]\nwrite_trees = ["${setup.work}/free"]\n`);
+    const line = "echo a > free/w; mkdir free/d; echo a > outside; mkdir other; mv free/w moved; ls; cat free/w";
+    const done = await setup.guard(["/bin/bash", "-c", line]);
+    expect(done.stdout).toBe("alone\nfree\nkeep\na\n");
+    expect(done.stderr.match(/Permission denied/g)).toHaveLength(3);
+  }, LIMIT_MS);
+
   test("that asks waits; nobody answers, so it is refused", async () => {
     await using setup = await prepare();
     const asking = policy(setup.work, '"file.delete"').replace('verdict = "deny"', 'verdict = "ask"');

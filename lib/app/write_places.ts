@@ -1,0 +1,57 @@
+/**
+ * Where a command may change files at all. The kernel holds it to that by Landlock; what the guard does in its place
+ * passes by its Landlock, so the same is asked here.
+ */
+import type { Baseline, HeldChange } from "../../ffi/mod.ts";
+
+/** A place below which files may be changed, or only be written. */
+export interface WritePlace {
+  readonly kind: "write" | "write_files";
+  /** Absolute and resolved. */
+  readonly path: string;
+}
+
+/** The places of a baseline that limits them; `undefined` where files may be changed everywhere. */
+export function writePlaces(baseline: Baseline | undefined): readonly WritePlace[] | undefined {
+  if (baseline?.parts.includes("trees") !== true) return undefined;
+  return baseline.places.flatMap(({ kind, path }) =>
+    kind === "write" || kind === "write_files" ? [{ kind, path }] : []
+  );
+}
+
+const O_ACCMODE = 3;
+const O_CREAT = 0o100;
+const O_TRUNC = 0o1000;
+const O_PATH = 0o10000000;
+
+/** True if Landlock would let the command do it. */
+export function isWithinPlaces(change: HeldChange, places: readonly WritePlace[]): boolean {
+  const within = (path: string, kinds: readonly WritePlace["kind"][]): boolean =>
+    places.some((place) => kinds.includes(place.kind) && isBelow(path, place.path));
+  switch (change.kind) {
+    case "open": {
+      const { open_flags, exists, path } = change;
+      if ((open_flags & O_PATH) !== 0) return true;
+      if (!exists && (open_flags & O_CREAT) !== 0) return within(path, ["write"]);
+      const writes = (open_flags & O_ACCMODE) !== 0 || (open_flags & O_TRUNC) !== 0;
+      return !writes || within(path, ["write", "write_files"]);
+    }
+    case "truncate":
+      return within(change.path, ["write", "write_files"]);
+    case "chmod":
+    case "chown":
+      return true; // no right of Landlock
+    case "rename":
+      return within(change.path, ["write"]) && within(change.new_path, ["write"]);
+    case "link":
+      return within(change.path, ["write"]) && within(change.new_path, ["write"]);
+    case "symlink":
+      return within(change.new_path, ["write"]);
+    default:
+      return within(change.path, ["write"]);
+  }
+}
+
+function isBelow(path: string, tree: string): boolean {
+  return path === tree || path.startsWith(tree === "/" ? "/" : `${tree}/`);
+}
