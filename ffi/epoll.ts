@@ -24,7 +24,8 @@ export interface ReadyDescriptor {
 /** An epoll instance with an eventfd in it. */
 export class Epoll implements Disposable {
   readonly #system: SystemCalls;
-  readonly #fd: number;
+  /** Readable while one of its descriptors is. */
+  readonly fd: number;
   readonly #events = new Uint8Array(EVENT_BYTES * EVENTS_MAX);
   readonly #view = new DataView(this.#events.buffer);
   readonly #ready: ReadyDescriptor[] = [];
@@ -35,7 +36,7 @@ export class Epoll implements Disposable {
 
   constructor(system: SystemCalls) {
     this.#system = system;
-    this.#fd = system.must("create epoll", "epoll_create1", EPOLL_CLOEXEC);
+    this.fd = system.must("create epoll", "epoll_create1", EPOLL_CLOEXEC);
     this.wake_fd = system.must("create eventfd", "eventfd2", 0, EFD_NONBLOCK_CLOEXEC);
     this.add(this.wake_fd);
   }
@@ -48,7 +49,7 @@ export class Epoll implements Disposable {
     this.#system.must(
       "add to epoll",
       "epoll_ctl",
-      this.#fd,
+      this.fd,
       EPOLL_CTL_ADD,
       fd,
       Number(ptr(new Uint8Array(event.buffer))),
@@ -57,7 +58,7 @@ export class Epoll implements Disposable {
 
   /** No longer waits for `fd`, which must still be open. */
   remove(fd: number): void {
-    this.#system.must("remove from epoll", "epoll_ctl", this.#fd, EPOLL_CTL_DEL, fd);
+    this.#system.must("remove from epoll", "epoll_ctl", this.fd, EPOLL_CTL_DEL, fd);
   }
 
   /**
@@ -82,14 +83,14 @@ export class Epoll implements Disposable {
   }
 
   #poll(timeout_ms: number): number {
-    return this.#system.call("epoll_wait", this.#fd, Number(ptr(this.#events)), EVENTS_MAX, timeout_ms);
+    return this.#system.call("epoll_wait", this.fd, Number(ptr(this.#events)), EVENTS_MAX, timeout_ms);
   }
 
   [Symbol.dispose](): void {
     if (this.#closed) return;
     this.#closed = true;
     this.#system.close(this.wake_fd);
-    this.#system.close(this.#fd);
+    this.#system.close(this.fd);
   }
 }
 

@@ -9,6 +9,10 @@ import { CALL, EXEC, HOLD, HOLD_FLAG } from "./held_layout.ts";
 import { type HeldChange, readChange } from "./held_change.ts";
 import { type HeldCallLibrary, openHeldCallLibrary, type Shim } from "./native_library.ts";
 
+/** Descriptors of one wait. */
+export const HELD_WAIT_MAX = 64;
+
+const decoder = new TextDecoder();
 const ENOENT = 2;
 const EAGAIN = 11;
 const ESTALE = 116;
@@ -160,6 +164,15 @@ export class HeldCalls implements Disposable {
     this.#library.ag_hold_drop(change.pinned);
   }
 
+  /**
+   * Waits until one of at most `HELD_WAIT_MAX` descriptors is readable or at its end; `events[i]` is what poll(2) says
+   * of `fds[i]`. -1 waits for as long as it takes; an interrupted wait counts as a timeout.
+   */
+  wait(fds: Int32Array, events: Int32Array, options: { readonly count: number; readonly timeout_ms: number }): number {
+    // SAFETY: `count` numbers are read and written during the call; both arrays hold HELD_WAIT_MAX.
+    return this.#library.ag_hold_poll(ptr(fds), ptr(events), options.count, options.timeout_ms);
+  }
+
   /** True while the caller of `id` waits. */
   waits(listener: number, id: Uint8Array): boolean {
     // SAFETY: 8 bytes are read during the call.
@@ -211,7 +224,7 @@ export class HeldCalls implements Disposable {
   }
 
   #text(field: number): string {
-    return new TextDecoder().decode(this.#textBytes(field));
+    return decoder.decode(this.#textBytes(field));
   }
 
   #textBytes(field: number): Uint8Array {

@@ -39,6 +39,8 @@ export interface HeldChange {
   readonly ino: number;
 }
 
+const decoder = new TextDecoder();
+
 /** Copies it out of the memory that the next call overwrites. */
 export function readChange(bytes: Uint8Array, view: DataView, pinned: Pointer): HeldChange {
   const at = HOLD.change;
@@ -47,7 +49,7 @@ export function readChange(bytes: Uint8Array, view: DataView, pinned: Pointer): 
   const text = (field: number): string => {
     const length = u32(field + 4);
     const from = HOLD.text + u32(field);
-    return length === 0 ? "" : new TextDecoder().decode(bytes.subarray(from, from + length));
+    return length === 0 ? "" : decoder.decode(bytes.subarray(from, from + length));
   };
   const flags = u32(CHANGE.flags);
   return {

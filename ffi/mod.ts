@@ -9,7 +9,7 @@
 export { BpfMap } from "./bpf_map.ts";
 export { type BpfLink, BpfObject, type LoadFailure, type LoadOptions } from "./bpf_object.ts";
 export { Epoll, type ReadyDescriptor, wake } from "./epoll.ts";
-export { type HeldCall, HeldCalls, type HeldProgram } from "./held_calls.ts";
+export { HELD_WAIT_MAX, type HeldCall, HeldCalls, type HeldProgram } from "./held_calls.ts";
 export type { HeldChange, HeldChangeKind } from "./held_change.ts";
 export { launchCommand, LaunchedCommand } from "./launch.ts";
 export { exitUnchanged, releaseStreams } from "./launch_self.ts";

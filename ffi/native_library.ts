@@ -97,6 +97,7 @@ export interface HeldCallLibrary {
   ag_hold_pin(state: Pointer | null, listener: number, error: Pointer | null): Pointer | null;
   ag_hold_perform(state: Pointer | null, change: Pointer | null, listener: number, result: Pointer | null): number;
   ag_hold_drop(change: Pointer | null): void;
+  ag_hold_poll(fds: Pointer | null, events: Pointer | null, count: number, timeout_ms: number): number;
   ag_hold_valid(listener: number, id: Pointer | null): number;
   ag_hold_answer(listener: number, id: Pointer | null, error: number): number;
   ag_hold_grant(map: number, thread: number, value: Pointer | null): number;
@@ -160,6 +161,7 @@ const HELD_CALLS = {
   ag_hold_pin: { args: [T.ptr, T.i32, T.ptr], returns: T.ptr },
   ag_hold_perform: { args: [T.ptr, T.ptr, T.i32, T.ptr], returns: T.i32 },
   ag_hold_drop: { args: [T.ptr], returns: T.void },
+  ag_hold_poll: { args: [T.ptr, T.ptr, T.i32, T.i32], returns: T.i32 },
   ag_hold_valid: { args: [T.i32, T.ptr], returns: T.i32 },
   ag_hold_answer: { args: [T.i32, T.ptr, T.i32], returns: T.i32 },
   ag_hold_grant: { args: [T.i32, T.u32, T.ptr], returns: T.i32 },

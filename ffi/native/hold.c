@@ -11,6 +11,7 @@
 
 #include <linux/bpf.h>
 #include <linux/seccomp.h>
+#include <poll.h>
 #include <sched.h>
 #include <stddef.h>
 #include <sys/ioctl.h>
@@ -355,6 +356,25 @@ struct ag_pinned *ag_hold_pin(struct ag_hold_state *state, int32_t listener, int
 int32_t ag_hold_perform(struct ag_hold_state *state, struct ag_pinned *p, int32_t listener, int32_t *result)
 {
 	return perform(state, p, listener, result);
+}
+
+/*
+ * Waits for descriptors to be readable, at most 64; `events` gets what poll(2) says of each. poll and not epoll: it
+ * passes on that the one who calls is to be woken on this CPU.
+ */
+int32_t ag_hold_poll(const int32_t *fds, int32_t *events, int32_t count, int32_t timeout_ms)
+{
+	struct pollfd polled[64];
+	int ready;
+
+	if (count < 0 || count > 64)
+		return -EINVAL;
+	for (int i = 0; i < count; i++)
+		polled[i] = (struct pollfd){.fd = fds[i], .events = POLLIN};
+	ready = poll(polled, (nfds_t)count, timeout_ms);
+	for (int i = 0; i < count; i++)
+		events[i] = ready > 0 ? polled[i].revents : 0;
+	return ready < 0 ? -errno : ready;
 }
 
 /* True while the caller of a notification waits. */

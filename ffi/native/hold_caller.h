@@ -15,6 +15,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+/* How much of the guard's own is put aside: every call makes new credentials, so only what differs is changed. */
+enum { AG_OTHER_CAPS = 1, AG_OTHER_IDS = 2 };
+
 /* Effective capabilities of this thread, all that it may have and `effective` names. */
 static int set_effective(const struct ag_hold_state *state, uint64_t effective)
 {
@@ -62,11 +65,13 @@ static void become_self(struct ag_hold_state *state)
 		return;
 	if (set_effective(state, state->effective) != 0)
 		abort();
-	syscall(SYS_setfsuid, state->fsuid);
-	syscall(SYS_setfsgid, state->fsgid);
-	if (syscall(SYS_setgroups, state->group_count, state->groups) != 0 ||
-	    set_effective(state, state->effective) != 0)
-		abort();
+	if (state->is_other == AG_OTHER_IDS) {
+		syscall(SYS_setfsuid, state->fsuid);
+		syscall(SYS_setfsgid, state->fsgid);
+		if (syscall(SYS_setgroups, state->group_count, state->groups) != 0 ||
+		    set_effective(state, state->effective) != 0)
+			abort();
+	}
 	state->is_other = 0;
 }
 
@@ -75,10 +80,13 @@ static int become_caller(struct ag_hold_state *state, const struct ag_hold_call 
 {
 	uint64_t caps = call->caps & state->permitted;
 
-	if (call->fsuid == state->fsuid && call->fsgid == state->fsgid && caps == state->effective &&
-	    same_groups(state, call))
-		return 0;
-	state->is_other = 1;
+	if (call->fsuid == state->fsuid && call->fsgid == state->fsgid && same_groups(state, call)) {
+		if (caps == state->effective)
+			return 0;
+		state->is_other = AG_OTHER_CAPS;
+		return set_effective(state, caps);
+	}
+	state->is_other = AG_OTHER_IDS;
 	if (syscall(SYS_setgroups, call->group_count, call->groups) != 0) {
 		int error = -errno;
 		become_self(state);

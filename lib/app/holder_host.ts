@@ -6,17 +6,13 @@ import { execCalls, unansweredCalls } from "../act/mod.ts";
 import { AgentguardError, assertNever, type Clock, errorMessage, IdGenerator, type SessionInfo } from "../core/mod.ts";
 import { asksThePast, type PolicySnapshot } from "../decide/mod.ts";
 import { HeldCallers } from "../source/mod.ts";
-import { Epoll, HeldCalls, openShim, SystemCalls, wake } from "../../ffi/mod.ts";
+import { Epoll, HELD_WAIT_MAX, HeldCalls, openShim, SystemCalls, wake } from "../../ffi/mod.ts";
 import { HeldChanges } from "./held_changes.ts";
 import { HeldDecisions } from "./held_decisions.ts";
 import { HeldExecs } from "./held_execs.ts";
-import {
-  HOLD_STAT_NAMES,
-  type HolderEvent,
-  type HolderOpened,
-  type HolderRequest,
-  type HoldStatName,
-} from "./holder_protocol.ts";
+import { HeldWait } from "./held_wait.ts";
+import { countStat } from "./hold_stats.ts";
+import { HOLD_STAT_NAMES, type HolderEvent, type HolderOpened, type HolderRequest } from "./holder_protocol.ts";
 import { OtherNames } from "./other_names.ts";
 import { PastPort } from "./past_port.ts";
 import { compilePolicy } from "./policy_compile.ts";
@@ -50,6 +46,7 @@ interface HeldSession {
 interface Opened {
   readonly system: SystemCalls;
   readonly epoll: Epoll;
+  readonly wait: HeldWait;
   readonly calls: HeldCalls;
   readonly decisions: HeldDecisions;
   readonly execs: HeldExecs;
@@ -70,6 +67,7 @@ export class HolderHost {
   #other_names: OtherNames | undefined;
   #opened: Opened | undefined;
   #policy: PolicySnapshot | undefined;
+  #woken = false;
   #received = 0;
   #answering = 0;
   #looping = false;
@@ -127,7 +125,7 @@ export class HolderHost {
       },
       ask: (asked) => this.#parts.emit({ event: "ask", request: asked }),
       withdraw: ({ approval_id }) => this.#parts.emit({ event: "withdraw", approval_id }),
-      count: (name, by) => count(stats, name, by),
+      count: (name, by) => countStat(stats, name, by),
       watch: (pidfd) => epoll.add(pidfd),
       unwatch: (pidfd) => epoll.remove(pidfd),
     });
@@ -142,14 +140,27 @@ export class HolderHost {
       otherNames: (event, change) => this.#other_names?.ruling(event, change),
     });
     const sent = new Int32Array(request.stats, HOLD_STAT_NAMES.length * 8, 1);
-    this.#opened = { system, epoll, calls, decisions, execs, changes, past, stats, sent };
+    this.#opened = {
+      system,
+      epoll,
+      wait: new HeldWait(calls, epoll.fd),
+      calls,
+      decisions,
+      execs,
+      changes,
+      past,
+      stats,
+      sent,
+    };
     return { wake_fd: epoll.wake_fd };
   }
 
   #begin({ session, listener_fd: listener, places }: Extract<HolderRequest, { op: "begin" }>): void {
-    const { epoll, calls } = this.#use();
+    const { calls } = this.#use();
+    if (this.#sessions.size >= HELD_WAIT_MAX - 1) {
+      throw new AgentguardError("overflow", `answer held calls of at most ${HELD_WAIT_MAX - 1} sessions`);
+    }
     calls.tune(listener);
-    epoll.add(listener);
     this.#sessions.set(listener, { session, listener, places });
     this.#startLoop();
   }
@@ -161,11 +172,10 @@ export class HolderHost {
   }
 
   #endListener(listener: number, by: string): void {
-    const { epoll, decisions, changes, system } = this.#use();
+    const { decisions, changes, system } = this.#use();
     if (!this.#sessions.delete(listener)) return;
     decisions.refuseAll(by, listener);
     changes.forget(listener);
-    epoll.remove(listener);
     system.close(listener);
   }
 
@@ -202,7 +212,11 @@ export class HolderHost {
         this.#answerBatch();
         const reports = this.#parts.sink.take();
         if (reports.length > 0) this.#parts.emit({ event: "tally", reports });
-        do await this.#parts.yieldTurn(); while (this.#opened !== undefined && this.#behind(this.#opened));
+        // A turn is given where somebody waits for one: else the next call need not wait for it.
+        if (this.#woken || this.#answering > 0 || this.#use().past.waiting > 0 || this.#parts.sink.pending() > 0) {
+          this.#woken = false;
+          do await this.#parts.yieldTurn(); while (this.#opened !== undefined && this.#behind(this.#opened));
+        }
       }
     } catch (error) {
       // Closing the listeners makes the kernel refuse what waits and what comes.
@@ -219,26 +233,24 @@ export class HolderHost {
   }
 
   #answerBatch(): void {
-    const { epoll, past, changes } = this.#use();
+    const { epoll, wait, decisions, past, changes } = this.#use();
     const busy = this.#answering > 0 || past.waiting > 0;
     let timeout_ms = busy ? WAIT_BUSY_MS : changes.later > 0 ? WAIT_LATER_MS : -1;
     if (changes.later > 0) changes.retry();
     for (let answered = 0; answered < BATCH;) {
-      const ready = epoll.waitReady(timeout_ms);
-      if (ready.length === 0) return;
+      const ready = wait.wait(this.#sessions.keys(), timeout_ms);
+      if (ready === undefined) return;
       timeout_ms = 0;
-      let woken = false;
-      for (const { fd, readable, ended } of [...ready]) {
-        const held = this.#sessions.get(fd);
-        if (held === undefined) {
-          if (fd === epoll.wake_fd) woken = true;
-          else this.#use().decisions.ended(fd);
-        } else if (readable) {
-          this.#serve(held);
-          answered++;
-        } else if (ended) this.#endListener(fd, "session-end");
+      for (const listener of ready.calls) {
+        const held = this.#sessions.get(listener);
+        if (held !== undefined) this.#serve(held);
+        answered++;
       }
-      if (woken) return;
+      for (const listener of ready.ended) this.#endListener(listener, "session-end");
+      if (!ready.other) continue;
+      this.#woken = true;
+      for (const { fd } of [...epoll.waitReady(0)]) if (fd !== epoll.wake_fd) decisions.ended(fd);
+      return;
     }
   }
 
@@ -260,11 +272,11 @@ export class HolderHost {
     }
     const call = received.value;
     if (call === undefined) return;
-    count(stats, "held", 1);
+    countStat(stats, "held", 1);
     if (this.#exec_numbers.has(call.nr)) execs.take(listener, session, call);
     else if (this.#unanswered.has(call.nr)) calls.refuse(listener, call.id, ENOSYS);
     else changes.take(listener, { session, places }, call);
-    count(stats, "answered", 1);
+    countStat(stats, "answered", 1);
   }
 
   #use(): Opened {
@@ -285,8 +297,3 @@ export class HolderHost {
 
 const EPERM = 1;
 const ENOSYS = 38;
-
-function count(stats: Float64Array, name: HoldStatName, by: number): void {
-  const at = HOLD_STAT_NAMES.indexOf(name);
-  stats[at] = (stats[at] ?? 0) + by;
-}
