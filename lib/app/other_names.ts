@@ -6,6 +6,7 @@ import { statSync } from "node:fs";
 import type { Action, Clock, Event, Ruling } from "../core/mod.ts";
 import { type PolicySnapshot, type ProtectedPlace, protectedPlaces } from "../decide/mod.ts";
 import type { HeldChange } from "../../ffi/mod.ts";
+import { linkedFiles } from "./linked_files.ts";
 
 /** How long it is remembered which object has a protected name, microseconds. */
 const OBJECTS_US = 1_000_000;
@@ -17,6 +18,8 @@ export class OtherNames {
   readonly #places: readonly ProtectedPlace[];
   #objects: ReadonlyMap<string, string> = new Map();
   #objects_until_us = -Infinity;
+  /** Searched for once, when a file with several names is first met: the session cannot make more of them. */
+  #linked_below: ReadonlyMap<string, string> | undefined;
 
   /** `home`: what `~` stands for. */
   constructor(snapshot: PolicySnapshot, home: string | undefined, clock: Clock) {
@@ -63,7 +66,9 @@ export class OtherNames {
 
   /** The object has several names: one of them may be protected. */
   #linked(event: Event, { dev, ino, path }: HeldChange): Ruling | undefined {
-    const name = this.#objectNames().get(`${dev}:${ino}`);
+    const object = `${dev}:${ino}`;
+    this.#linked_below ??= linkedFiles(this.#places.filter((each) => !each.exact).map((each) => each.path));
+    const name = this.#objectNames().get(object) ?? this.#linked_below.get(object);
     if (name === undefined || name === path) return undefined;
     if (!("path" in event.action)) return undefined;
     const ruling = this.#snapshot.evaluate({ ...event, action: { ...event.action, path: name } });
