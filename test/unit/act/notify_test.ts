@@ -1,0 +1,39 @@
+/** Which calls of a command wait for the guard. */
+import { describe, expect, test } from "bun:test";
+import { heldClasses, notifyRules, unansweredCalls } from "../../../lib/act/mod.ts";
+import type { ActionType } from "../../../lib/core/mod.ts";
+
+const numbers = (actions: readonly ActionType[], arch: string): readonly number[] =>
+  notifyRules(new Set(actions), arch).map(({ nr }) => nr).sort((a, b) => a - b);
+
+describe("calls that wait", () => {
+  test("nothing waits that no rule needs", () => {
+    expect(numbers([], "x64")).toEqual([]);
+    expect(numbers(["net.connect", "tool.call"], "x64")).toEqual([]);
+  });
+
+  test("program starts", () => {
+    expect(numbers(["exec"], "x64")).toEqual([59, 322]);
+    expect(numbers(["exec"], "arm64")).toEqual([221, 281]);
+    expect(heldClasses(notifyRules(new Set(["exec"]), "x64"), "x64")).toEqual({ exec: true, files: false });
+  });
+
+  test("with any action on files also what gives other names, and what cannot be held does not exist", () => {
+    const found = numbers(["file.delete"], "x64");
+    for (const nr of [82, 264, 316, 86, 265, 88, 266, 87, 263, ...unansweredCalls("x64")]) expect(found).toContain(nr);
+    expect(found).not.toContain(257);
+    expect(heldClasses(notifyRules(new Set(["file.delete"]), "x64"), "x64")).toEqual({ exec: false, files: true });
+  });
+
+  test.each<[ActionType, readonly (readonly [bigint, bigint])[]]>([
+    ["file.write", [[1n, 1n], [2n, 2n]]],
+    ["file.create", [[0o100n, 0o100n]]],
+    ["file.truncate", [[0o1000n, 0o1000n]]],
+    ["file.read", [[0o10000003n, 0n], [0o10000003n, 3n]]],
+  ])("opens for %s by their flags", (action, flags) => {
+    const rules = notifyRules(new Set([action]), "x64");
+    const tests = (nr: number): unknown => rules.find((rule) => rule.nr === nr)?.when;
+    expect(tests(257)).toEqual(flags.map(([mask, value]) => ({ arg: 2, mask, value })));
+    expect(tests(2)).toEqual(flags.map(([mask, value]) => ({ arg: 1, mask, value })));
+  });
+});
