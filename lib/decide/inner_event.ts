@@ -1,12 +1,16 @@
 /** The event of a command inside a command line: the same session and time, another program and caller. */
 import type { Event, ExecAction } from "../core/mod.ts";
 import type { CommandLine, InnerCommand } from "./shell.ts";
+import { isLoader } from "./shell_wrappers.ts";
+import { baseName } from "./base_name.ts";
 
 /**
  * True if the program has started already, so that each program inside will be decided at its own start. Then only
- * rules that ask for arguments look inside: for them the start of the line is the earlier moment.
+ * rules that ask for arguments look inside: for them the start of the line is the earlier moment. What the dynamic
+ * loader runs has no start of its own.
  */
 export function hasStarted(event: Event): boolean {
+  if (event.action.type === "exec" && isLoader(baseName(event.action.path))) return false;
   return event.kernel !== undefined || event.shown !== undefined || event.held === true;
 }
 
@@ -15,11 +19,13 @@ const STARTS_ELSEWHERE: ReadonlySet<string> = new Set(["systemd-run"]);
 
 /**
  * The commands inside a command line that are decided with it. Where every program start is held, each program is
- * decided when it starts: what is left is what the shell runs itself, and what runs elsewhere.
+ * decided when it starts: what is left is what the shell runs itself, what runs elsewhere, and what the dynamic loader
+ * runs without a start.
  */
 export function insideOf(event: Event, line: CommandLine, action: ExecAction): readonly InnerCommand[] {
   if (event.held !== true) return line.commands;
-  if (STARTS_ELSEWHERE.has(action.path.slice(action.path.lastIndexOf("/") + 1))) return line.commands;
+  const name = baseName(action.path);
+  if (STARTS_ELSEWHERE.has(name) || isLoader(name)) return line.commands;
   return line.commands.filter((command) => command.builtin);
 }
 

@@ -9,6 +9,7 @@ import { normalName } from "./names.ts";
 import { parseIpv4 } from "./net.ts";
 import { type CommandLine, readCommandLine } from "./shell.ts";
 import { toolCommandLine } from "./tool_command.ts";
+import { baseName } from "./base_name.ts";
 
 /** What each finding weighs. Documented in docs/policy.md; change both. */
 export const RISK = {
@@ -76,10 +77,6 @@ const METADATA: ReadonlySet<string> = new Set(["169.254.169.254", "169.254.170.2
 
 function words(...lines: readonly string[]): ReadonlySet<string> {
   return new Set(lines.flatMap((line) => line.split(" ")));
-}
-
-function baseName(path: string): string {
-  return path.slice(path.lastIndexOf("/") + 1);
 }
 
 /** Judges events. Pure; the work is bounded by the length of the names and of the command line. */

@@ -8,6 +8,7 @@ import { ENV_OPTIONS, skipOptions, SU_OPTIONS, SUDO_OPTIONS, WATCH_OPTIONS, XARG
 import { BUILTINS, type PrefixOptions, type WrapperKind, wrapperOf } from "./shell_wrappers.ts";
 import { pythonCommands } from "./shell_python.ts";
 import type { Word } from "./shell_words.ts";
+import { baseName } from "./base_name.ts";
 
 /** One command inside a command line. */
 export interface InnerCommand {
@@ -56,10 +57,6 @@ export function readShellScript(script: string): CommandLine {
   const reader = new CommandLineReader();
   reader.script(script, {}, 0);
   return { commands: reader.commands, opaque: reader.opaque };
-}
-
-function baseName(path: string): string {
-  return path.slice(path.lastIndexOf("/") + 1);
 }
 
 /** Where a command stands. */

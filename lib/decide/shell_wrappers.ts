@@ -98,10 +98,22 @@ export const WRAPPERS: ReadonlyMap<string, WrapperKind> = new Map<string, Wrappe
   ["lua", { kind: "interpreter", code: /^-e/, python: false }],
 ]);
 
+/** The dynamic loader, started as a program: `ld-linux-x86-64.so.2 PROGRAM` (ld.so(8)); glibc and musl. */
+const LOADER = /^ld(?:-linux[\w.-]*|-musl-\w+|64)?\.so\.\d+$|^ld-[\d.]+\.so$/;
+const LOADER_PREFIX = prefix("", {
+  long: ["library-path", "preload", "audit", "argv0", "inhibit-rpath", "glibc-hwcaps-prepend", "glibc-hwcaps-mask"],
+});
+
+/** True for the base name of a dynamic loader. */
+export function isLoader(name: string): boolean {
+  return LOADER.test(name);
+}
+
 /** The wrapper that a program is, by its base name; versions such as `python3.12` count as `python`. */
 export function wrapperOf(name: string): WrapperKind | undefined {
   const known = WRAPPERS.get(name);
   if (known !== undefined) return known;
+  if (isLoader(name)) return LOADER_PREFIX;
   const last = name.charCodeAt(name.length - 1);
   return last >= 48 && last <= 57 ? WRAPPERS.get(name.replace(/[\d.-]+$/, "")) : undefined;
 }

@@ -62,7 +62,7 @@ export const PROGRAMS: readonly EscapeCase[] = [
     command: ({ dir }) => [LOADER, join(dir, "forbidden"), "proof"],
     expected: [
       { needs: ["probes.lsm"], label: "prevented", mechanism: "lsm" },
-      { label: "none", mechanism: "none", effect: "may" },
+      HELD,
     ],
   },
   started("descriptor", "execveat on a descriptor"),

@@ -58,6 +58,11 @@ const SCRIPTS: readonly (readonly [string, readonly string[]])[] = [
   ["find . -exec rm {} \\; -o -execdir ls +", ["find . -exec rm {} ; -o -execdir ls +", "rm {} ?", "ls ?"]],
   ["xargs -n 1 -I{} rm -f {}", ["xargs -n 1 -I{} rm -f {}", "rm -f {} ?"]],
   ["busybox rm x", ["busybox rm x", "rm x"]],
+  ["/lib64/ld-linux-x86-64.so.2 --library-path /l ./a b", [
+    "/lib64/ld-linux-x86-64.so.2 --library-path /l ./a b",
+    "./a b",
+  ]],
+  ["ld-musl-x86_64.so.1 -- ./a b", ["ld-musl-x86_64.so.1 -- ./a b", "./a b"]],
   ["nohup nice -n 5 timeout -k 1 5s a b", [
     "nohup nice -n 5 timeout -k 1 5s a b",
     "nice -n 5 timeout -k 1 5s a b",
