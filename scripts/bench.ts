@@ -2,7 +2,7 @@
 
 import { measureFlood } from "./bench/flood.ts";
 import { describeMachine, machineLine } from "./bench/machine.ts";
-import { measureOperations } from "./bench/operations.ts";
+import { type Condition, HELD, measureOperations, SEEN } from "./bench/operations.ts";
 import { measurePipeline } from "./bench/pipeline.ts";
 import { renderMarkdown, renderText, type Report } from "./bench/report.ts";
 import { measureIdle, measureStart } from "./bench/start.ts";
@@ -34,16 +34,22 @@ interface Bench {
 const BENCHES: readonly Bench[] = [
   { name: "pipeline", run: measurePipeline },
   { name: "flood", run: measureFlood },
-  operations("open", "opening and closing a file", ["open_close"]),
-  operations("calls", "starting programs, connecting", ["spawn_wait", "fork_exit", "tcp_refused", "udp_connect"]),
-  operations("hot", "the most frequent system calls", ["getppid", "read_4k", "write_4k"]),
+  operations("open", "opening and closing a file", ["open_close"], SEEN),
+  operations("calls", "starting programs, connecting", ["spawn_wait", "fork_exit", "tcp_refused", "udp_connect"], SEEN),
+  operations("hot", "the most frequent system calls", ["getppid", "read_4k", "write_4k"], SEEN),
+  operations("held", "calls that wait for the guard", ["open_close", "create_unlink", "spawn_wait"], HELD),
   { name: "start", run: measureStart },
   { name: "idle", run: measureIdle },
   { name: "task", run: measureTask },
 ];
 
-function operations(name: string, title: string, names: readonly string[]): Bench {
-  return { name, run: (shop) => measureOperations(shop, { name, title, operations: names }) };
+function operations(
+  name: string,
+  title: string,
+  names: readonly string[],
+  conditions: readonly Condition[],
+): Bench {
+  return { name, run: (shop) => measureOperations(shop, { name, title, operations: names, conditions }) };
 }
 
 /** A bench that throws failed; the others run all the same. */

@@ -25,7 +25,7 @@ extern char **environ;
 
 enum { BLOCK_BYTES = 4096, PAUSE_US = 2000, WARM_SAMPLES = 3 };
 
-static char file_path[4096];
+static char file_path[4096], made_path[4096];
 static const char *true_program;
 static char block[BLOCK_BYTES];
 static int file_fd, udp_fd;
@@ -69,6 +69,17 @@ static void do_open_close(void)
 	if (fd < 0)
 		fail("openat");
 	close(fd);
+}
+
+static void do_create_unlink(void)
+{
+	int fd = openat(AT_FDCWD, made_path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		fail("create");
+	close(fd);
+	if (unlink(made_path))
+		fail("unlink");
 }
 
 static void do_spawn(void)
@@ -134,10 +145,15 @@ static const struct {
 	void (*run)(void);
 	int batch;
 } OPERATIONS[] = {
-	{"getppid", do_getppid, 2000},       {"read_4k", do_read, 500},
-	{"write_4k", do_write, 500},         {"open_close", do_open_close, 200},
-	{"spawn_wait", do_spawn, 1},         {"fork_exit", do_fork, 1},
-	{"tcp_refused", do_tcp_refused, 20}, {"udp_connect", do_udp_connect, 100},
+	{"getppid", do_getppid, 2000},
+	{"read_4k", do_read, 500},
+	{"write_4k", do_write, 500},
+	{"open_close", do_open_close, 200},
+	{"create_unlink", do_create_unlink, 20},
+	{"spawn_wait", do_spawn, 1},
+	{"fork_exit", do_fork, 1},
+	{"tcp_refused", do_tcp_refused, 20},
+	{"udp_connect", do_udp_connect, 100},
 };
 
 static void measure(const char *name, int samples)
@@ -182,6 +198,7 @@ int main(int argc, char **argv)
 	if (sched_setaffinity(0, sizeof(cpus), &cpus))
 		fail("sched_setaffinity");
 	snprintf(file_path, sizeof(file_path), "%s/file", argv[3]);
+	snprintf(made_path, sizeof(made_path), "%s/made", argv[3]);
 	true_program = argv[4];
 	file_fd = open(file_path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (file_fd < 0 || pwrite(file_fd, block, BLOCK_BYTES, 0) != BLOCK_BYTES)

@@ -14,20 +14,43 @@ export interface OperationBench {
   readonly name: string;
   readonly title: string;
   readonly operations: readonly string[];
+  readonly conditions: readonly Condition[];
 }
 
-const CONDITIONS = [
+/** Of benches about what a guard costs that lets everything go on. */
+export const SEEN: readonly Condition[] = [
   "bare",
   "beside a loop",
   "idle daemon",
   "beside a guard",
   "guarded",
-  "guarded, 1,000 rules",
-] as const;
-type Condition = (typeof CONDITIONS)[number];
+];
+
+/** Of benches about calls that wait for the guard; each is answered by the policy. */
+export const HELD: readonly Condition[] = ["bare", "guarded", "held", "held, 1,000 rules"];
+
+/** `guarded`: no rule, so nothing waits. `held`: rules of every kind that match nothing; every call waits. */
+export type Condition =
+  | "bare"
+  | "beside a loop"
+  | "idle daemon"
+  | "beside a guard"
+  | "guarded"
+  | "held"
+  | "held, 1,000 rules";
+
+const POLICIES = { guarded: "plain", held: "few", "held, 1,000 rules": "rules" } as const;
 
 /** Samples by operation, of one run of the workload. */
 type Samples = ReadonlyMap<string, readonly number[]>;
+
+const SEEN_NOTES: readonly string[] = [
+  "beside a loop: no guard; a program that only calculates has the CPU that the guards have elsewhere",
+  "idle daemon: looks for agents, guards none; beside a guard: not guarded itself, a session is idle elsewhere",
+];
+const HELD_NOTES: readonly string[] = [
+  "guarded: no rule, nothing waits; held: 8 or 1,000 rules that match nothing, each call waits for the guard's answer",
+];
 
 /** Milliseconds that one run may take. */
 const RUN_MS_MAX = 120_000;
@@ -35,32 +58,35 @@ const RUN_MS_MAX = 120_000;
 /** Measures; needs about two seconds for each condition and pass. */
 export async function measureOperations(shop: Workshop, bench: OperationBench): Promise<Report> {
   const rounds = shop.effort.quick ? 1 : 10;
-  const runs = new Map<Condition, Samples[]>(CONDITIONS.map((condition) => [condition, []]));
+  const runs = new Map<Condition, Samples[]>(bench.conditions.map((condition) => [condition, []]));
   let lost = 0;
-  for (const pass of passes(CONDITIONS, rounds)) {
+  for (const pass of passes(bench.conditions, rounds)) {
     for (const condition of pass) {
       const run = await runOnce(shop, condition, bench.operations);
       runs.get(condition)?.push(run.samples);
       lost += run.lost;
     }
   }
-  const rows = bench.operations.flatMap((operation) => rowsOf(operation, runs));
+  const rows = bench.operations.flatMap((operation) => rowsOf(operation, bench.conditions, runs));
   const notes = [
     `${rounds * 2} runs of each condition; workload on CPU ${shop.work_cpu}, guards on CPU ${shop.guard_cpu}; ` +
     "added and ratio are medians over the runs of one pass",
-    "beside a loop: no guard; a program that only calculates has the CPU that the guards have elsewhere",
-    "idle daemon: looks for agents, guards none; beside a guard: not guarded itself, a session is idle elsewhere",
+    ...(bench.conditions.includes("held") ? HELD_NOTES : SEEN_NOTES),
     `records lost in all guarded runs: ${lost}`,
   ];
   return { name: bench.name, title: bench.title, rows, notes, faults: [] };
 }
 
-function rowsOf(operation: string, runs: ReadonlyMap<Condition, readonly Samples[]>): readonly Row[] {
+function rowsOf(
+  operation: string,
+  conditions: readonly Condition[],
+  runs: ReadonlyMap<Condition, readonly Samples[]>,
+): readonly Row[] {
   const of = (condition: Condition): readonly (readonly number[])[] =>
     (runs.get(condition) ?? []).map((samples) => samples.get(operation) ?? []);
   const bare = of("bare").map((samples) => median(samples));
   const scale = Math.min(...bare) >= 10_000 ? { unit: "us", by: 1000 } : { unit: "ns", by: 1 };
-  return CONDITIONS.map((condition) => {
+  return conditions.map((condition) => {
     const each = of(condition);
     const row = timeRow(`${operation}, ${condition}`, scale.unit, each.flat().map((ns) => ns / scale.by));
     if (condition === "bare") return row;
@@ -95,7 +121,7 @@ async function runOnce(shop: Workshop, condition: Condition, operations: readonl
     case "beside a guard":
       return await besideGuard(shop, bare);
     default: {
-      const guard = shop.guardArguments(shop.policy(condition === "guarded" ? "plain" : "rules"));
+      const guard = shop.guardArguments(shop.policy(POLICIES[condition]));
       try {
         const done = await runToEnd(onCpu(shop.guard_cpu, [...guard.argv, "--", ...argv]), RUN_MS_MAX);
         return { samples: parseSamples(done.stdout), lost: guardSummary(done.stderr).lost };

@@ -62,6 +62,7 @@ export class Workshop implements Disposable {
         await mustRun(["gcc", "-O2", "-static", "-Wall", "-Wextra", "-Werror", source, "-o", shop.workload(name)]);
       }
       writeFileSync(shop.path("plain.toml"), policyText({ rules: 0 }));
+      writeFileSync(shop.path("few.toml"), policyText({ rules: 8 }));
       writeFileSync(shop.path("rules.toml"), policyText({ rules: 1_000 }));
       return shop;
     } catch (error) {
@@ -90,8 +91,8 @@ export class Workshop implements Disposable {
     return this.path(`${prefix}-${this.#next++}`);
   }
 
-  /** A policy file: without rules, or with 1,000 that no workload ever matches. */
-  policy(rules: "plain" | "rules"): string {
+  /** A policy file: without rules, with 8 of all kinds, or with 1,000; no workload ever matches one. */
+  policy(rules: "plain" | "few" | "rules"): string {
     return this.path(`${rules}.toml`);
   }
 
