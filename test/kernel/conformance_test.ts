@@ -7,7 +7,7 @@
 import { beforeAll, describe, expect, test } from "bun:test";
 import { mkdir, rm } from "node:fs/promises";
 import type { ActionType, Entry } from "../../lib/core/mod.ts";
-import { Compiler, GuardSetup, IS_ROOT, run } from "../support/mod.ts";
+import { Compiler, GuardSetup, IS_ROOT, run, UNCONFINED } from "../support/mod.ts";
 import { compare, type Seen, seenActions } from "./conformance/compare.ts";
 import type { Expected } from "./conformance/expected.ts";
 import { buildTree, readStraced, underStrace } from "./conformance/tree.ts";
@@ -80,7 +80,8 @@ describe.skipIf(!IS_ROOT)("a scripted tree under strace under the guard, one run
 
   beforeAll(async () => {
     await using compiler = await Compiler.create();
-    await using setup = await GuardSetup.create();
+    // strace traces, which the baseline takes.
+    await using setup = await GuardSetup.create(UNCONFINED);
     const command = await buildTree(compiler, STORM);
     const log = setup.dir.join("strace.log");
     const done = await setup.guard(underStrace(command, log), { deadline_ms: RUN_MS });
