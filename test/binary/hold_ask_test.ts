@@ -37,10 +37,9 @@ describe.skipIf(!IS_ROOT)("a held call that asks", () => {
     expect(await exists(join(setup.work, "keep", "x"))).toBe(false);
     const found = decided(await setup.entries()).filter(({ decision }) => decision.decision?.rule === "rm");
     expect(found.map(({ decision }) => decision.decision?.verdict)).toEqual(["ask"]);
-    expect(found[0]?.outcomes.map((entry) => entry.outcome)).toMatchObject([
-      { label: "held", mechanism: "seccomp" },
-      { label: "allowed", mechanism: "seccomp" },
-    ]);
+    // Two threads write: whoever held it, and whoever saw it happen.
+    const outcomes = found[0]?.outcomes.map(({ outcome }) => `${outcome?.label} ${outcome?.mechanism}`) ?? [];
+    expect(outcomes.toSorted()).toEqual(["allowed seccomp", "held seccomp"]);
   }, LIMIT_MS);
 
   test(`${MANY} at once wait, everything else goes on, and all end when the time is over`, async () => {
