@@ -16,6 +16,7 @@ export { exitUnchanged, releaseStreams } from "./launch_self.ts";
 export { captureStartState, isTerminal, splitStrings, type StartState } from "./launch_state.ts";
 export { type Libbpf, openLibbpf, openShim, type Shim, takeMessages } from "./native_library.ts";
 export { lsmImage, probeImage } from "./probe_image.ts";
+export { hooksRefused } from "./program_trial.ts";
 export { RingMemory } from "./ring_memory.ts";
 export { type SocketPeer, socketPeer } from "./socket_peer.ts";
 export { SystemCalls } from "./system_call.ts";

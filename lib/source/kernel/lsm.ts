@@ -1,7 +1,7 @@
 /** Programs at security hooks: an object of its own, tried where the kernel may take it, sharing the probes' maps. */
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { AgConfig } from "../../../probes/abi.gen.ts";
-import { type BpfLink, type BpfMap, BpfObject, type Libbpf, type Shim } from "../../../ffi/mod.ts";
+import { type BpfLink, type BpfMap, BpfObject, hooksRefused, type Libbpf, type Shim } from "../../../ffi/mod.ts";
 import { AgentguardError, err, ok, type Result } from "../../core/mod.ts";
 import type { OwnNumber } from "./own_number.ts";
 import type { ProbeSupport } from "./port.ts";
@@ -67,6 +67,8 @@ export class LsmPrograms implements Disposable {
     if (listed !== undefined && !listed.includes("bpf")) {
       return err(`the kernel runs without the security module bpf (${listed.join(",")}); boot with lsm=...,bpf`);
     }
+    const refused = hooksRefused(parts.shim);
+    if (refused !== undefined) return err(`${refused}: the kernel takes no program at a security hook`);
     const shared = new Map(parts.probes.mapNames().map((name) => [name, parts.probes.map(name).fd]));
     let reason = "";
     for (const has_cast of [true, false]) {
