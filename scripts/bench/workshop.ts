@@ -64,6 +64,7 @@ export class Workshop implements Disposable {
       writeFileSync(shop.path("plain.toml"), policyText({ rules: 0 }));
       writeFileSync(shop.path("few.toml"), policyText({ rules: 8 }));
       writeFileSync(shop.path("rules.toml"), policyText({ rules: 1_000 }));
+      writeFileSync(shop.path("watching.toml"), policyText({ rules: 1_000, observe: true }));
       return shop;
     } catch (error) {
       shop[Symbol.dispose]();
@@ -91,8 +92,8 @@ export class Workshop implements Disposable {
     return this.path(`${prefix}-${this.#next++}`);
   }
 
-  /** A policy file: without rules, with 8 of all kinds, or with 1,000; no workload ever matches one. */
-  policy(rules: "plain" | "few" | "rules"): string {
+  /** A policy file: without rules, with 8 of all kinds, with 1,000 (`watching`: in mode observe); none ever matches. */
+  policy(rules: "plain" | "few" | "rules" | "watching"): string {
     return this.path(`${rules}.toml`);
   }
 
@@ -192,12 +193,15 @@ export function guardSummary(stderr: string): { readonly actions: number; readon
 }
 
 /** A policy that lets everything through, with `rules` rules spread over the kinds of predicates; none ever matches. */
-export function policyText(options: { readonly rules: number; readonly agent?: string }): string {
+export function policyText(
+  options: { readonly rules: number; readonly agent?: string; readonly observe?: boolean },
+): string {
   const lines = ["version = 1", `name = "bench"`, `mode = "enforce"`, "[default]", `"*" = "allow"`];
   if (options.agent !== undefined) lines.push("[[agent]]", `name = "bench"`, `exe = ${JSON.stringify(options.agent)}`);
   // "best": not every kind of rule can be prevented everywhere, and the guard would refuse to start.
   for (let i = 0; i < options.rules; i++) {
-    lines.push("[[rules]]", `name = "rule-${i}"`, `enforce = "best"`, ...ruleLines(i));
+    const how = options.observe === true ? `mode = "observe"` : `enforce = "best"`;
+    lines.push("[[rules]]", `name = "rule-${i}"`, how, ...ruleLines(i));
   }
   return `${lines.join("\n")}\n`;
 }
