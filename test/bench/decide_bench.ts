@@ -135,18 +135,16 @@ verdict = "deny"`;
 {
   const snapshot = load(policyText(1_000));
   const decider = new StatefulDecider(load(PAST));
-  let at = 0;
-  bench("1,000 rules: plain", () => {
-    const event = EVENTS[at++ & 7];
-    if (event !== undefined) do_not_optimize(snapshot.evaluate(event));
+  // A call of all eight: single calls of these lengths are not timed in batches, and the clock would be in the figure.
+  bench("1,000 rules, all eight actions: plain", () => {
+    for (const event of EVENTS) do_not_optimize(snapshot.evaluate(event));
   });
-  bench("1,000 rules: with marks and a rate", () => {
-    const event = EVENTS[at++ & 7];
-    if (event !== undefined) do_not_optimize(decider.evaluate(event));
+  bench("1,000 rules, all eight actions: with marks and a rate", () => {
+    for (const event of EVENTS) do_not_optimize(decider.evaluate(event));
   });
   const texts = EVENTS.map((event) => JSON.stringify(event));
-  bench("1,000 rules: JSON in and out", () => {
-    do_not_optimize(JSON.stringify(snapshot.evaluate(JSON.parse(texts[at++ & 7] ?? "{}"))));
+  bench("1,000 rules, all eight actions: JSON in and out", () => {
+    for (const text of texts) do_not_optimize(JSON.stringify(snapshot.evaluate(JSON.parse(text))));
   });
   const line = ["bash", "-lc", "cd /work && git add -A && git commit -m 'a message' && git push origin main"];
   const shell: Event = { ...EVENTS[4], time_us: 0, action: { type: "exec", path: "/usr/bin/bash", argv: line } };
