@@ -1,8 +1,9 @@
 /** What main and the thread that answers held calls say to each other. Structured clones of plain data. */
-import type { ApprovalAnswer, ApprovalId, ApprovalRequest, ErrorCode, SessionInfo } from "../core/mod.ts";
+import type { ApprovalAnswer, ApprovalId, ApprovalRequest, SessionInfo } from "../core/mod.ts";
 import type { PolicyLoad } from "./reader_protocol.ts";
 import type { WritePlace } from "./write_places.ts";
 import type { TallyReport } from "./tally_sink.ts";
+import type { ThreadAnswer } from "./thread_calls.ts";
 
 /** Maps of the loaded probes, open in this process. */
 export interface HolderMaps {
@@ -58,8 +59,7 @@ export type HolderEvent =
 
 /** Everything that the holder posts. */
 export type HolderMessage =
-  | { readonly id: number; readonly ok: true; readonly value: unknown }
-  | { readonly id: number; readonly ok: false; readonly code: ErrorCode; readonly message: string }
+  | ThreadAnswer
   | HolderEvent;
 
 /** Places in the shared statistics. */

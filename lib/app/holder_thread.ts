@@ -19,6 +19,7 @@ import {
 } from "./holder_protocol.ts";
 import type { PolicyLoad } from "./reader_protocol.ts";
 import type { TallyReport } from "./tally_sink.ts";
+import { ThreadCalls } from "./thread_calls.ts";
 import { workerUrl } from "./worker_url.ts";
 import type { WritePlace } from "./write_places.ts";
 
@@ -37,11 +38,6 @@ export interface HolderThreadParts {
   readonly onFailure: (reason: string) => void;
 }
 
-interface Waiting {
-  readonly resolve: (value: unknown) => void;
-  readonly reject: (error: AgentguardError) => void;
-}
-
 /** One thread for the held calls of all sessions. */
 export class HolderThread {
   readonly #worker: Worker;
@@ -50,10 +46,8 @@ export class HolderThread {
   readonly #shared = new SharedArrayBuffer(HOLD_STATS_BYTES);
   readonly #stats = new Float64Array(this.#shared, 0, HOLD_STAT_NAMES.length);
   readonly #sent = new Int32Array(this.#shared, HOLD_STAT_NAMES.length * 8, 1);
-  readonly #waiting: Map<number, Waiting> = new Map();
+  readonly #calls: ThreadCalls<HolderRequest>;
   #wake_fd = -1;
-  #next_id = 1;
-  #failure: AgentguardError | undefined;
 
   private constructor(parts: HolderThreadParts) {
     this.#parts = parts;
@@ -62,6 +56,7 @@ export class HolderThread {
     this.#worker.onmessage = (event: MessageEvent<HolderMessage>) => this.#receive(event.data);
     this.#worker.onerror = (event) => this.#fail(`answer held calls: ${event.message}`);
     this.#worker.postMessage({ recorder: parts.recorder }, [parts.recorder]);
+    this.#calls = new ThreadCalls((call, transfer) => this.#worker.postMessage(call, transfer));
   }
 
   /** Starts the thread. Throws `io`. */
@@ -117,22 +112,15 @@ export class HolderThread {
   }
 
   #call(request: HolderRequest, transfer: Bun.Transferable[] = []): Promise<unknown> {
-    if (this.#failure !== undefined) return Promise.reject(this.#failure);
-    const id = this.#next_id++;
-    const { promise, resolve, reject } = Promise.withResolvers<unknown>();
-    this.#waiting.set(id, { resolve, reject });
-    this.#worker.postMessage({ id, request }, transfer);
+    const answered = this.#calls.call(request, transfer);
     Atomics.add(this.#sent, 0, 1);
     if (this.#wake_fd >= 0) wake(this.#system, this.#wake_fd);
-    return promise;
+    return answered;
   }
 
   #receive(message: HolderMessage): void {
     if (!("event" in message)) {
-      const waiting = this.#waiting.get(message.id);
-      this.#waiting.delete(message.id);
-      if (message.ok) waiting?.resolve(message.value);
-      else waiting?.reject(new AgentguardError(message.code, message.message));
+      this.#calls.settle(message);
       return;
     }
     switch (message.event) {
@@ -153,9 +141,7 @@ export class HolderThread {
   }
 
   #fail(reason: string): void {
-    this.#failure = new AgentguardError("io", reason);
-    for (const waiting of this.#waiting.values()) waiting.reject(this.#failure);
-    this.#waiting.clear();
+    this.#calls.fail(new AgentguardError("io", reason));
     this.#parts.onFailure(reason);
   }
 }

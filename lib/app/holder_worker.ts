@@ -1,9 +1,10 @@
 /** Entry of the thread that answers held calls. Its first message brings its port to the recorder. */
-import { AgentguardError, errorMessage, systemClock } from "../core/mod.ts";
+import { systemClock } from "../core/mod.ts";
 import { messagePort, RemoteSink } from "../record/mod.ts";
 import { HolderHost } from "./holder_host.ts";
 import type { HolderMessage, HolderRequest } from "./holder_protocol.ts";
 import { TallySink } from "./tally_sink.ts";
+import { answerCall, type ThreadCall } from "./thread_calls.ts";
 
 declare const self: Worker;
 
@@ -16,14 +17,7 @@ self.onmessage = (event: MessageEvent<{ readonly recorder: MessagePort }>): void
     emit: post,
     yieldTurn: () => new Promise((resolve) => setImmediate(resolve)),
   });
-  self.onmessage = (next: MessageEvent<{ readonly id: number; readonly request: HolderRequest }>): void => {
-    const { id, request } = next.data;
-    host.handle(request).then(
-      (value) => post({ id, ok: true, value }),
-      (error: unknown) => {
-        const code = error instanceof AgentguardError ? error.code : "invariant";
-        post({ id, ok: false, code, message: errorMessage(error) });
-      },
-    );
+  self.onmessage = (next: MessageEvent<ThreadCall<HolderRequest>>): void => {
+    void answerCall(next.data, (request) => host.handle(request)).then(post);
   };
 };

@@ -1,8 +1,9 @@
 /** What main and the kernel reader thread say to each other. Structured clones of plain data. */
-import type { ActionType, ErrorCode, Gap, Mode, ProcessInfo, SessionInfo, StartedBaseline } from "../core/mod.ts";
+import type { ActionType, Gap, Mode, ProcessInfo, SessionInfo, StartedBaseline } from "../core/mod.ts";
 import type { PolicySource } from "../decide/mod.ts";
 import type { HeldClasses, ProbeSupport } from "../source/mod.ts";
 import type { TallyReport } from "./tally_sink.ts";
+import type { ThreadAnswer } from "./thread_calls.ts";
 import type { HolderMaps } from "./holder_protocol.ts";
 
 /** A policy as both threads load it: compiling the same sources gives the same snapshot. */
@@ -93,8 +94,7 @@ export type SessionEvent = Extract<ReaderEvent, { event: "agent" | "empty" }>;
 
 /** Everything that the reader posts. */
 export type ReaderMessage =
-  | { readonly id: number; readonly ok: true; readonly value: unknown }
-  | { readonly id: number; readonly ok: false; readonly code: ErrorCode; readonly message: string }
+  | ThreadAnswer
   | ReaderEvent;
 
 /** Places in the shared statistics, doubles written by the reader and read by main at any time. */

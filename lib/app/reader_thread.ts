@@ -17,6 +17,7 @@ import {
   type StatName,
   STATS_BYTES,
 } from "./reader_protocol.ts";
+import { ThreadCalls } from "./thread_calls.ts";
 import { workerUrl } from "./worker_url.ts";
 
 /** What is needed to open the reader. */
@@ -27,11 +28,6 @@ export interface ReaderThreadParts {
   readonly onEvent: (event: ReaderEvent) => void;
 }
 
-interface Waiting {
-  readonly resolve: (value: unknown) => void;
-  readonly reject: (error: AgentguardError) => void;
-}
-
 /** The reader: one thread that owns the probes. */
 export class ReaderThread {
   readonly #worker: Worker;
@@ -39,12 +35,10 @@ export class ReaderThread {
   readonly #stats: Float64Array;
   readonly #shared: SharedArrayBuffer;
   #onEvent: (event: ReaderEvent) => void = () => {};
-  readonly #waiting: Map<number, Waiting> = new Map();
+  readonly #calls: ThreadCalls<ReaderRequest>;
   #support: readonly ProbeSupport[] = [];
   #wake_fd = -1;
   #maps: HolderMaps | undefined;
-  #next_id = 1;
-  #failure: AgentguardError | undefined;
 
   private constructor() {
     this.#system = new SystemCalls(openShim());
@@ -53,6 +47,7 @@ export class ReaderThread {
     this.#worker = new Worker(workerUrl("reader_worker"));
     this.#worker.onmessage = (event: MessageEvent<ReaderMessage>) => this.#receive(event.data);
     this.#worker.onerror = (event) => this.#fail(new AgentguardError("io", `run the kernel reader: ${event.message}`));
+    this.#calls = new ThreadCalls((call, transfer) => this.#worker.postMessage(call, transfer));
     const start: ReaderStart = { self_pid: process.pid };
     this.#worker.postMessage(start);
   }
@@ -159,14 +154,10 @@ export class ReaderThread {
   }
 
   #call(request: ReaderRequest, transfer: Bun.Transferable[] = []): Promise<unknown> {
-    if (this.#failure !== undefined) return Promise.reject(this.#failure);
-    const id = this.#next_id++;
-    const { promise, resolve, reject } = Promise.withResolvers<unknown>();
-    this.#waiting.set(id, { resolve, reject });
-    this.#worker.postMessage({ id, request }, transfer);
+    const answered = this.#calls.call(request, transfer);
     // The reader may be waiting for the kernel, up to its longest wait.
     if (this.#wake_fd >= 0) wake(this.#system, this.#wake_fd);
-    return promise;
+    return answered;
   }
 
   #receive(message: ReaderMessage): void {
@@ -174,16 +165,11 @@ export class ReaderThread {
       this.#onEvent(message);
       return;
     }
-    const waiting = this.#waiting.get(message.id);
-    this.#waiting.delete(message.id);
-    if (message.ok) waiting?.resolve(message.value);
-    else waiting?.reject(new AgentguardError(message.code, message.message));
+    this.#calls.settle(message);
   }
 
   #fail(error: AgentguardError): void {
-    this.#failure = error;
-    for (const waiting of this.#waiting.values()) waiting.reject(error);
-    this.#waiting.clear();
+    this.#calls.fail(error);
     this.#onEvent({ event: "loss", gap: { source: "reader", type: error.message, count: 1 } });
   }
 }

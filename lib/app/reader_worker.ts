@@ -1,10 +1,11 @@
 /** Entry of the kernel reader thread. It loads the probes, is given its port to the recorder, then takes requests. */
-import { AgentguardError, errorMessage, systemClock } from "../core/mod.ts";
+import { systemClock } from "../core/mod.ts";
 import { messagePort, RemoteSink } from "../record/mod.ts";
 import { type LoadedKernel, loadKernel } from "./loaded_kernel.ts";
 import { ReaderHost } from "./reader_host.ts";
 import type { ReaderConnect, ReaderMessage, ReaderRequest, ReaderStart } from "./reader_protocol.ts";
 import { TallySink } from "./tally_sink.ts";
+import { answerCall, type ThreadCall } from "./thread_calls.ts";
 
 declare const self: Worker;
 
@@ -23,14 +24,7 @@ function serve(kernel: LoadedKernel, recorder: MessagePort): void {
     emit: post,
     yieldTurn: () => new Promise((resolve) => setImmediate(resolve)),
   });
-  self.onmessage = (next: MessageEvent<{ readonly id: number; readonly request: ReaderRequest }>): void => {
-    const { id, request } = next.data;
-    host.handle(request).then(
-      (value) => post({ id, ok: true, value }),
-      (error: unknown) => {
-        const code = error instanceof AgentguardError ? error.code : "invariant";
-        post({ id, ok: false, code, message: errorMessage(error) });
-      },
-    );
+  self.onmessage = (next: MessageEvent<ThreadCall<ReaderRequest>>): void => {
+    void answerCall(next.data, (request) => host.handle(request)).then(post);
   };
 }
