@@ -1,5 +1,6 @@
 /** Measures what guarding costs, each figure beside the same program unguarded in the same run. */
 
+import { measureBuild } from "./bench/build.ts";
 import { measureFlood } from "./bench/flood.ts";
 import { describeMachine, machineLine } from "./bench/machine.ts";
 import { type Condition, HELD, measureOperations, SEEN } from "./bench/operations.ts";
@@ -41,6 +42,7 @@ const BENCHES: readonly Bench[] = [
   { name: "start", run: measureStart },
   { name: "idle", run: measureIdle },
   { name: "task", run: measureTask },
+  { name: "build", run: measureBuild },
 ];
 
 function operations(

@@ -163,16 +163,13 @@ class GuardedRun {
   /** One summary line, when everything is in the record. */
   summarize(): void {
     if (this.#session === undefined) return; // nothing began
-    const { actions, asked, denied, observed_denials, lost } = summed(
-      this.#guard.reader.stats(),
-      this.#guard.holder.stats(),
-    );
+    const holder = this.#guard.holder.stats();
+    const { actions, asked, denied, observed_denials, lost } = summed(this.#guard.reader.stats(), holder);
+    const held = holder === undefined ? "" : `, ${holder.held} held`;
     const shadow = observed_denials > 0 ? `, ${observed_denials} would be denied` : "";
     const where = `${this.#parts.config.state_dir.value}/record.db`;
-    const session = `, session ${this.#session.session_id}`;
-    this.#parts.notice(
-      `${actions} actions seen, ${asked} asked, ${denied} denied${shadow}, ${lost} lost; record ${where}${session}`,
-    );
+    const counts = `${actions} actions seen${held}, ${asked} asked, ${denied} denied${shadow}, ${lost} lost`;
+    this.#parts.notice(`${counts}; record ${where}, session ${this.#session.session_id}`);
   }
 
   async #begin(

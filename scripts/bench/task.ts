@@ -1,57 +1,49 @@
 /** What an agent does all day: a git clone and a small build, guarded and not, with a confidence interval. */
 
-import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { mustRun } from "../support/command.ts";
 import { inRoot, ROOT } from "../support/paths.ts";
-import { compared, type Report, type Row, timeRow } from "./report.ts";
-import { passes, ratioInterval } from "./statistics.ts";
-import { guardSummary, type Lap, readLap, runToEnd, type Workshop } from "./workshop.ts";
-
-/** Milliseconds that one task may take. */
-const RUN_MS_MAX = 180_000;
-
-interface Run {
-  /** The task alone, without the start and the end of the guard. */
-  readonly task: Lap;
-  /** Everything, the guard included. */
-  readonly whole: Lap;
-}
+import { type Report, type Row, timeRow } from "./report.ts";
+import { passes } from "./statistics.ts";
+import { besideBare, endMs, guardCpuMs, runWork, startMs, type WorkRun } from "./work.ts";
+import type { Workshop } from "./workshop.ts";
 
 /** Measures the task bare and guarded, interleaved. */
 export async function measureTask(shop: Workshop): Promise<Report> {
   const rounds = shop.effort.quick ? 1 : 15;
   const script = await prepare(shop);
-  const bare: Run[] = [];
-  const guarded: Run[] = [];
-  const totals = { actions: 0, lost: 0 };
-  await runOnce(shop, script, { guard: false, totals }); // warms the page cache
-  for (const pass of passes([false, true], rounds)) {
-    for (const guard of pass) (guard ? guarded : bare).push(await runOnce(shop, script, { guard, totals }));
+  const bare: WorkRun[] = [];
+  const guarded: WorkRun[] = [];
+  await runWork(shop, script); // warms the page cache
+  for (const pass of passes([undefined, shop.policy("plain")], rounds)) {
+    for (const policy of pass) (policy === undefined ? bare : guarded).push(await runWork(shop, script, policy));
   }
   const rows = ([
-    ["task, wall", ({ task }: Run): number => task.wall_ms],
-    ["task, CPU", ({ task }: Run): number => task.cpu_ms],
-    ["with start and end, wall", ({ whole }: Run): number => whole.wall_ms],
-    ["with start, end and guard, CPU", ({ whole }: Run): number => whole.cpu_ms],
-  ] as const).flatMap(([what, of]) => rowsOf(what, bare.map(of), guarded.map(of)));
+    ["task, wall", ({ work }: WorkRun): number => work.wall_ms],
+    ["task, CPU", ({ work }: WorkRun): number => work.cpu_ms],
+    ["with start and end, wall", ({ whole }: WorkRun): number => whole.wall_ms],
+    ["with start, end and guard, CPU", ({ whole }: WorkRun): number => whole.cpu_ms],
+  ] as const).flatMap(([what, of]): readonly Row[] => [
+    timeRow(`${what}, bare`, "ms", bare.map(of)),
+    besideBare(what, { condition: "guarded", bare: bare.map(of), own: guarded.map(of) }),
+  ]);
+  const total = (of: (run: WorkRun) => number): number => guarded.reduce((sum, run) => sum + of(run), 0);
   return {
     name: "task",
     title: "an agent-like task: twice git clone and a compilation",
-    rows,
+    rows: [
+      ...rows,
+      timeRow("start of the guard", "ms", guarded.map(startMs)),
+      timeRow("end of the guard", "ms", guarded.map(endMs)),
+      timeRow("CPU time of the guard", "ms", guarded.map(guardCpuMs)),
+    ],
     notes: [
       `${guarded.length} pairs; the ratio is the median of the pairs, in brackets the 95 % confidence interval of ` +
       "the mean (t on logarithms)",
-      `${totals.actions} actions recorded, ${totals.lost} lost; nothing pinned`,
+      `${total(({ actions }) => actions)} actions recorded, ${total(({ lost }) => lost)} lost; nothing pinned`,
     ],
     faults: [],
   };
-}
-
-function rowsOf(what: string, bare: readonly number[], guarded: readonly number[]): readonly Row[] {
-  const pairs = guarded.map((value, i) => ({ base: bare[i] ?? Number.NaN, value }));
-  const { low, high } = ratioInterval(pairs);
-  const row = compared(timeRow(`${what}, guarded`, "ms", guarded), `${what}, bare`, pairs);
-  return [timeRow(`${what}, bare`, "ms", bare), { ...row, ratio_low: low, ratio_high: high }];
 }
 
 /** A bare copy of this repository as the remote, and the script of the task. */
@@ -72,32 +64,4 @@ done
 `,
   );
   return script;
-}
-
-async function runOnce(
-  shop: Workshop,
-  script: string,
-  options: { readonly guard: boolean; readonly totals: { actions: number; lost: number } },
-): Promise<Run> {
-  const directory = shop.fresh("task");
-  const [inner, outer] = [shop.fresh("lap"), shop.fresh("lap")];
-  const stopwatch = shop.workload("stopwatch");
-  const work = [stopwatch, inner, "sh", script, directory];
-  const guard = options.guard ? shop.guardArguments(shop.policy("plain")) : undefined;
-  mkdirSync(directory);
-  try {
-    const done = await runToEnd(
-      [stopwatch, outer, ...(guard === undefined ? [] : [...guard.argv, "--"]), ...work],
-      RUN_MS_MAX,
-    );
-    if (guard !== undefined) {
-      const { actions, lost } = guardSummary(done.stderr);
-      options.totals.actions += actions;
-      options.totals.lost += lost;
-    }
-    return { task: readLap(inner), whole: readLap(outer) };
-  } finally {
-    rmSync(directory, { recursive: true, force: true });
-    if (guard !== undefined) shop.discard(guard.state);
-  }
 }

@@ -185,11 +185,13 @@ export function fieldOf(value: unknown, name: string): unknown {
   return Object.entries(value).find(([key]) => key === name)?.[1];
 }
 
-/** What a guard says at its end about actions and losses; throws where it says nothing. */
-export function guardSummary(stderr: string): { readonly actions: number; readonly lost: number } {
-  const found = /(\d+) actions seen, .*?(\d+) lost/.exec(stderr);
+/** What a guard says at its end about actions, calls that waited for it, and losses; throws where it says nothing. */
+export function guardSummary(
+  stderr: string,
+): { readonly actions: number; readonly held: number; readonly lost: number } {
+  const found = /(\d+) actions seen, (?:(\d+) held, )?.*?(\d+) lost/.exec(stderr);
   if (found === null) throw new Error(`read the guard's summary line: there is none in\n${stderr}`);
-  return { actions: Number(found[1]), lost: Number(found[2]) };
+  return { actions: Number(found[1]), held: Number(found[2] ?? 0), lost: Number(found[3]) };
 }
 
 /** A policy that lets everything through, with `rules` rules spread over the kinds of predicates; none ever matches. */
