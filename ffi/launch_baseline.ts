@@ -27,13 +27,14 @@ export const PORT_ACCESS = { bind: 1, connect: 2 } as const;
 export const PORTS_MAX = 128, PORT_BYTES = 4;
 
 /** `enum ag_launch_place`. */
-export const PLACE = { pin: 1, read_only: 2, hide: 3, write: 4, write_files: 5 } as const;
+export const PLACE = { pin: 1, read_only: 2, hide: 3, write: 4, write_files: 5, close: 6 } as const;
 
 /** A path in the command's mount namespace. One that does not exist is passed over. */
 export interface Place {
   /**
-   * `pin`: not renamed nor removed; `read_only`: not changed either; `hide`: empty, closed, or without answer. With the
-   * part `trees` only what is below `write` can be changed, and existing files below `write_files` written.
+   * `pin`: not renamed nor removed; `read_only`: not changed either; `hide`: empty, closed, or without answer; `close`:
+   * the same, but a directory keeps its names, and none of them can be opened. With the part `trees` only what is below
+   * `write` can be changed, and existing files below `write_files` written.
    */
   readonly kind: keyof typeof PLACE;
   /** Absolute. */

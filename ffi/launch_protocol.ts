@@ -14,7 +14,7 @@ import {
 } from "./launch_baseline.ts";
 
 /** Counts changes of the layout; the launcher refuses another one. */
-export const LAUNCH_VERSION = 6;
+export const LAUNCH_VERSION = 7;
 
 /** `enum ag_launch_type`. */
 export const LAUNCH_TYPE = {

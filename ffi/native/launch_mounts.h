@@ -7,7 +7,9 @@
 #define AG_LAUNCH_MOUNTS_H
 
 #include "launch_protocol.h"
+#include "launch_tree.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -17,6 +19,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
@@ -84,6 +87,47 @@ static int hide(struct stage *stage, const char *path)
 	return mount(NULL, path, NULL, MS_REMOUNT | MS_BIND | HIDDEN_FLAGS, NULL);
 }
 
+static int close_names(int names, int behind)
+{
+	static _Alignas(8) char entries[16384];
+	long got;
+	while ((got = syscall(SYS_getdents64, names, entries, sizeof entries)) > 0) {
+		for (long at = 0; at < got;) {
+			const struct linux_dirent64_head *entry = (const void *)(entries + at);
+			const char *name = entry->name;
+			at += entry->length;
+			if (!strcmp(name, ".") || !strcmp(name, ".."))
+				continue;
+			int made = entry->type == DT_DIR ? mkdirat(behind, name, 0555) :
+							   mknodat(behind, name, S_IFCHR, makedev(0, 0));
+			if (made != 0)
+				return errno == ENOSPC ? 0 : -1;
+		}
+	}
+	return (int)got;
+}
+
+/*
+ * Closes a directory: behind a new file system with the same names in it, none of which can be opened, so that the
+ * command is told EACCES and not that there is nothing. Names that do not fit are not there; a directory is empty.
+ */
+static int close_directory(const char *path)
+{
+	int names = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), behind, result;
+	if (names < 0)
+		return -1;
+	result = mount("agentguard", path, "tmpfs", HIDDEN_FLAGS & ~MS_RDONLY, "mode=0555,size=64k,nr_inodes=512");
+	behind = result == 0 ? open(path, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+	if (result == 0)
+		result = behind < 0 ? -1 : close_names(names, behind);
+	if (result == 0)
+		result = mount(NULL, path, NULL, MS_REMOUNT | MS_BIND | HIDDEN_FLAGS, NULL);
+	if (behind >= 0)
+		close(behind);
+	close(names);
+	return result;
+}
+
 /* What is bound elsewhere stays; here nothing is left of it. */
 static int close_stage(const struct stage *stage)
 {
@@ -106,6 +150,8 @@ static int put_place(struct stage *stage, char kind, const char *path)
 		return make_read_only(path);
 	case AG_PLACE_HIDE:
 		return hide(stage, path);
+	case AG_PLACE_CLOSE:
+		return S_ISDIR(info.st_mode) ? close_directory(path) : hide(stage, path);
 	case AG_PLACE_WRITE:
 	case AG_PLACE_WRITE_FILES:
 		return 0; /* launch_landlock.h */

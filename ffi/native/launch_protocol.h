@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-#define AG_LAUNCH_VERSION 6
+#define AG_LAUNCH_VERSION 7
 #define AG_LAUNCH_PATH_BYTES 4096 /* PATH_MAX, NUL included */
 #define AG_LAUNCH_FDS_MAX 1024    /* inherited descriptors >= 3 that the command keeps */
 #define AG_LAUNCH_KEEP_NOFILE UINT64_MAX
@@ -76,6 +76,7 @@ enum ag_launch_place {
 	AG_PLACE_HIDE = 3,        /* a directory is empty, a file cannot be opened, a socket does not answer */
 	AG_PLACE_WRITE = 4,       /* below it files may be made, changed, removed */
 	AG_PLACE_WRITE_FILES = 5, /* below it existing files may be written */
+	AG_PLACE_CLOSE = 6,       /* as HIDE, but a directory keeps its names: none of them can be opened */
 };
 
 struct ag_launch_message {

@@ -11,6 +11,7 @@ import {
 } from "../core/mod.ts";
 import type { Baseline, Place } from "../../ffi/mod.ts";
 import { cgroup2Mounts } from "./cgroup.ts";
+import { type MaskContext, type MaskPlan, type MaskRule, planMasks } from "./masks.ts";
 import { servicePaths, type ServiceUser } from "./services.ts";
 
 /** The guard's own files and directories. */
@@ -29,7 +30,12 @@ export interface BaselineContext extends ServiceUser {
   readonly own: OwnPlaces;
   /** Where the command begins. */
   readonly cwd: string;
+  /** What rules close whatever happens; absent: nothing. */
+  readonly closed?: readonly MaskRule[];
 }
+
+/** The plan, and what of the policy's rules became part of it. */
+export interface PlannedBaseline extends Baseline, MaskPlan {}
 
 /** Directories that everybody shares and works in: never pinned, never read-only as a whole. */
 const SHARED = ["/tmp", "/var/tmp", "/dev/shm"];
@@ -39,15 +45,28 @@ const CONFIGURATION = "/etc/";
 const SERVICE_PLACES_MAX = 256;
 
 /** The plan. Throws `usage` where hiding the guard's own directories would hide what the command works in. */
-export function planBaseline(settings: BaselineSettings, context: BaselineContext): Baseline {
+export function planBaseline(settings: BaselineSettings, context: BaselineContext): PlannedBaseline {
+  const mounts = settings.parts.includes("mounts");
+  const places = mounts ? planPlaces(settings, context) : [];
+  const plan = mounts ? planMasks(context.closed ?? [], maskContext(places, context)) : { masks: [], left: [] };
   return {
+    ...plan,
     parts: settings.parts,
     capabilities: capabilityBits([...CAPABILITIES_KEPT, ...settings.capabilities]),
     places: [
-      ...(settings.parts.includes("mounts") ? planPlaces(settings, context) : []),
+      ...places,
+      ...plan.masks.map(({ path }): Place => ({ kind: "close", path })),
       ...(settings.write_trees === undefined ? [] : planTrees(settings.write_trees, context)),
     ],
     ...(settings.parts.includes("ports") ? { ports: planPorts(settings) } : undefined),
+  };
+}
+
+/** The command works in these; what the baseline itself puts somewhere stays as it is. */
+function maskContext(places: readonly Place[], { cwd, home, own }: BaselineContext): MaskContext {
+  return {
+    work: [cwd, ...(home === undefined ? [] : [home]), ...SHARED, own.program].map(real),
+    own: places.filter(({ kind }) => kind !== "pin").map(({ path }) => path),
   };
 }
 

@@ -7,6 +7,7 @@ import {
   type Clock,
   errorMessage,
   type Log,
+  type Mask,
   type SessionInfo,
   type StartedBaseline,
 } from "../core/mod.ts";
@@ -136,7 +137,8 @@ class GuardedRun {
     };
     this.#session = session;
     const held = heldClasses(notify);
-    await this.#begin(session, launched, { leaf, held, places: writePlaces(baseline) });
+    const masks = launched.baseline.get("mounts") === 0 ? baseline?.masks ?? [] : [];
+    await this.#begin(session, launched, { leaf, held, places: writePlaces(baseline), masks });
     using _signals = forwardSignals((signo) => launched.forward(signo), this.#parts.state.ignored);
     const end = this.#watch(launched, leaf);
     launched.go();
@@ -175,10 +177,11 @@ class GuardedRun {
   async #begin(
     session: SessionInfo,
     launched: LaunchedCommand,
-    { leaf, held, places }: {
+    { leaf, held, places, masks }: {
       readonly leaf: SessionCgroup | undefined;
       readonly held: HeldClasses;
       readonly places: readonly WritePlace[] | undefined;
+      readonly masks: readonly Mask[];
     },
   ): Promise<void> {
     this.#guard.sessions.add(SCOPE, session, leaf);
@@ -188,7 +191,7 @@ class GuardedRun {
       stopped_pid: launched.pid,
       held,
       held_actions: [...refusableActions(this.#guard.snapshot)],
-      ...(launched.baseline.size === 0 ? undefined : { baseline: this.#baseline(launched) }),
+      ...(launched.baseline.size === 0 ? undefined : { baseline: this.#baseline(launched, masks), masks }),
       ...(leaf === undefined ? undefined : { cgroup: { directory: leaf.directory, id: String(leaf.id) } }),
     });
     if (held.exec || held.files) {
@@ -200,8 +203,8 @@ class GuardedRun {
   }
 
   /** What the command gave up; what this host could not take from it is told. */
-  #baseline(launched: LaunchedCommand): StartedBaseline {
-    const baseline = startedBaseline(launched.baseline);
+  #baseline(launched: LaunchedCommand, masks: readonly Mask[]): StartedBaseline {
+    const baseline = startedBaseline(launched.baseline, masks);
     if (baseline.lacking !== undefined) {
       const detail = `parts of the baseline that this host does not have: ${baseline.lacking.join(", ")}`;
       this.#parts.log.warn(detail);

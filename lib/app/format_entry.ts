@@ -270,5 +270,6 @@ function failure(result: string | undefined): string {
 function formatBaseline(baseline: StartedBaseline | undefined): string {
   if (baseline === undefined) return "";
   const lacking = baseline.lacking === undefined ? "" : `, lacking ${baseline.lacking.join(", ")}`;
-  return `, baseline ${baseline.parts.join(", ") || "none"}${lacking}`;
+  const masked = baseline.masked === undefined ? "" : `, masked ${escapeText(baseline.masked.join(", "), 200)}`;
+  return `, baseline ${baseline.parts.join(", ") || "none"}${lacking}${masked}`;
 }

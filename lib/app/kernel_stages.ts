@@ -6,9 +6,11 @@ import {
   AgentguardError,
   type Clock,
   type DecisionId,
+  type Enriched,
   type Event,
   type Gap,
   IdGenerator,
+  type Mask,
   type Observed,
   type ProcessInfo,
   type RecordSink,
@@ -25,6 +27,7 @@ import { type FrameSink, type KernelProbes, type ProbeSupport, RingReader } from
 import type { LoadedKernel } from "./loaded_kernel.ts";
 import { DecidedCalls } from "./decided_calls.ts";
 import { differenceEntry, HeldDecider } from "./held_decider.ts";
+import { MaskedPlaces } from "./masked_places.ts";
 import { compilePolicy } from "./policy_compile.ts";
 import type { PolicyLoad } from "./reader_protocol.ts";
 import { BUILT_MECHANISMS } from "./rule_report.ts";
@@ -64,6 +67,7 @@ export class KernelStages implements Disposable {
   #decode_errors = 0;
   readonly #calls = new DecidedCalls();
   readonly #held_actions: Map<SessionId, ReadonlySet<ActionType>> = new Map();
+  readonly #masked: Map<SessionId, MaskedPlaces> = new Map();
   /** Rulings about held calls whose records have not come yet. */
   readonly #rulings: Map<DecisionId, Ruling> = new Map();
 
@@ -156,12 +160,19 @@ export class KernelStages implements Disposable {
     this.#held_actions.set(session, new Set(actions));
   }
 
+  /** These places are hidden from the session's command, by the policy in force now. */
+  maskSession(session: SessionId, masks: readonly Mask[]): void {
+    if (masks.length === 0) return;
+    this.#masked.set(session, new MaskedPlaces(masks, this.#snapshot.ref.generation, realDirectory));
+  }
+
   /** Forgets a session that ended: its name, its labels and rates. */
   endSession(scope: number): void {
     const session = this.sessions.get(scope);
     if (session !== undefined) {
       this.#decider?.state.forget(session.session_id);
       this.#held_actions.delete(session.session_id);
+      this.#masked.delete(session.session_id);
     }
     this.sessions.remove(scope);
   }
@@ -216,8 +227,15 @@ export class KernelStages implements Disposable {
     // A stranger may have many threads; the program saw one of them enter.
     if (facts.kind === "scope" && facts.entered) this.probes.listProcesses([{ pid, scope, cgroup_id: 0n }]);
     const enriched = this.enricher.enrich(observed);
-    if (enriched !== undefined) this.pipeline.handle(enriched);
+    if (enriched !== undefined) this.pipeline.handle(this.#explain(enriched));
     if (facts.kind === "exit" && this.processes.countOf(scope) === 0) this.#parts.onEmpty(scope);
+  }
+
+  #explain(enriched: Enriched): Enriched {
+    if (enriched.kind !== "event" || this.#masked.size === 0) return enriched;
+    const { event } = enriched;
+    const masked = event.session === undefined ? undefined : this.#masked.get(event.session.session_id);
+    return masked === undefined ? enriched : { kind: "event", event: masked.explain(event) };
   }
 
   #install(snapshot: PolicySnapshot, load: PolicyLoad): ActivePolicy {

@@ -1,5 +1,5 @@
 /** What main and the kernel reader thread say to each other. Structured clones of plain data. */
-import type { ActionType, Gap, Mode, ProcessInfo, SessionInfo, StartedBaseline } from "../core/mod.ts";
+import type { ActionType, Gap, Mask, Mode, ProcessInfo, SessionInfo, StartedBaseline } from "../core/mod.ts";
 import type { PolicySource } from "../decide/mod.ts";
 import type { HeldClasses, ProbeSupport } from "../source/mod.ts";
 import type { TallyReport } from "./tally_sink.ts";
@@ -33,6 +33,8 @@ export interface BeginSession {
   readonly held_actions?: readonly ActionType[];
   /** What its command gave up. */
   readonly baseline?: StartedBaseline;
+  /** What is hidden from it, because a rule closes it whatever happens. */
+  readonly masks?: readonly Mask[];
   /** The session's leaf: absolute directory and the kernel's id, decimal. */
   readonly cgroup?: { readonly directory: string; readonly id: string };
 }

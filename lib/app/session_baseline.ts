@@ -1,9 +1,9 @@
 /** The baseline of a session: planned from policy and configuration, and told as the launcher reported it. */
-import { type BaselineContext, planBaseline } from "../act/mod.ts";
+import { type BaselineContext, planBaseline, type PlannedBaseline } from "../act/mod.ts";
 import type { Config } from "../config/mod.ts";
-import { type BaselinePart, errnoName, type StartedBaseline } from "../core/mod.ts";
-import type { PolicySnapshot } from "../decide/mod.ts";
-import { type Baseline, splitStrings, type StartState } from "../../ffi/mod.ts";
+import { type BaselinePart, errnoName, type Mask, type StartedBaseline } from "../core/mod.ts";
+import { closedPlaces, type PolicySnapshot } from "../decide/mod.ts";
+import { splitStrings, type StartState } from "../../ffi/mod.ts";
 
 /** What a session's baseline depends on beside the policy. */
 export interface BaselineParts {
@@ -14,7 +14,7 @@ export interface BaselineParts {
 }
 
 /** What the command is to give up: nothing where the policy only observes. Throws `usage` as `planBaseline` does. */
-export function sessionBaseline(snapshot: PolicySnapshot, parts: BaselineParts): Baseline | undefined {
+export function sessionBaseline(snapshot: PolicySnapshot, parts: BaselineParts): PlannedBaseline | undefined {
   if (snapshot.mode !== "enforce") return undefined;
   const context: BaselineContext = {
     own: {
@@ -26,17 +26,23 @@ export function sessionBaseline(snapshot: PolicySnapshot, parts: BaselineParts):
     cwd: process.cwd(),
     home: parts.home,
     env: environment(parts.state.environment),
+    closed: closedPlaces(snapshot, parts.home),
   };
   return planBaseline(snapshot.guard.baseline, context);
 }
 
 /** What came of it, for the record and the user. */
-export function startedBaseline(reported: ReadonlyMap<BaselinePart, number>): StartedBaseline {
+export function startedBaseline(reported: ReadonlyMap<BaselinePart, number>, masks: readonly Mask[]): StartedBaseline {
   const parts = [...reported].filter(([, errno]) => errno === 0).map(([part]) => part);
   const lacking = [...reported].filter(([, errno]) => errno !== 0).map(([part, errno]) =>
     `${part}: ${errnoName(errno)}`
   );
-  return { parts, ...(lacking.length === 0 ? undefined : { lacking }) };
+  const masked = masks.map(({ path }) => path);
+  return {
+    parts,
+    ...(masked.length === 0 ? undefined : { masked }),
+    ...(lacking.length === 0 ? undefined : { lacking }),
+  };
 }
 
 function environment(strings: Uint8Array<ArrayBuffer>): Readonly<Record<string, string>> {

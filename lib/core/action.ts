@@ -128,6 +128,8 @@ export interface NetAction extends ActionBase {
 export interface UnixConnectAction extends ActionBase {
   readonly type: "unix.connect";
   readonly path: string;
+  /** The name as the call gave it, where `path` is another. */
+  readonly requested_path?: string;
   readonly result?: string;
 }
 

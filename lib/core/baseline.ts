@@ -129,10 +129,23 @@ export const CAPABILITIES_NEVER: readonly CapabilityName[] = [
   "sys_rawio",
 ];
 
+/** Something that a rule closes whatever happens, hidden in the command's mount namespace from its start. */
+export interface Mask {
+  /** Absolute and resolved. */
+  readonly path: string;
+  /** A directory with all that is below. */
+  readonly tree: boolean;
+  readonly rule: string;
+  /** Of the policy that the session began with. */
+  readonly rule_index: number;
+}
+
 /** What a session's command gave up. */
 export interface StartedBaseline {
   /** In force, and without the guard too. */
   readonly parts: readonly BaselinePart[];
+  /** Paths that rules close and that are hidden from it; absent: none. */
+  readonly masked?: readonly string[];
   /** Wanted, but not had on this host, with the reason: `scope: EOPNOTSUPP`. */
   readonly lacking?: readonly string[];
 }

@@ -47,12 +47,12 @@ export interface KernelVerdict {
   /** Index of the rule in the snapshot of `generation`; -1 for the default. */
   readonly rule_index: number;
   readonly generation: number;
-  /** What the kernel did about it. */
-  readonly effect: "none" | "refused" | "killed";
+  /** What the kernel did about it. `ended`: the process was killed when the effect was there, before it went on. */
+  readonly effect: "none" | "refused" | "killed" | "ended";
   /** Why a program was killed that the policy might allow: what came up is not what was let go. */
   readonly grant?: GrantFailure;
   /** What refused; absent: a program of the session's cgroup. */
-  readonly mechanism?: "lsm";
+  readonly mechanism?: "lsm" | "mounts";
   /** The object is one that the rule names, under a name that it does not. */
   readonly by_object?: true;
   /** Why the kernel refused what no rule speaks of. */

@@ -190,7 +190,7 @@ export class EventNames {
         this.#loadRequested(undefined, action.requested_path);
         return;
       case "unix.connect":
-        this.path = normalName(action.path);
+        this.#loadPath(action.path, action.requested_path);
         return;
       case "net.connect":
       case "net.send":

@@ -48,7 +48,7 @@ export function pathNames(event: Event, with_new: boolean): Names {
     case "file.symlink":
       return [linkTarget(action.path, action.new_path), ...(with_new ? newNames(event) : [])];
     case "unix.connect":
-      return [normal(action.path)];
+      return [normal(action.path), requested(action.requested_path, event)];
     default:
       return [];
   }

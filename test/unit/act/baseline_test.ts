@@ -68,7 +68,13 @@ describe("the plan", () => {
 
   test("without mounts there are no places; capabilities are bits", () => {
     const plan = planBaseline({ ...SETTINGS, parts: ["privileges"], capabilities: ["net_raw"] }, context());
-    expect(plan).toEqual({ parts: ["privileges"], places: [], capabilities: 0x200004fbn | (1n << 13n) });
+    expect(plan).toEqual({
+      masks: [],
+      left: [],
+      parts: ["privileges"],
+      places: [],
+      capabilities: 0x200004fbn | (1n << 13n),
+    });
   });
 
   test("a record in the command's way is refused", () => {
