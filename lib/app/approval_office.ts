@@ -21,6 +21,7 @@ import {
   type ApprovalRules,
   Approvals,
   Chat,
+  CODES_FILE,
   decodeTotpSecret,
   Grants,
   GRANTS_FILE,
@@ -29,6 +30,7 @@ import {
   readSecret,
   type SignedText,
   TotpChecker,
+  UsedCodes,
   Webhook,
 } from "../approve/mod.ts";
 import type { ApprovalDesk, SignedMessage } from "../publish/mod.ts";
@@ -65,6 +67,8 @@ export class ApprovalOffice implements ApprovalDesk {
   readonly #grants: Grants;
   readonly #approvals: Approvals;
   readonly #redact: Redactor;
+  #codes: UsedCodes | undefined;
+  #totp: TotpChecker | undefined;
   #arrangement: Arrangement;
   #notifier: Notifier | undefined;
 
@@ -78,10 +82,7 @@ export class ApprovalOffice implements ApprovalDesk {
       path: join(state_dir, GRANTS_FILE),
       key: openGrantKey(state_dir),
       now_us: clock.wallUs(),
-      onTampered: (detail) => {
-        log.error(detail);
-        sink.append({ time_us: clock.wallUs(), kind: "guard", action: { type: "guard.tamper", detail } });
-      },
+      onTampered: (detail) => this.#tampered(detail),
     });
     const { rules } = this.#arrangement;
     this.#approvals = new Approvals({ clock, ids, log, sink, timers: systemTimers, grants: this.#grants, rules });
@@ -157,6 +158,27 @@ export class ApprovalOffice implements ApprovalDesk {
     await this.#approvals.close();
     await this.#notifier?.close();
     this.#grants[Symbol.dispose]();
+    this.#codes?.[Symbol.dispose]();
+    this.#codes = undefined;
+  }
+
+  #tampered(detail: string): void {
+    const { log, sink, clock } = this.#parts;
+    log.error(detail);
+    sink.append({ time_us: clock.wallUs(), kind: "guard", action: { type: "guard.tamper", detail } });
+  }
+
+  /** The same checker as before for the same secret: what was used, and how many were wrong, outlives a reload. */
+  #totpOf(secret: Uint8Array): TotpChecker {
+    if (this.#totp?.isFor(secret) === true) return this.#totp;
+    const { state_dir } = this.#parts;
+    this.#codes ??= new UsedCodes({
+      path: join(state_dir, CODES_FILE),
+      key: openGrantKey(state_dir),
+      onTampered: (detail) => this.#tampered(detail),
+    });
+    this.#totp = new TotpChecker(secret, this.#codes);
+    return this.#totp;
   }
 
   #tell(): void {
@@ -197,9 +219,7 @@ export class ApprovalOffice implements ApprovalDesk {
     const { totp, webhook, slack, listen } = settings;
     const rules: ApprovalRules = {
       settings,
-      ...(totp === undefined
-        ? {}
-        : { totp: new TotpChecker(decodeTotpSecret(secretOf(totp, "one-time code secret"))) }),
+      ...(totp === undefined ? {} : { totp: this.#totpOf(decodeTotpSecret(secretOf(totp, "one-time code secret"))) }),
     };
     const hook = webhook === undefined ? undefined : new Webhook({
       settings: webhook,

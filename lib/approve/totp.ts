@@ -1,6 +1,6 @@
 /** One-time codes by time. Sources: RFC 6238 (TOTP), RFC 4226 (HOTP), RFC 4648 section 6 (base 32). */
 import { createHmac, timingSafeEqual } from "node:crypto";
-import { AgentguardError, err, ok, type Result } from "../core/mod.ts";
+import { AgentguardError, err, errorMessage, ok, type Result } from "../core/mod.ts";
 import { APPROVAL_LIMITS } from "./limits.ts";
 
 const STEP_S = 30;
@@ -42,16 +42,29 @@ export function decodeTotpSecret(text: string): Uint8Array {
   throw new AgentguardError("config", message);
 }
 
+/** Remembers the last code that was used, longer than a checker lives. */
+export interface CodeMemory {
+  /** Its step, -1 for none. `unknown` where nobody can tell: no code up to that step counts. */
+  last(secret: Uint8Array, unknown: number): number;
+  /** A code of this step is used now; kept when this returns. May throw: then the code does not count. */
+  use(secret: Uint8Array, step: number): void;
+}
+
 /** Checks codes: each at most once, and not without end. */
 export class TotpChecker {
   readonly #secret: Uint8Array;
-  /** No code of this step or an earlier one counts any more. Source: RFC 6238 section 5.2. */
-  #used_step = -1;
+  readonly #memory: CodeMemory;
   #wrong = 0;
   #refused_until_ms = Number.NEGATIVE_INFINITY;
 
-  constructor(secret: Uint8Array) {
+  constructor(secret: Uint8Array, memory: CodeMemory) {
     this.#secret = secret;
+    this.#memory = memory;
+  }
+
+  /** True if this checker is for the same secret. */
+  isFor(secret: Uint8Array): boolean {
+    return secret.length === this.#secret.length && timingSafeEqual(secret, this.#secret);
   }
 
   /** Takes a code at a wall-clock and a monotonic time; the error says why not. */
@@ -63,15 +76,25 @@ export class TotpChecker {
     for (let step = present - STEPS_AROUND; step <= present + STEPS_AROUND; step++) {
       const expected = Buffer.from(totpCode(this.#secret, Math.max(0, step)));
       if (given.length !== expected.length || !timingSafeEqual(given, expected)) continue;
-      if (step <= this.#used_step) return err("this code was used already: wait for the next one");
-      this.#used_step = step;
       this.#wrong = 0;
-      return ok(undefined);
+      return this.#use(step, present);
     }
     if (++this.#wrong >= APPROVAL_LIMITS.codes_wrong_max) {
       this.#wrong = 0;
       this.#refused_until_ms = at.now_ms + APPROVAL_LIMITS.codes_refused_ms;
     }
     return err("the one-time code is wrong");
+  }
+  /** No code of the last used step or an earlier one counts any more. Source: RFC 6238 section 5.2. */
+  #use(step: number, present: number): Result<void, string> {
+    try {
+      if (step <= this.#memory.last(this.#secret, present + STEPS_AROUND)) {
+        return err("this code was used already: wait for the next one");
+      }
+      this.#memory.use(this.#secret, step);
+      return ok(undefined);
+    } catch (thrown) {
+      return err(`the code cannot be kept as used, so it does not count: ${errorMessage(thrown)}`);
+    }
   }
 }

@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import type { Action, ApprovalAnswer, ApprovalRequest } from "../../../lib/core/mod.ts";
 import { APPROVAL_LIMITS, decodeTotpSecret, TotpChecker, totpCode } from "../../../lib/approve/mod.ts";
 import { settle } from "../task/fake_timers.ts";
-import { ApprovalsFixture, approver, OTHER_SESSION, PUSH, SESSION, START_US, UNKNOWN } from "./support.ts";
+import { ApprovalsFixture, approver, codeMemory, OTHER_SESSION, PUSH, SESSION, START_US, UNKNOWN } from "./support.ts";
 
 /** The answer, or `waiting`. */
 async function stateOf(answer: Promise<ApprovalAnswer>): Promise<ApprovalAnswer | "waiting"> {
@@ -251,7 +251,7 @@ describe("who may answer", () => {
 
   test("a one-time code is needed for a yes, not for a no, and counts once", async () => {
     const secret = decodeTotpSecret("JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP");
-    await using fixture = new ApprovalsFixture({ settings: {}, totp: new TotpChecker(secret) });
+    await using fixture = new ApprovalsFixture({ settings: {}, totp: new TotpChecker(secret, codeMemory()) });
     const { approvals } = fixture;
     const requests = [fixture.request(), fixture.request(), fixture.request()] as const;
     for (const request of requests) void approvals.ask(request);

@@ -1,6 +1,7 @@
 /** One-time codes, signatures and secrets: published vectors, and what must not count. */
 import { describe, expect, test } from "bun:test";
-import { chmodSync, symlinkSync, writeFileSync } from "node:fs";
+import { Database } from "bun:sqlite";
+import { chmodSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import {
   APPROVAL_LIMITS,
   decodeTotpSecret,
@@ -9,8 +10,10 @@ import {
   signMessage,
   TotpChecker,
   totpCode,
+  UsedCodes,
 } from "../../../lib/approve/mod.ts";
 import { TempDir } from "../publish/support.ts";
+import { codeMemory } from "./support.ts";
 
 /** RFC 6238 appendix B, SHA-1: eight digits there, six here. */
 const RFC_SECRET = new TextEncoder().encode("12345678901234567890");
@@ -39,10 +42,10 @@ describe("one-time codes", () => {
       wall_us: seconds * 1_000_000,
       now_ms: seconds * 1_000,
     });
-    const take = (seconds: number, step: number, checker = new TotpChecker(RFC_SECRET)): boolean =>
+    const take = (seconds: number, step: number, checker = new TotpChecker(RFC_SECRET, codeMemory())): boolean =>
       checker.take(totpCode(RFC_SECRET, step), at(seconds)).ok;
     expect([8, 9, 10, 11, 12].map((step) => take(300, step))).toEqual([false, true, true, true, false]);
-    const checker = new TotpChecker(RFC_SECRET);
+    const checker = new TotpChecker(RFC_SECRET, codeMemory());
     expect([take(300, 10, checker), take(300, 10, checker), take(300, 9, checker), take(300, 11, checker)]).toEqual([
       true,
       false,
@@ -52,7 +55,7 @@ describe("one-time codes", () => {
   });
 
   test("after some wrong codes none counts for a while", () => {
-    const checker = new TotpChecker(RFC_SECRET);
+    const checker = new TotpChecker(RFC_SECRET, codeMemory());
     const good = totpCode(RFC_SECRET, 10);
     const bad = good === "123456" ? "654321" : "123456";
     const at = { wall_us: 300_000_000, now_ms: 0 };
@@ -61,6 +64,64 @@ describe("one-time codes", () => {
     expect(checker.take(good, { ...at, now_ms: APPROVAL_LIMITS.codes_refused_ms }).ok).toBe(true);
     expect(checker.take(undefined, at).ok).toBe(false);
     expect(checker.take("12345", { ...at, now_ms: 1e9 }).ok).toBe(false);
+  });
+});
+
+describe("used codes", () => {
+  const at = { wall_us: 300_000_000, now_ms: 0 };
+  const code = totpCode(RFC_SECRET, 10);
+  const key = new Uint8Array(32).fill(9);
+
+  function open(dir: TempDir, tampered: string[] = []): UsedCodes {
+    return new UsedCodes({ path: `${dir.path}/codes.db`, key, onTampered: (detail) => tampered.push(detail) });
+  }
+
+  test("count once, whatever was started again in between, and only for their secret", () => {
+    using dir = new TempDir();
+    {
+      using codes = open(dir);
+      expect(new TotpChecker(RFC_SECRET, codes).take(code, at).ok).toBe(true);
+    }
+    using codes = open(dir);
+    expect(new TotpChecker(RFC_SECRET, codes).take(code, at)).toMatchObject({
+      ok: false,
+      error: expect.stringContaining("used already"),
+    });
+    const other = new TextEncoder().encode("another secret of 20");
+    expect(new TotpChecker(other, codes).take(totpCode(other, 10), at).ok).toBe(true);
+    expect(readFileSync(`${dir.path}/codes.db`).includes(Buffer.from(RFC_SECRET))).toBe(false);
+  });
+
+  test("of which somebody changed the time: no code up to now counts, a later one does, and it is told", () => {
+    using dir = new TempDir();
+    {
+      using codes = open(dir);
+      new TotpChecker(RFC_SECRET, codes).take(code, at);
+    }
+    {
+      const database = new Database(`${dir.path}/codes.db`);
+      database.run("UPDATE codes SET step = 1");
+      database.close();
+    }
+    const tampered: string[] = [];
+    using codes = open(dir, tampered);
+    const checker = new TotpChecker(RFC_SECRET, codes);
+    expect([checker.take(code, at).ok, checker.take(totpCode(RFC_SECRET, 11), at).ok]).toEqual([false, false]);
+    expect(tampered).toHaveLength(1);
+    expect(checker.take(totpCode(RFC_SECRET, 12), { ...at, wall_us: 360_000_000 }).ok).toBe(true);
+  });
+
+  test("that cannot be kept do not count", () => {
+    const full = {
+      last: () => -1,
+      use: () => {
+        throw new Error("disk full");
+      },
+    };
+    expect(new TotpChecker(RFC_SECRET, full).take(code, at)).toMatchObject({
+      ok: false,
+      error: expect.stringContaining("disk full"),
+    });
   });
 });
 

@@ -15,7 +15,7 @@ import {
   type SessionInfo,
   silentLog,
 } from "../../../lib/core/mod.ts";
-import { type ApprovalRules, Approvals, Grants } from "../../../lib/approve/mod.ts";
+import { type ApprovalRules, Approvals, type CodeMemory, Grants } from "../../../lib/approve/mod.ts";
 import { TempDir } from "../publish/support.ts";
 import { FakeTimers } from "../task/fake_timers.ts";
 
@@ -163,6 +163,12 @@ export class ApprovalsFixture implements AsyncDisposable {
     if (this.#owns_grants) this.grants[Symbol.dispose]();
     this.dir[Symbol.dispose]();
   }
+}
+
+/** A memory of codes that lives as long as the test. */
+export function codeMemory(): CodeMemory {
+  let last = -1;
+  return { last: () => last, use: (_secret, step) => void (last = step) };
 }
 
 /** An id that no question has. */
