@@ -47,6 +47,8 @@ export interface ApprovalOfficeParts {
   readonly ids: IdGenerator;
   readonly log: Log;
   readonly sink: RecordSink;
+  /** Told of every question and answer. */
+  readonly onEvent?: (event: ApprovalEvent) => void;
 }
 
 /** The policy's settings with their secrets, and whom they tell. */
@@ -85,7 +87,9 @@ export class ApprovalOffice implements ApprovalDesk {
       onTampered: (detail) => this.#tampered(detail),
     });
     const { rules } = this.#arrangement;
-    this.#approvals = new Approvals({ clock, ids, log, sink, timers: systemTimers, grants: this.#grants, rules });
+    const told = parts.onEvent === undefined ? {} : { onEvent: parts.onEvent };
+    const common = { clock, ids, log, sink, timers: systemTimers, grants: this.#grants };
+    this.#approvals = new Approvals({ ...common, rules, ...told });
     this.#tell();
   }
 

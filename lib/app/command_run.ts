@@ -152,7 +152,10 @@ class GuardedRun {
   async #askHere(): Promise<TerminalPrompt | undefined> {
     if (isTerminal(0) && this.#command.ask_here !== true) return undefined;
     const { log, env } = this.#parts;
-    return await TerminalPrompt.open({ desk: this.#guard.approvals, log, paint: painter({ isTty: true, env }) });
+    const { approvals: desk, notices } = this.#guard.control;
+    const prompt = await TerminalPrompt.open({ desk, log, paint: painter({ isTty: true, env }) });
+    if (prompt !== undefined) notices.mute();
+    return prompt;
   }
 
   /** What the command inherits: all that the guard was started with but the secrets of the guard itself. */

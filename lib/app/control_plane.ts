@@ -1,6 +1,7 @@
 /** What operators reach of a guard: the control socket, the port of approvers, and the approvals themselves. */
 import {
   AgentguardError,
+  type ApprovalEvent,
   type ApprovalSettings,
   type Clock,
   type Entry,
@@ -12,13 +13,14 @@ import {
 import type { PolicySnapshot } from "../decide/mod.ts";
 import { openShim, SystemCalls } from "../../ffi/mod.ts";
 import { readSecret } from "../approve/mod.ts";
+import { systemTimers } from "../task/mod.ts";
 import { ApproverServer, type ControlPorts, ControlServer } from "../publish/mod.ts";
+import { ApprovalNotices } from "./approval_notices.ts";
 import { ApprovalOffice } from "./approval_office.ts";
 import { findUnanswered, recordUnanswered } from "./approval_recovery.ts";
 import { PeerIdentity } from "./peer_identity.ts";
 import type { MembershipParts } from "./session_membership.ts";
 import { TcpPeerIdentity } from "./tcp_peer.ts";
-
 import { RecordDesk } from "./record_desk.ts";
 import type { RecorderThread } from "./recorder_thread.ts";
 
@@ -29,6 +31,8 @@ const TOKEN_CHARS_MIN = 16;
 export interface ControlPlaneParts {
   readonly state_dir: string;
   readonly runtime_dir: string;
+  /** Commands find its socket only where they are told it too. */
+  readonly runtime_given: boolean;
   /** The policy at the start. */
   readonly policy: PolicySnapshot;
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -45,6 +49,8 @@ export interface ControlPlaneParts {
 /** Start it; stop it; close its approvals while the record still takes entries. */
 export class ControlPlane {
   readonly approvals: ApprovalOffice;
+  /** What the log says of questions. */
+  readonly notices: ApprovalNotices;
   readonly #parts: ControlPlaneParts;
   readonly #control: ControlServer;
   readonly #unanswered: readonly Entry[];
@@ -59,12 +65,15 @@ export class ControlPlane {
     const { log, policy: { approval, record: { witness_for } }, recorder: { sink }, scopes_fd, sessions } = parts;
     this.#record = new RecordDesk({ ...parts, witness_for });
     this.#unanswered = findUnanswered(parts.state_dir, log);
-    this.approvals = new ApprovalOffice({ ...parts, settings: approval, sink });
+    const { runtime_dir, runtime_given } = parts;
+    this.notices = new ApprovalNotices({ log, timers: systemTimers, ...(runtime_given ? { runtime_dir } : {}) });
+    const onEvent = (event: ApprovalEvent): void => this.notices.event(event);
+    this.approvals = new ApprovalOffice({ ...parts, settings: approval, sink, onEvent });
     this.#membership = { system: new SystemCalls(openShim()), self_pid: process.pid, scopes_fd, sessions };
     const peers = new PeerIdentity(this.#membership);
     this.#listen = this.#prepareListen(approval);
     const uid = process.geteuid?.() ?? 0;
-    const options = { runtime_dir: parts.runtime_dir, uid, log, peers };
+    const options = { runtime_dir, uid, log, peers };
     this.#control = new ControlServer({ ...ports, approvals: this.approvals, record: this.#record }, options);
   }
 

@@ -16,7 +16,6 @@ import {
 } from "../core/mod.ts";
 import { formatDiagnostic, type PolicySnapshot } from "../decide/mod.ts";
 import {
-  type ApprovalDesk,
   type GuardStatus,
   type LossStatus,
   type PolicyStatus,
@@ -64,9 +63,10 @@ export class Guard implements StatusPort, ReloadPort {
   readonly reader: ReaderThread;
   readonly holder: GuardHolder;
   readonly ids: IdGenerator;
+  /** Questions to humans, and what operators command. */
+  readonly control: ControlPlane;
   readonly #parts: GuardParts;
   readonly #events: EventHub;
-  readonly #control: ControlPlane;
   readonly #started_us: number;
   readonly #losses: Map<string, LossStatus>;
   #policy: LoadedPolicy;
@@ -90,13 +90,14 @@ export class Guard implements StatusPort, ReloadPort {
       clock,
       log,
       sink: recorder.sink,
-      onEnded: (id) => this.#control.approvals.endSession(id),
+      onEnded: (id) => this.control.approvals.endSession(id),
     });
     this.#events = new EventHub(recorder, state_dir);
     const ports = { status: this, sessions: this.sessions, events: this.#events, policy: this };
-    this.#control = new ControlPlane({
+    this.control = new ControlPlane({
       state_dir,
       runtime_dir,
+      runtime_given: config.runtime_dir.origin !== "default",
       policy: parts.policy.snapshot,
       env,
       clock,
@@ -109,7 +110,7 @@ export class Guard implements StatusPort, ReloadPort {
     this.holder = new GuardHolder({
       reader: parts.reader,
       recorder,
-      approvals: this.#control.approvals.port,
+      approvals: this.control.approvals.port,
       onTally: (reports) => this.sessions.tally(reports),
       onFailure: (reason) => this.#onFailure(`the thread that answers held calls failed: ${reason}`),
     });
@@ -147,7 +148,7 @@ export class Guard implements StatusPort, ReloadPort {
       guard.note({ type: "guard.start", detail: `agentguard ${parts.version}, pid ${process.pid}` });
       guard.#recordPolicy();
       await recordLost(directory, recorder.sink, parts.clock.wallUs());
-      await guard.#control.start();
+      await guard.control.start();
       guard.#ready = true;
       return guard;
     } catch (error) {
@@ -193,13 +194,8 @@ export class Guard implements StatusPort, ReloadPort {
       losses: [...this.#losses.values()],
       recorder: this.recorder,
       config: this.#parts.config,
-      approvals_pending: this.#control.approvals.pending,
+      approvals_pending: this.control.approvals.pending,
     });
-  }
-
-  /** Questions to humans. */
-  get approvals(): ApprovalDesk {
-    return this.#control.approvals;
   }
 
   /** Reads the policy files again. A bad file changes nothing. Absent `who`: the files changed, or a signal came. */
@@ -224,7 +220,7 @@ export class Guard implements StatusPort, ReloadPort {
       const { home, found_running = false } = this.#parts;
       requireEnforceable(loaded.value.snapshot, { support: this.reader.support, cgroup, home, found_running });
       this.holder.requireHeld(loaded.value.snapshot);
-      const arrange = this.#control.prepare(loaded.value.snapshot.approval);
+      const arrange = this.control.prepare(loaded.value.snapshot.approval);
       const load = policyLoad(loaded.value, this.#parts);
       await this.reader.setPolicy(load);
       await this.holder.setPolicy(load);
@@ -249,7 +245,7 @@ export class Guard implements StatusPort, ReloadPort {
         failures.push(error);
       }
     };
-    await attempt(() => this.#control.stop());
+    await attempt(() => this.control.stop());
     await attempt(() => this.holder.close());
     await attempt(() => this.reader.close());
     await attempt(() => this.note({ type: "guard.stop", detail: `pid ${process.pid}` }));

@@ -12,32 +12,34 @@ import {
   type EntryDraft,
   err,
   errorMessage,
-  formatTime,
   ok,
   type Result,
 } from "../core/mod.ts";
 import { Broadcast, type Subscription, type Timers } from "../task/mod.ts";
-import { checkBallot, type CheckedBallot } from "./ballot.ts";
 import { answeredEntry, askedEntry, operatorEntry, voteEntry } from "./entries.ts";
 import {
   type ApprovalRules,
+  expiringWithin,
   GUARD_STOP,
   type Held,
-  lateText,
   REQUESTER_GONE,
-  whyNotAllowed,
+  UNATTENDED,
   whyNotAsked,
   whyNotCounted,
 } from "./held.ts";
 import { APPROVAL_LIMITS } from "./limits.ts";
-import { Question, type Settlement, type VoteResult } from "./question.ts";
+import { Question, type Settlement } from "./question.ts";
+import { QuestionBook } from "./question_book.ts";
 import { StandingGrants, type StandingParts } from "./standing.ts";
 import { type AnswerFacts, viewOf } from "./view.ts";
+import { checkVote, countVote, type VotingParts } from "./voting.ts";
 
 /** What approvals need. */
 export interface ApprovalsParts extends StandingParts {
   readonly timers: Timers;
   readonly rules: ApprovalRules;
+  /** Told of everything in the turn in which it happens; it counts as nobody who watches. */
+  readonly onEvent?: (event: ApprovalEvent) => void;
 }
 
 /**
@@ -49,9 +51,7 @@ export class Approvals implements ApprovalPort, AsyncDisposable {
   /** What humans allowed beyond one question. */
   readonly standing: StandingGrants;
   readonly #parts: ApprovalsParts;
-  readonly #pending: Map<string, Held> = new Map();
-  /** Answered, oldest first. */
-  readonly #answered: Map<string, Held> = new Map();
+  readonly #book: QuestionBook = new QuestionBook();
   readonly #events: Broadcast<ApprovalEvent> = new Broadcast("approvals", { capacity: APPROVAL_LIMITS.watch_capacity });
   /** Answers on their way into the record. */
   readonly #releasing: Set<Promise<void>> = new Set();
@@ -72,7 +72,7 @@ export class Approvals implements ApprovalPort, AsyncDisposable {
 
   /** Questions that wait. */
   get pending(): number {
-    return this.#pending.size;
+    return this.#book.waiting.size;
   }
 
   async ask(request: ApprovalRequest): Promise<ApprovalAnswer> {
@@ -81,15 +81,17 @@ export class Approvals implements ApprovalPort, AsyncDisposable {
     } catch (thrown) {
       const { approval_id } = request;
       this.#parts.log.error(`ask about ${approval_id}: ${errorMessage(thrown)}`);
-      this.#pending.get(approval_id)?.timer[Symbol.dispose]();
-      this.#pending.delete(approval_id);
+      this.#book.forget(approval_id);
       return { approval_id, verdict: "deny", by: "guard", reason: errorMessage(thrown), held_ms: 0 };
     }
   }
 
-  async #ask(request: ApprovalRequest): Promise<ApprovalAnswer> {
+  async #ask(asked: ApprovalRequest): Promise<ApprovalAnswer> {
     const { clock, timers } = this.#parts;
-    const known = { closed: this.#closed, waiting: this.#pending, answered: this.#answered };
+    const { unattended_ms } = this.#rules.settings;
+    const unattended = unattended_ms !== undefined && this.#events.subscribers === 0;
+    const request = unattended ? expiringWithin(asked, unattended_ms) : asked;
+    const known = { closed: this.#closed, waiting: this.#book.waiting, answered: this.#book.answered };
     const refused = whyNotAsked(request, known);
     if (refused !== undefined) return this.#refuse(request, refused);
     const { promise, resolve } = Promise.withResolvers<ApprovalAnswer>();
@@ -102,21 +104,24 @@ export class Approvals implements ApprovalPort, AsyncDisposable {
     });
     const timer = timers.after(left_ms, () => this.#expire(request.approval_id));
     const held: Held = { question, ballots: [], rules: this.#rules, asked_ms: now_ms, timer, resolve };
-    this.#pending.set(request.approval_id, held);
+    this.#book.open(held);
     this.#note(askedEntry(request));
-    if (!this.#answerByGrant(held)) this.#tell("asked", held);
+    if (this.#answerByGrant(held)) return await promise;
+    const nobody = unattended && unattended_ms === 0 ? question.settle(UNATTENDED) : undefined;
+    if (nobody !== undefined) void this.#answer(held, nobody);
+    else this.#tell("asked", held);
     return await promise;
   }
 
   withdraw(approval_id: ApprovalId): void {
-    const held = this.#pending.get(approval_id);
+    const held = this.#book.waiting.get(approval_id);
     const settlement = held?.question.settle(REQUESTER_GONE);
     if (held !== undefined && settlement !== undefined) void this.#answer(held, settlement);
   }
 
   /** The session has ended: its questions end without effect, and what was granted to it alone. */
   endSession(session_id: string): void {
-    for (const { question } of [...this.#pending.values()]) {
+    for (const { question } of [...this.#book.waiting.values()]) {
       if (question.request.session?.session_id === session_id) this.withdraw(question.request.approval_id);
     }
     this.standing.endSession(session_id);
@@ -124,12 +129,12 @@ export class Approvals implements ApprovalPort, AsyncDisposable {
 
   /** Questions that wait, oldest first. */
   list(): readonly ApprovalView[] {
-    return [...this.#pending.values()].map((held) => this.#view(held));
+    return [...this.#book.waiting.values()].map((held) => this.#view(held));
   }
 
   /** A question that waits, or one of the last that were answered. */
   show(approval_id: string): ApprovalView | undefined {
-    const held = this.#pending.get(approval_id) ?? this.#answered.get(approval_id);
+    const held = this.#book.find(approval_id);
     return held === undefined ? undefined : this.#view(held);
   }
 
@@ -146,13 +151,13 @@ export class Approvals implements ApprovalPort, AsyncDisposable {
     const { clock } = this.#parts;
     const type = ballot.verdict === "allow" ? "operator.approve" : "operator.deny";
     const command = { time_us: clock.wallUs(), target: approval_id };
-    const checked = this.#checkVote(approval_id, ballot, approver);
+    const checked = checkVote(this.#voting(), approval_id, { ballot, approver });
     if (!checked.ok) {
       this.#note(operatorEntry(type, approver, { ...command, refused: checked.error.message }));
       return checked;
     }
     const { held, counted } = checked.value;
-    const result = this.#count(held, counted, approver);
+    const result = countVote(this.#voting(), checked.value, approver);
     const why = whyNotCounted(result);
     this.#note(operatorEntry(type, approver, { ...command, ...(why === undefined ? {} : { refused: why.message }) }));
     if (result.kind === "expired") void this.#answer(held, result.settlement);
@@ -165,7 +170,7 @@ export class Approvals implements ApprovalPort, AsyncDisposable {
       const grant_id = counted.verdict === "allow" ? this.standing.keep(held) : undefined;
       const answered = this.#answer(held, result.settlement, grant_id);
       // What waits already and is covered by the new grant need not be asked one by one.
-      if (grant_id !== undefined) { for (const other of [...this.#pending.values()]) this.#answerByGrant(other); }
+      if (grant_id !== undefined) { for (const other of [...this.#book.waiting.values()]) this.#answerByGrant(other); }
       await answered;
     } else this.#tell("vote", held);
     return ok(this.#view(held));
@@ -174,7 +179,7 @@ export class Approvals implements ApprovalPort, AsyncDisposable {
   /** Denies everything that waits, and lets what was allowed already out. Doing it twice is harmless. */
   async close(): Promise<void> {
     this.#closed = true;
-    for (const held of [...this.#pending.values()]) {
+    for (const held of [...this.#book.waiting.values()]) {
       const settlement = held.question.settle(GUARD_STOP);
       if (settlement !== undefined) void this.#answer(held, settlement);
     }
@@ -203,55 +208,23 @@ export class Approvals implements ApprovalPort, AsyncDisposable {
   }
 
   #expire(approval_id: ApprovalId): void {
-    const held = this.#pending.get(approval_id);
+    const held = this.#book.waiting.get(approval_id);
     const settlement = held?.question.expire(Number.POSITIVE_INFINITY);
     if (held !== undefined && settlement !== undefined) void this.#answer(held, settlement);
   }
 
-  #checkVote(
-    approval_id: string,
-    ballot: Ballot,
-    approver: Approver,
-  ): Result<{ readonly held: Held; readonly counted: CheckedBallot }, AgentguardError> {
-    const held = this.#pending.get(approval_id);
-    const why = approver.inside ??
-      (held === undefined ? undefined : whyNotAllowed(approver, held, { rules: this.#rules }));
-    if (why !== undefined) return err(new AgentguardError("permission", why));
-    const before = this.#answered.get(approval_id)?.answer?.settlement;
-    if (before !== undefined) return err(new AgentguardError("busy", lateText(before)));
-    if (held === undefined) {
-      return err(new AgentguardError("not_found", `use the id of a question that waits, not ${approval_id}`));
-    }
-    const counted = checkBallot(ballot, held.question.request);
-    if (!counted.ok) return counted;
-    const totp = ballot.verdict === "allow" ? this.#rules.totp ?? held.rules.totp : undefined;
-    const at = { wall_us: this.#parts.clock.wallUs(), now_ms: this.#parts.timers.nowMs() };
-    const code = totp === undefined ? ok(undefined) : totp.take(ballot.code, at);
-    if (!code.ok) return err(new AgentguardError("permission", code.error));
-    return ok({ held, counted: counted.value });
-  }
-
-  #count(held: Held, counted: CheckedBallot, approver: Approver): VoteResult {
+  #voting(): VotingParts {
     const { clock, timers } = this.#parts;
-    const { id: by, verified } = approver;
-    const vote = { by, verified, verdict: counted.verdict, time: formatTime(clock.wallUs()) };
-    const result = held.question.vote(vote, { now_ms: timers.nowMs(), reason: counted.reason });
-    if (result.kind === "counted" || result.kind === "settled") held.ballots.push(counted);
-    return result;
+    return { book: this.#book, rules: this.#rules, clock, timers };
   }
 
   /** The question has settled: it leaves those that wait, and whoever waits gets the answer when it may be given. */
   #answer(held: Held, settlement: Settlement, grant_id?: string): Promise<void> {
     const { clock, timers } = this.#parts;
     const { request } = held.question;
-    held.timer[Symbol.dispose]();
-    this.#pending.delete(request.approval_id);
     const held_ms = Math.round(timers.nowMs() - held.asked_ms);
     const facts = { settlement, held_ms, time_us: clock.wallUs(), ...(grant_id === undefined ? {} : { grant_id }) };
-    held.answer = facts;
-    this.#answered.set(request.approval_id, held);
-    const oldest = this.#answered.keys().next().value;
-    if (oldest !== undefined && this.#answered.size > APPROVAL_LIMITS.answered_max) this.#answered.delete(oldest);
+    this.#book.answer(held, facts);
     this.#note(answeredEntry(request, settlement, facts));
     const released = this.#release(held, facts).finally(() => this.#releasing.delete(released));
     this.#releasing.add(released);
@@ -288,7 +261,9 @@ export class Approvals implements ApprovalPort, AsyncDisposable {
   }
 
   #tell(event: ApprovalEvent["event"], held: Held): void {
-    if (this.#events_open) this.#events.send({ event, approval: this.#view(held) });
+    const approval = this.#view(held);
+    this.#parts.onEvent?.({ event, approval });
+    if (this.#events_open) this.#events.send({ event, approval });
   }
 
   #view(held: Held): ApprovalView {

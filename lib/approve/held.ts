@@ -46,6 +46,18 @@ export const REQUESTER_GONE: Settlement = {
 /** The guard ends in order. */
 export const GUARD_STOP: Settlement = { verdict: "deny", by: "guard-stop", reason: "the guard stops" };
 
+/** Nobody was there to be told, and the policy does not wait for somebody then. */
+export const UNATTENDED: Settlement = {
+  verdict: "deny",
+  by: "unattended",
+  reason: "nobody watches for questions, and [approval] unattended denies then",
+};
+
+/** The question with an end no later than `within_ms` after it was asked. */
+export function expiringWithin(request: ApprovalRequest, within_ms: number): ApprovalRequest {
+  return { ...request, expires_us: Math.min(request.expires_us, request.asked_us + within_ms * 1_000) };
+}
+
 /** What denies a question before anybody is asked; `undefined` where somebody is. */
 export function whyNotAsked(
   request: ApprovalRequest,

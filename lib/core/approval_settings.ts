@@ -40,6 +40,11 @@ export interface ApprovalChat {
 export interface ApprovalSettings {
   /** After this an unanswered question is denied, milliseconds. */
   readonly timeout_ms?: number;
+  /**
+   * The same where nobody is told of the question: no terminal prompt, no `approvals watch` or other stream, no webhook
+   * and no chat. 0 denies at once; absent: no difference.
+   */
+  readonly unattended_ms?: number;
   /** Who may answer: `uid:0`, `user:alice`, `gid:27`, `group:operators`, `token:NAME`, `webhook:NAME`. */
   readonly approvers?: readonly string[];
   /** How many of them must say yes, 1 to 16; one no is enough. */

@@ -50,6 +50,9 @@ const REASONS: Readonly<Record<LeftOutReason, string>> = {
   unknown: "with names that cannot be made absolute or written",
 };
 
+/** How long an unknown action waits where nobody watches for questions: a run without a person must not seem to hang. */
+const UNATTENDED = "30s";
+
 /** Behind a value that no attempt reached. */
 const VAIN = "found nothing";
 
@@ -122,6 +125,9 @@ export class PolicyLearner {
       "",
       "[default]",
       ...this.#defaults(fallback),
+      ...(fallback === "ask"
+        ? ["", "[approval]", `unattended = "${UNATTENDED}" # nobody watches: denied after this`]
+        : []),
       "",
       "[guard]",
       'on_failure = "deny"',

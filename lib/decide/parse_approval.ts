@@ -5,7 +5,7 @@ import { DURATION_HINT, parseDuration } from "./duration.ts";
 import { parseIpv4 } from "./net.ts";
 import { type TableReader, typeName } from "./reader.ts";
 
-const KEYS = ["timeout", "approvers", "quorum", "allow_same_uid", "totp", "listen", "webhook", "slack"];
+const KEYS = ["timeout", "unattended", "approvers", "quorum", "allow_same_uid", "totp", "listen", "webhook", "slack"];
 /** More would not fit into one meeting. */
 const QUORUM_MAX = 16;
 const NAME = /^[A-Za-z0-9._-]{1,64}$/;
@@ -17,7 +17,8 @@ const SECRET_HINT = 'write { file = "/path" } or { env = "NAME" }: secrets do no
 export function parseApproval(reader: TableReader | undefined): ApprovalSettings {
   if (reader === undefined) return {};
   reader.refuseUnknown(KEYS);
-  const timeout_ms = readDuration(reader);
+  const timeout_ms = readDuration(reader, "timeout");
+  const unattended_ms = readUnattended(reader);
   const approvers = reader.has("approvers") ? reader.strings("approvers") : undefined;
   for (const { value, position } of approvers ?? []) {
     if (APPROVER.test(value)) continue;
@@ -31,6 +32,7 @@ export function parseApproval(reader: TableReader | undefined): ApprovalSettings
   const slack = parseSlack(reader.child("slack"));
   return {
     ...(timeout_ms === undefined ? {} : { timeout_ms }),
+    ...(unattended_ms === undefined ? {} : { unattended_ms }),
     ...(approvers === undefined ? {} : { approvers: approvers.map(({ value }) => value) }),
     ...(quorum === undefined ? {} : { quorum }),
     ...(allow_same_uid === undefined ? {} : { allow_same_uid }),
@@ -42,12 +44,13 @@ export function parseApproval(reader: TableReader | undefined): ApprovalSettings
 }
 
 /**
- * The tables of all layers as one, so that a later one only tightens: the shortest timeout, the greatest quorum, those
+ * The tables of all layers as one, so that a later one only tightens: the shortest timeouts, the greatest quorum, those
  * approvers on whom every layer that names some agrees, a same uid only where nobody forbids it. What opens another way
  * to answer (a port, a webhook), or is a secret, is that of the first layer which has it.
  */
 export function mergeApproval(layers: readonly ApprovalSettings[]): ApprovalSettings {
   const timeouts = layers.flatMap(({ timeout_ms }) => timeout_ms ?? []);
+  const unattended = layers.flatMap(({ unattended_ms }) => unattended_ms ?? []);
   const quorums = layers.flatMap(({ quorum }) => quorum ?? []);
   const lists = layers.flatMap(({ approvers }) => approvers === undefined ? [] : [approvers]);
   const approvers = lists[0]?.filter((who) => lists.every((list) => list.includes(who)));
@@ -57,6 +60,7 @@ export function mergeApproval(layers: readonly ApprovalSettings[]): ApprovalSett
   const [totp, listen, webhook, slack] = [first("totp"), first("listen"), first("webhook"), first("slack")];
   return {
     ...(timeouts.length === 0 ? {} : { timeout_ms: Math.min(...timeouts) }),
+    ...(unattended.length === 0 ? {} : { unattended_ms: Math.min(...unattended) }),
     ...(approvers === undefined ? {} : { approvers }),
     ...(quorums.length === 0 ? {} : { quorum: Math.max(...quorums) }),
     ...(same.length === 0 ? {} : { allow_same_uid: same.every((allowed) => allowed) }),
@@ -67,13 +71,25 @@ export function mergeApproval(layers: readonly ApprovalSettings[]): ApprovalSett
   };
 }
 
-function readDuration(reader: TableReader): number | undefined {
-  const timeout = reader.string("timeout");
-  const timeout_ms = timeout === undefined ? undefined : parseDuration(timeout);
-  if (timeout !== undefined && timeout_ms === undefined) {
-    reader.error("timeout", `timeout ${quote(timeout)} is not a duration`, DURATION_HINT);
+function readDuration(reader: TableReader, key: string): number | undefined {
+  const text = reader.string(key);
+  const duration_ms = text === undefined ? undefined : parseDuration(text);
+  if (text !== undefined && duration_ms === undefined) {
+    reader.error(key, `${key} ${quote(text)} is not a duration`, DURATION_HINT);
   }
-  return timeout_ms;
+  return duration_ms;
+}
+
+/** `"deny"` as 0; `"wait"`, which is the default, as nothing. */
+function readUnattended(reader: TableReader): number | undefined {
+  const key = "unattended";
+  const text = reader.string(key);
+  if (text === undefined || text === "wait") return undefined;
+  const unattended_ms = text === "deny" ? 0 : parseDuration(text);
+  if (unattended_ms === undefined) {
+    reader.error(key, `${key} ${quote(text)} is none of "wait", "deny" and a duration`, DURATION_HINT);
+  }
+  return unattended_ms;
 }
 
 function readFlag(reader: TableReader, key: string): boolean | undefined {

@@ -1,6 +1,6 @@
 /** One question, one answer: who may give it, what it lets through, and what the record says. */
 import { describe, expect, test } from "bun:test";
-import type { Action, ApprovalAnswer, ApprovalRequest } from "../../../lib/core/mod.ts";
+import { type Action, type ApprovalAnswer, type ApprovalRequest, formatTime } from "../../../lib/core/mod.ts";
 import { APPROVAL_LIMITS, decodeTotpSecret, TotpChecker, totpCode } from "../../../lib/approve/mod.ts";
 import { settle } from "../task/fake_timers.ts";
 import { ApprovalsFixture, approver, codeMemory, OTHER_SESSION, PUSH, SESSION, START_US, UNKNOWN } from "./support.ts";
@@ -268,6 +268,43 @@ describe("who may answer", () => {
     expect((await vote(0, "allow", code)).ok).toBe(true);
     expect((await vote(1, "allow", code)).ok).toBe(false);
     expect((await vote(2, "deny")).ok).toBe(true);
+  });
+});
+
+describe("where nobody is told", () => {
+  test("a question is denied at once where the policy says so, unless a grant answers it or somebody watches", async () => {
+    await using fixture = new ApprovalsFixture({ settings: { unattended_ms: 0 } });
+    const { approvals } = fixture;
+    expect(await approvals.ask(fixture.request())).toMatchObject({ verdict: "deny", by: "unattended" });
+    expect(fixture.sink.types()).toEqual(["approval.asked", "approval.answered"]);
+    const watch = approvals.watch();
+    const waiting = fixture.request();
+    const answer = approvals.ask(waiting);
+    expect(await stateOf(answer)).toBe("waiting");
+    await approvals.vote(waiting.approval_id, { verdict: "allow", grant: { term: "session" } }, approver());
+    expect(await answer).toMatchObject({ verdict: "allow", by: "uid:0" });
+    watch.close();
+    expect(await approvals.ask(fixture.request())).toMatchObject({
+      verdict: "allow",
+      by: expect.stringMatching(/^grant:/),
+    });
+    expect(fixture.timers.pending).toBe(0);
+  });
+
+  test("or after the time that it gives for that, which is what is shown and recorded", async () => {
+    await using fixture = new ApprovalsFixture({ settings: { unattended_ms: 30_000 } });
+    const { approvals, timers, sink } = fixture;
+    const [alone, short] = [fixture.request(), fixture.request({ expires_us: START_US + 2_000_000 })];
+    const answers = [approvals.ask(alone), approvals.ask(short)];
+    expect(approvals.list().map(({ left_ms }) => left_ms)).toEqual([30_000, 2_000]);
+    expect(sink.approvals("approval.asked")[0]?.expires).toBe(formatTime(START_US + 30_000_000));
+    await timers.advance(2_000);
+    expect(await answers[1]).toMatchObject({ by: "expiry", held_ms: 2_000 });
+    await timers.advance(28_000);
+    expect(await answers[0]).toMatchObject({ verdict: "deny", by: "expiry", held_ms: 30_000 });
+    using _watch = approvals.watch();
+    void approvals.ask(fixture.request());
+    expect(approvals.list().map(({ left_ms }) => left_ms)).toEqual([300_000]);
   });
 });
 

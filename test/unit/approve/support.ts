@@ -3,6 +3,7 @@ import {
   type Action,
   type ApprovalAction,
   approvalDigest,
+  type ApprovalEvent,
   type ApprovalId,
   type ApprovalRequest,
   type Approver,
@@ -110,7 +111,10 @@ export class ApprovalsFixture implements AsyncDisposable {
   readonly #owns_grants: boolean;
   #next = 0;
 
-  constructor(rules: ApprovalRules = { settings: {} }, shared: { readonly grants?: Grants } = {}) {
+  constructor(
+    rules: ApprovalRules = { settings: {} },
+    shared: { readonly grants?: Grants; readonly onEvent?: (event: ApprovalEvent) => void } = {},
+  ) {
     const { timers } = this;
     this.clock = { wallUs: () => START_US + timers.nowMs() * 1_000, monotonicUs: () => timers.nowMs() * 1_000 };
     this.ids = new IdGenerator(this.clock);
@@ -124,6 +128,7 @@ export class ApprovalsFixture implements AsyncDisposable {
       sink: this.sink,
       grants: this.grants,
       rules,
+      ...(shared.onEvent === undefined ? {} : { onEvent: shared.onEvent }),
     });
   }
 

@@ -6,6 +6,7 @@ import { findings, load } from "./support.ts";
 const FULL = `version = 1
 [approval]
 timeout = "5m"
+unattended = "30s"
 approvers = ["uid:0", "user:alice", "gid:27", "group:operators", "token:ops", "webhook:pager"]
 quorum = 2
 allow_same_uid = false
@@ -26,6 +27,7 @@ url = { env = "SLACK_URL" }
 test("every key", () => {
   expect(load(FULL).approval).toEqual({
     timeout_ms: 300_000,
+    unattended_ms: 30_000,
     approvers: ["uid:0", "user:alice", "gid:27", "group:operators", "token:ops", "webhook:pager"],
     quorum: 2,
     allow_same_uid: false,
@@ -41,11 +43,19 @@ test("every key", () => {
   });
 });
 
+test.each<[string, object]>([["wait", {}], ["deny", { unattended_ms: 0 }], ["2m", { unattended_ms: 120_000 }]])(
+  "unattended = %s",
+  (value, settings) => {
+    expect(load(`version = 1\n[approval]\nunattended = "${value}"\n`).approval).toEqual(settings);
+  },
+);
+
 describe("what is refused, with a place", () => {
   test.each<[string, string, RegExp]>([
     ["an approver without a kind", 'approvers = ["alice"]', /approver "alice" names nobody/],
     ["a secret in the policy", 'totp = "JBSWY3DPEHPK3PXP"', /totp is a string: a secret does not stand in a policy/],
     ["two places of one secret", 'totp = { file = "/a", env = "B" }', /totp names no file/],
+    ["a time that is none", 'unattended = "0s"', /unattended "0s" is none of "wait", "deny" and a duration/],
     ["a relative file", 'totp = { file = "totp" }', /totp names no file/],
     ["a quorum of nobody", "quorum = 0", /quorum is 0, not a whole number from 1 to 16/],
     ["a flag that is a word", 'allow_same_uid = "yes"', /allow_same_uid is a string, not true or false/],
@@ -63,15 +73,16 @@ describe("what is refused, with a place", () => {
 });
 
 test("a later layer only tightens", () => {
-  const base = { timeout_ms: 1_000, quorum: 2, allow_same_uid: false, approvers: ["uid:0", "uid:1"] };
+  const base = { timeout_ms: 1_000, unattended_ms: 0, quorum: 2, allow_same_uid: false, approvers: ["uid:0", "uid:1"] };
   const other = {
     timeout_ms: 5_000,
+    unattended_ms: 3_000,
     quorum: 1,
     allow_same_uid: true,
     approvers: ["uid:1", "uid:2"],
     slack: { url: { env: "A" } },
   };
-  const merged = { timeout_ms: 1_000, quorum: 2, allow_same_uid: false, approvers: ["uid:1"] };
+  const merged = { timeout_ms: 1_000, unattended_ms: 0, quorum: 2, allow_same_uid: false, approvers: ["uid:1"] };
   expect(mergeApproval([base, other])).toEqual({ ...merged, slack: { url: { env: "A" } } });
   expect(mergeApproval([other, base])).toEqual({ ...merged, slack: { url: { env: "A" } } });
   const totp = (env: string): { readonly totp: { readonly env: string } } => ({ totp: { env } });
