@@ -20,6 +20,8 @@ export interface OwnPlaces {
   readonly state_dir: string;
   /** The control socket. */
   readonly runtime_dir: string;
+  /** The socket of approvers; absent where there is none. */
+  readonly approvers_dir?: string;
   readonly policies: readonly string[];
   /** This executable. */
   readonly program: string;
@@ -98,7 +100,8 @@ function capabilityBits(names: readonly CapabilityName[]): bigint {
 function planPlaces(settings: BaselineSettings, context: BaselineContext): readonly Place[] {
   const { own, cwd, home } = context;
   const work = [cwd, ...(home === undefined ? [] : [home]), ...SHARED].map(real);
-  const hidden = [real(own.state_dir), real(own.runtime_dir)];
+  const { approvers_dir } = own;
+  const hidden = [own.state_dir, own.runtime_dir, ...(approvers_dir === undefined ? [] : [approvers_dir])].map(real);
   for (const directory of hidden) {
     const inside = [cwd, ...SHARED].map(real).find((path) => isWithin(path, directory));
     if (inside === undefined) continue;

@@ -12,6 +12,13 @@ export function groupNames(gids: readonly number[], group: string = readTable("/
   return rows(group).flatMap(([name, , id]) => name !== undefined && id !== undefined && wanted.has(id) ? [name] : []);
 }
 
+/** The number of a user, or of a group, by its name; absent where there is none. */
+export function accountId(kind: "user" | "group", name: string): number | undefined {
+  const found = rows(readTable(kind === "user" ? "/etc/passwd" : "/etc/group")).find(([each]) => each === name)?.[2];
+  const id = Number(found ?? "none");
+  return Number.isInteger(id) ? id : undefined;
+}
+
 /** The groups of a user by those files: the first one, and those that list the name. */
 export function groupIdsOf(
   uid: number,

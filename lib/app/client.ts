@@ -25,10 +25,11 @@ export interface EventRequest {
  * unknown, `permission`, `timeout`, `io`, or the code that the guard answered with.
  */
 export class ControlClient {
-  readonly #runtime_dir: string;
+  readonly #socket: string;
 
-  constructor(runtime_dir: string) {
-    this.#runtime_dir = runtime_dir;
+  /** `socket` is another one than the control socket of that directory. */
+  constructor(runtime_dir: string, socket: string = controlSocketPath(runtime_dir)) {
+    this.#socket = socket;
   }
 
   /** `GET /v1/status` */
@@ -93,7 +94,7 @@ export class ControlClient {
     path: string,
     options: Pick<RequestInit, "signal" | "body"> = {},
   ): Promise<Response> {
-    const socket = controlSocketPath(this.#runtime_dir);
+    const socket = this.#socket;
     try {
       // Bun's fetch would end a quiet stream after five minutes.
       return await fetch(`http://agentguard${path}`, {
@@ -116,7 +117,8 @@ function connectError(cause: unknown, socket: string): AgentguardError {
     return new AgentguardError("not_found", message, { cause });
   }
   if (code === "EACCES" || code === "EPERM") {
-    const message = `ask as the user who runs the guard, or as root: ${socket} admits nobody else`;
+    const message = `ask as the user who runs the guard, or as root: ${socket} admits nobody else ` +
+      "([approval.socket] of the policy opens a socket for approvers)";
     return new AgentguardError("permission", message, { cause });
   }
   if (cause instanceof Error && cause.name === "TimeoutError") {

@@ -1,5 +1,8 @@
 /** `agentguard approvals list|show|approve|deny|watch` and `approvals grants list|revoke` */
+import { accessSync, constants } from "node:fs";
+import { type Config, SYSTEM_RUNTIME_DIR } from "../config/mod.ts";
 import { assertNever } from "../core/mod.ts";
+import { approverSocketPath, controlSocketPath } from "../publish/mod.ts";
 import { ApprovalClient } from "./approval_client.ts";
 import { ControlClient } from "./client.ts";
 import { EXIT } from "./command.ts";
@@ -19,7 +22,7 @@ export interface ApprovalsInput {
 export function commandApprovals(command: ApprovalsCommand, io: CommandIo, parts: ApprovalsInput): Promise<number> {
   return exitCodeOf(io, async () => {
     const config = configOf(io, command.flags);
-    const client = new ApprovalClient(new ControlClient(config.runtime_dir.value));
+    const client = new ApprovalClient(new ControlClient(config.runtime_dir.value, approvalSocket(config)));
     const json = config.json.value;
     if (command.kind === "approvals.watch") return await watchApprovals(client, io, { ...parts, json });
     const out = new LineWriter(io.stdout);
@@ -27,6 +30,25 @@ export function commandApprovals(command: ApprovalsCommand, io: CommandIo, parts
     await out.flush();
     return EXIT.ok;
   });
+}
+
+/**
+ * The socket to ask on: the control socket, or, for whoever may not open that one, the socket of approvers beside it or
+ * beside the one of the system's guard.
+ */
+function approvalSocket({ runtime_dir }: Config): string {
+  const control = controlSocketPath(runtime_dir.value);
+  const others = runtime_dir.origin === "default" ? [runtime_dir.value, SYSTEM_RUNTIME_DIR] : [runtime_dir.value];
+  return [control, ...others.map(approverSocketPath)].find(canOpen) ?? control;
+}
+
+function canOpen(socket: string): boolean {
+  try {
+    accessSync(socket, constants.R_OK | constants.W_OK);
+    return true;
+  } catch {
+    return false; // it is not there, or not for us: which of both is told by the connection that is tried then
+  }
 }
 
 async function linesOf(

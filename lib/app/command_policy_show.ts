@@ -1,5 +1,6 @@
 /** `agentguard policy show` and `policy lower` */
 import type {
+  ApprovalSocket,
   BaselineSettings,
   LoweredExecRule,
   LoweredNetRule,
@@ -13,7 +14,7 @@ import { configOf } from "./command_config.ts";
 import { type CommandIo, exitCodeOf, LineWriter } from "./command_io.ts";
 import { homeOption, loadForCommand } from "./command_policy_load.ts";
 import type { PolicyShowCommand } from "./command_policy_types.ts";
-import { escapeText, formatTable, formatWord } from "./format_text.ts";
+import { escapeText, formatDuration, formatTable, formatWord } from "./format_text.ts";
 
 /** Prints the policy in force, or the kernel's part of it. Exit 2 if it cannot be used. */
 export function commandPolicyShow(command: PolicyShowCommand, io: CommandIo): Promise<number> {
@@ -57,17 +58,27 @@ function formatShown({ policy, mode, layers, rules, guard, approval, agents }: S
       ? []
       : [`approvers: ${approval.approvers.map((each) => formatWord(each)).join(", ") || "nobody"}`]),
     ...(approval.quorum === undefined ? [] : [`approval: quorum ${approval.quorum}`]),
+    ...(approval.unattended_ms === undefined ? [] : [
+      `approval: where nobody watches ${
+        approval.unattended_ms === 0 ? "denied at once" : `timeout ${formatDuration(approval.unattended_ms)}`
+      }`,
+    ]),
     ...(approval.allow_same_uid === undefined ? [] : [`approval: same uid ${approval.allow_same_uid}`]),
     ...(approval.totp === undefined ? [] : [`approval: one-time codes, secret from ${formatSecret(approval.totp)}`]),
     ...(approval.listen === undefined
       ? []
       : [`approval: port ${approval.listen.port} of ${approval.listen.address}, as token:${approval.listen.name}`]),
+    ...(approval.socket === undefined ? [] : [`approval: socket for ${formatAccess(approval.socket)}`]),
     ...(approval.webhook === undefined
       ? []
       : [`approval: webhook ${formatWord(approval.webhook.url)}, as webhook:${approval.webhook.name}`]),
     ...(approval.slack === undefined ? [] : [`approval: chat, address from ${formatSecret(approval.slack.url)}`]),
     ...(agents.length === 0 ? [] : [`agents: ${agents.map(({ name }) => formatWord(name)).join(", ")}`]),
   ];
+}
+
+function formatAccess(socket: ApprovalSocket): string {
+  return "group" in socket ? `group ${socket.group}` : `user ${socket.user}`;
 }
 
 function formatSecret(source: SecretSource): string {

@@ -12,20 +12,15 @@ import {
 } from "../core/mod.ts";
 import type { PolicySnapshot } from "../decide/mod.ts";
 import { openShim, SystemCalls } from "../../ffi/mod.ts";
-import { readSecret } from "../approve/mod.ts";
 import { systemTimers } from "../task/mod.ts";
-import { ApproverServer, type ControlPorts, ControlServer } from "../publish/mod.ts";
+import { type ControlPorts, ControlServer } from "../publish/mod.ts";
 import { ApprovalNotices } from "./approval_notices.ts";
 import { ApprovalOffice } from "./approval_office.ts";
 import { findUnanswered, recordUnanswered } from "./approval_recovery.ts";
+import { ApproverWays } from "./approver_ways.ts";
 import { PeerIdentity } from "./peer_identity.ts";
-import type { MembershipParts } from "./session_membership.ts";
-import { TcpPeerIdentity } from "./tcp_peer.ts";
 import { RecordDesk } from "./record_desk.ts";
 import type { RecorderThread } from "./recorder_thread.ts";
-
-/** Shortest token, characters. */
-const TOKEN_CHARS_MIN = 16;
 
 /** What it is made of. */
 export interface ControlPlaneParts {
@@ -54,9 +49,9 @@ export class ControlPlane {
   readonly #parts: ControlPlaneParts;
   readonly #control: ControlServer;
   readonly #unanswered: readonly Entry[];
-  readonly #membership: MembershipParts;
-  readonly #listen: () => void;
-  #approver: ApproverServer | undefined;
+  readonly #ways: ApproverWays;
+  readonly #open: ReturnType<ApproverWays["prepare"]>;
+  #owns_runtime = false;
   readonly #record: RecordDesk;
 
   /** Opens the approvals; serves nothing yet. Throws `config` for a secret that cannot be used, `io`, `tamper`. */
@@ -69,9 +64,10 @@ export class ControlPlane {
     this.notices = new ApprovalNotices({ log, timers: systemTimers, ...(runtime_given ? { runtime_dir } : {}) });
     const onEvent = (event: ApprovalEvent): void => this.notices.event(event);
     this.approvals = new ApprovalOffice({ ...parts, settings: approval, sink, onEvent });
-    this.#membership = { system: new SystemCalls(openShim()), self_pid: process.pid, scopes_fd, sessions };
-    const peers = new PeerIdentity(this.#membership);
-    this.#listen = this.#prepareListen(approval);
+    const membership = { system: new SystemCalls(openShim()), self_pid: process.pid, scopes_fd, sessions };
+    const peers = new PeerIdentity(membership);
+    this.#ways = new ApproverWays({ ...parts, desk: this.approvals, membership });
+    this.#open = this.#ways.prepare(approval);
     const uid = process.geteuid?.() ?? 0;
     const options = { runtime_dir, uid, log, peers };
     this.#control = new ControlServer({ ...ports, approvals: this.approvals, record: this.#record }, options);
@@ -81,32 +77,31 @@ export class ControlPlane {
   async start(): Promise<void> {
     const { recorder: { sink }, clock, log } = this.#parts;
     recordUnanswered(this.#unanswered, { sink, clock });
-    this.#listen();
     try {
       await this.#control.start();
+      this.#owns_runtime = true;
     } catch (error) {
       // Several guards may run on different records; only one can own the runtime directory.
       if (!(error instanceof AgentguardError) || error.code !== "busy") throw error;
       const detail = `no control socket: ${error.message}`;
       log.warn(detail);
-      sink.append({ time_us: clock.wallUs(), kind: "guard", action: { type: "guard.degraded", detail } });
+      this.#degraded(detail);
     }
+    await this.#open({ sockets: this.#owns_runtime });
   }
 
   /** Reads the secrets of other settings; the result puts them in force. Throws `config`, and then nothing changed. */
   prepare(settings: ApprovalSettings): () => Promise<void> {
     const arrange = this.approvals.prepare(settings);
-    const listen = this.#prepareListen(settings);
+    const open = this.#ways.prepare(settings);
     return async () => {
       await arrange();
       try {
-        listen();
+        await open({ sockets: this.#owns_runtime });
       } catch (error) {
         // The policy is in force already; what is missing is a way to answer, not a rule.
-        const { log, recorder: { sink }, clock } = this.#parts;
-        const detail = errorMessage(error);
-        log.error(detail);
-        sink.append({ time_us: clock.wallUs(), kind: "guard", action: { type: "guard.degraded", detail } });
+        this.#parts.log.error(errorMessage(error));
+        this.#degraded(errorMessage(error));
       }
     };
   }
@@ -116,26 +111,14 @@ export class ControlPlane {
     try {
       await this.approvals.close();
     } finally {
-      this.#approver?.[Symbol.dispose]();
+      this.#ways[Symbol.dispose]();
       await this.#control.stop();
       this.#record[Symbol.dispose]();
     }
   }
 
-  /** Reads the token; the result opens the port, or closes the one that is open. */
-  #prepareListen({ listen }: ApprovalSettings): () => void {
-    const { env, log } = this.#parts;
-    const bounds = { what: "token", chars_min: TOKEN_CHARS_MIN };
-    const token = listen === undefined ? "" : readSecret(listen.token, env, bounds);
-    return () => {
-      this.#approver?.[Symbol.dispose]();
-      this.#approver = undefined;
-      if (listen === undefined) return;
-      const peers = new TcpPeerIdentity(this.#membership, `token:${listen.name}`);
-      const { address: hostname, port } = listen;
-      const approver = new ApproverServer(this.approvals, { hostname, port, token, log, peers });
-      approver.start();
-      this.#approver = approver;
-    };
+  #degraded(detail: string): void {
+    const { recorder: { sink }, clock } = this.#parts;
+    sink.append({ time_us: clock.wallUs(), kind: "guard", action: { type: "guard.degraded", detail } });
   }
 }

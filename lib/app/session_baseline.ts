@@ -1,8 +1,10 @@
 /** The baseline of a session: planned from policy and configuration, and told as the launcher reported it. */
+import { existsSync } from "node:fs";
 import { type BaselineContext, planBaseline, type PlannedBaseline } from "../act/mod.ts";
 import type { Config } from "../config/mod.ts";
 import { type BaselinePart, errnoName, type Mask, type StartedBaseline } from "../core/mod.ts";
 import { closedPlaces, type PolicySnapshot } from "../decide/mod.ts";
+import { approverSocketDir } from "../publish/mod.ts";
 import { splitStrings, type StartState } from "../../ffi/mod.ts";
 
 /** What a session's baseline depends on beside the policy. */
@@ -16,10 +18,13 @@ export interface BaselineParts {
 /** What the command is to give up: nothing where the policy only observes. Throws `usage` as `planBaseline` does. */
 export function sessionBaseline(snapshot: PolicySnapshot, parts: BaselineParts): PlannedBaseline | undefined {
   if (snapshot.mode !== "enforce") return undefined;
+  const { state_dir, runtime_dir } = parts.config;
+  const approvers_dir = approverSocketDir(runtime_dir.value);
   const context: BaselineContext = {
     own: {
-      state_dir: parts.config.state_dir.value,
-      runtime_dir: parts.config.runtime_dir.value,
+      state_dir: state_dir.value,
+      runtime_dir: runtime_dir.value,
+      ...(existsSync(approvers_dir) ? { approvers_dir } : {}),
       policies: parts.policies,
       program: process.execPath,
     },

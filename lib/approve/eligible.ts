@@ -4,16 +4,23 @@ import type { ApprovalRequest, ApprovalSettings, Approver } from "../core/mod.ts
 /**
  * Why this approver may not answer the question; `undefined` if they may. Three things must hold: they are outside of
  * every guarded session; they are not the user that asks, or a terminal of theirs or the policy makes up for it (which
- * says so, or names this very user as an approver); and they are among the policy's approvers, where it names some.
+ * says so, or names this very user as an approver; over the socket of approvers nothing does); and they are among the
+ * policy's approvers, where it names some.
  * An unknown uid of the one who asks counts as the approver's own.
  */
 export function whyNotEligible(
   approver: Approver,
-  request: Pick<ApprovalRequest, "process">,
+  request: Pick<ApprovalRequest, "process" | "session">,
   settings: ApprovalSettings,
 ): string | undefined {
   if (approver.inside !== undefined) return approver.inside;
   const requester_uid = request.process?.uid;
+  if (approver.apart === true && (requester_uid === undefined || requester_uid === approver.uid)) {
+    return `uid ${approver.uid} asks itself: over the socket of approvers somebody else answers`;
+  }
+  if (approver.apart === true && request.session?.principal === `uid-${approver.uid}`) {
+    return `the session is one of uid ${approver.uid}: over the socket of approvers somebody else answers`;
+  }
   if (approver.uid !== undefined && (requester_uid === undefined || requester_uid === approver.uid)) {
     if (settings.allow_same_uid === false) {
       return `uid ${approver.uid} asks itself, and [approval] allow_same_uid is false`;

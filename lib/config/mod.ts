@@ -7,7 +7,7 @@
  * Errors: all problems are returned together as `ConfigError[]`; nothing throws.
  * Lifetimes: none, it holds no state.
  */
-export { CONFIG_KEYS, resolveConfig } from "./resolve.ts";
+export { CONFIG_KEYS, resolveConfig, SYSTEM_RUNTIME_DIR } from "./resolve.ts";
 export type {
   Config,
   ConfigError,

@@ -113,6 +113,9 @@ const TABLE_KEYS: readonly ConfigKey[] = CONFIG_KEYS.filter((key) => key !== "mo
  */
 const RUNTIME_DIR_BYTES_MAX = 80;
 
+/** Directory of the sockets of a guard that root runs, where nothing else is said. */
+export const SYSTEM_RUNTIME_DIR = "/run/agentguard";
+
 /** Resolves every value, or returns every problem. */
 export function resolveConfig(input: ConfigInput): Result<Config, readonly ConfigError[]> {
   const resolver = new Resolver(input);
@@ -218,7 +221,7 @@ function defaultStateDir(input: ConfigInput): Sourced<string> {
 }
 
 function defaultRuntimeDir(input: ConfigInput, state: Sourced<string> | undefined): Sourced<string> | string {
-  if (input.uid === 0) return fallback("/run/agentguard", "built in for root");
+  if (input.uid === 0) return fallback(SYSTEM_RUNTIME_DIR, "built in for root");
   const xdg = absoluteVariable(input, "XDG_RUNTIME_DIR");
   // A name below /tmp could be taken by somebody else first; the state directory is the user's own.
   const made = xdg === undefined

@@ -18,6 +18,13 @@ export interface ApprovalListen {
   readonly name: string;
 }
 
+/** A unix socket beside the control socket, for those who answer questions and command nothing else. Exactly one of both. */
+export type ApprovalSocket =
+  /** Members of the group, by name. */
+  | { readonly group: string }
+  /** One user, by name. */
+  | { readonly user: string };
+
 /** Somebody else's server that is told of each question and may answer it. */
 export interface ApprovalWebhook {
   /** http or https. */
@@ -57,6 +64,7 @@ export interface ApprovalSettings {
   /** Secret of the one-time codes (RFC 6238) that every yes needs; absent: none. */
   readonly totp?: SecretSource;
   readonly listen?: ApprovalListen;
+  readonly socket?: ApprovalSocket;
   readonly webhook?: ApprovalWebhook;
   readonly slack?: ApprovalChat;
 }

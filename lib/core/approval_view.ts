@@ -61,6 +61,8 @@ export interface Approver {
   readonly inside?: string;
   /** True if the process has a controlling terminal. */
   readonly terminal: boolean;
+  /** Came over the socket of approvers, which is for others than the one who asks: never answers for its own uid. */
+  readonly apart?: true;
 }
 
 /** How long a yes holds. */

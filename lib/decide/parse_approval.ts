@@ -1,11 +1,22 @@
 /** The `[approval]` table: who answers questions, how, and where they are told of them. */
-import type { ApprovalListen, ApprovalSettings, ApprovalWebhook, SecretSource } from "../core/mod.ts";
+import type { ApprovalListen, ApprovalSettings, ApprovalSocket, ApprovalWebhook, SecretSource } from "../core/mod.ts";
 import { quote } from "./diagnostic.ts";
 import { DURATION_HINT, parseDuration } from "./duration.ts";
 import { parseIpv4 } from "./net.ts";
 import { type TableReader, typeName } from "./reader.ts";
 
-const KEYS = ["timeout", "unattended", "approvers", "quorum", "allow_same_uid", "totp", "listen", "webhook", "slack"];
+const KEYS = [
+  "timeout",
+  "unattended",
+  "approvers",
+  "quorum",
+  "allow_same_uid",
+  "totp",
+  "listen",
+  "socket",
+  "webhook",
+  "slack",
+];
 /** More would not fit into one meeting. */
 const QUORUM_MAX = 16;
 const NAME = /^[A-Za-z0-9._-]{1,64}$/;
@@ -28,6 +39,7 @@ export function parseApproval(reader: TableReader | undefined): ApprovalSettings
   const allow_same_uid = readFlag(reader, "allow_same_uid");
   const totp = readSecret(reader, "totp");
   const listen = parseListen(reader.child("listen"));
+  const socket = parseSocket(reader.child("socket"));
   const webhook = parseWebhook(reader.child("webhook"));
   const slack = parseSlack(reader.child("slack"));
   return {
@@ -38,6 +50,7 @@ export function parseApproval(reader: TableReader | undefined): ApprovalSettings
     ...(allow_same_uid === undefined ? {} : { allow_same_uid }),
     ...(totp === undefined ? {} : { totp }),
     ...(listen === undefined ? {} : { listen }),
+    ...(socket === undefined ? {} : { socket }),
     ...(webhook === undefined ? {} : { webhook }),
     ...(slack === undefined ? {} : { slack }),
   };
@@ -46,7 +59,7 @@ export function parseApproval(reader: TableReader | undefined): ApprovalSettings
 /**
  * The tables of all layers as one, so that a later one only tightens: the shortest timeouts, the greatest quorum, those
  * approvers on whom every layer that names some agrees, a same uid only where nobody forbids it. What opens another way
- * to answer (a port, a webhook), or is a secret, is that of the first layer which has it.
+ * to answer (a port, a socket, a webhook), or is a secret, is that of the first layer which has it.
  */
 export function mergeApproval(layers: readonly ApprovalSettings[]): ApprovalSettings {
   const timeouts = layers.flatMap(({ timeout_ms }) => timeout_ms ?? []);
@@ -55,9 +68,16 @@ export function mergeApproval(layers: readonly ApprovalSettings[]): ApprovalSett
   const lists = layers.flatMap(({ approvers }) => approvers === undefined ? [] : [approvers]);
   const approvers = lists[0]?.filter((who) => lists.every((list) => list.includes(who)));
   const same = layers.flatMap(({ allow_same_uid }) => allow_same_uid ?? []);
-  const first = <K extends "totp" | "listen" | "webhook" | "slack">(key: K): Pick<ApprovalSettings, K> | undefined =>
-    layers.find((layer) => layer[key] !== undefined);
-  const [totp, listen, webhook, slack] = [first("totp"), first("listen"), first("webhook"), first("slack")];
+  const first = <K extends "totp" | "listen" | "socket" | "webhook" | "slack">(
+    key: K,
+  ): Pick<ApprovalSettings, K> | undefined => layers.find((layer) => layer[key] !== undefined);
+  const [totp, listen, socket, webhook, slack] = [
+    first("totp"),
+    first("listen"),
+    first("socket"),
+    first("webhook"),
+    first("slack"),
+  ];
   return {
     ...(timeouts.length === 0 ? {} : { timeout_ms: Math.min(...timeouts) }),
     ...(unattended.length === 0 ? {} : { unattended_ms: Math.min(...unattended) }),
@@ -66,6 +86,7 @@ export function mergeApproval(layers: readonly ApprovalSettings[]): ApprovalSett
     ...(same.length === 0 ? {} : { allow_same_uid: same.every((allowed) => allowed) }),
     ...(totp?.totp === undefined ? {} : { totp: totp.totp }),
     ...(listen?.listen === undefined ? {} : { listen: listen.listen }),
+    ...(socket?.socket === undefined ? {} : { socket: socket.socket }),
     ...(webhook?.webhook === undefined ? {} : { webhook: webhook.webhook }),
     ...(slack?.slack === undefined ? {} : { slack: slack.slack }),
   };
@@ -153,6 +174,19 @@ function parseListen(reader: TableReader | undefined): ApprovalListen | undefine
 
 function isLoopback(address: string): boolean {
   return parseIpv4(address) >= 0 ? address.startsWith("127.") : address === "::1";
+}
+
+function parseSocket(reader: TableReader | undefined): ApprovalSocket | undefined {
+  if (reader === undefined) return undefined;
+  reader.refuseUnknown(["group", "user"]);
+  const [group, user] = [reader.string("group"), reader.string("user")];
+  const name = group ?? user;
+  if (name !== undefined && NAME.test(name) && (group === undefined) !== (user === undefined)) {
+    return group === undefined ? { user: name } : { group: name };
+  }
+  const hint = 'write group = "operators", or user = "alice"';
+  reader.context.diagnostics.error(reader.position, "the socket is for no group and no user, or for both", hint);
+  return undefined;
 }
 
 function parseWebhook(reader: TableReader | undefined): ApprovalWebhook | undefined {

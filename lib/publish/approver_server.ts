@@ -3,11 +3,10 @@
  * webhooks. Everybody on the host can connect, so a token says who may ask anything at all.
  */
 import { createHash, timingSafeEqual } from "node:crypto";
-import { Hono } from "hono";
 import { AgentguardError, errorMessage, type Log } from "../core/mod.ts";
-import { addApprovalRoutes } from "./approval_routes.ts";
+import { approverRoutes } from "./approver_routes.ts";
 import { HttpListener } from "./http_listener.ts";
-import { type ApiContext, type ApiEnv, fail } from "./route_answers.ts";
+import { type ApiContext, fail } from "./route_answers.ts";
 import type { ApprovalDesk, Peer, PeerPort } from "./types.ts";
 
 /** Where it listens and whom it lets in. */
@@ -43,8 +42,12 @@ export class ApproverServer implements Disposable {
 
   /** Binds and serves. Throws `io` with the fix. */
   start(): void {
-    const { hostname, port, log, peers } = this.#options;
-    const app = this.#routes();
+    const { hostname, port, log, peers, token } = this.#options;
+    const app = approverRoutes(this.#desk, {
+      log,
+      signal: this.#end.signal,
+      refuse: (context) => refuse(context, token),
+    });
     const handler = (request: Request, peer: Peer): Response | Promise<Response> => app.fetch(request, { peer });
     try {
       this.#listener = new HttpListener({ at: { hostname, port }, peers, handler, log });
@@ -60,24 +63,6 @@ export class ApproverServer implements Disposable {
     this.#end.abort();
     this.#listener?.[Symbol.dispose]();
     this.#listener = undefined;
-  }
-
-  #routes(): Hono<ApiEnv> {
-    const { log, token } = this.#options;
-    const app = new Hono<ApiEnv>();
-    app.use(async (context, next) => {
-      const refused = refuse(context, token);
-      if (refused !== undefined) return refused;
-      await next();
-      return undefined;
-    });
-    addApprovalRoutes(app, this.#desk, { log, signal: this.#end.signal });
-    app.notFound((context) => fail(context, 404, { code: "not_found", message: "use a path such as /v1/approvals" }));
-    app.onError((thrown, context) => {
-      log.error("answer a request of an approver", { error: errorMessage(thrown) });
-      return fail(context, 500, { code: "invariant", message: "look into the guard's log: the request failed inside" });
-    });
-    return app;
   }
 }
 

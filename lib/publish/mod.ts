@@ -12,8 +12,9 @@
  */
 export { type EntryMatch, eventFilterMatches, parseEventFilter } from "./filter.ts";
 export { ApproverServer, type ApproverServerOptions } from "./approver_server.ts";
+export { ApproverSocket, type ApproverSocketOptions, type SocketAccess } from "./approver_socket.ts";
 export { CONTROL_LIMITS } from "./limits.ts";
-export { CONTROL_SOCKET_NAME, controlSocketPath } from "./socket.ts";
+export { approverSocketDir, approverSocketPath, CONTROL_SOCKET_NAME, controlSocketPath } from "./socket.ts";
 export { ControlServer, type ControlServerOptions } from "./server.ts";
 export type {
   ApiErrorBody,

@@ -1,11 +1,18 @@
 /** The control API on its unix socket. */
-import { lstatSync, rmSync, unlinkSync } from "node:fs";
+import { lstatSync, rmSync } from "node:fs";
 import { AgentguardError, type Log } from "../core/mod.ts";
 import { systemTimers } from "../task/mod.ts";
 import { HttpListener } from "./http_listener.ts";
 import { CONTROL_LIMITS } from "./limits.ts";
 import { controlRoutes } from "./routes.ts";
-import { bindPrivately, controlSocketPath, prepareRuntimeDir, publishSocket, temporaryPath } from "./socket.ts";
+import {
+  bindPrivately,
+  controlSocketPath,
+  prepareRuntimeDir,
+  publishSocket,
+  removeOwnSocket,
+  temporaryPath,
+} from "./socket.ts";
 import type { ControlPorts, Peer, PeerPort } from "./types.ts";
 
 /** Where the server listens and what it reports to. */
@@ -50,13 +57,12 @@ export class ControlServer implements AsyncDisposable {
     if (this.#running !== undefined) throw new AgentguardError("invariant", "start control server once");
     const { runtime_dir, uid } = this.#options;
     prepareRuntimeDir(runtime_dir, uid);
-    const suffix = crypto.getRandomValues(new Uint8Array(4)).toHex();
-    const temporary = temporaryPath(runtime_dir, suffix);
+    const temporary = temporaryPath(this.path);
     const streams = new AbortController();
     const listener = bindPrivately(temporary, () => this.#listen(temporary, streams.signal));
     try {
       const inode = lstatSync(temporary).ino;
-      await publishSocket(runtime_dir, temporary);
+      await publishSocket(this.path, temporary);
       this.#running = { listener, inode, streams };
     } catch (thrown) {
       listener[Symbol.dispose]();
@@ -74,7 +80,7 @@ export class ControlServer implements AsyncDisposable {
     const running = this.#running;
     if (running === undefined) return;
     this.#running = undefined;
-    removeOwn(this.path, running.inode);
+    removeOwnSocket(this.path, running.inode);
     running.streams.abort();
     running.listener.stopTaking();
     const { promise: passed, resolve } = Promise.withResolvers<void>();
@@ -93,13 +99,5 @@ export class ControlServer implements AsyncDisposable {
     const app = controlRoutes(this.#ports, { log, signal });
     const handler = (request: Request, peer: Peer): Response | Promise<Response> => app.fetch(request, { peer });
     return new HttpListener({ at: { unix: path }, peers, handler, log });
-  }
-}
-
-function removeOwn(path: string, inode: number): void {
-  try {
-    if (lstatSync(path).ino === inode) unlinkSync(path);
-  } catch (thrown) {
-    if (!(thrown instanceof Error && "code" in thrown && thrown.code === "ENOENT")) throw thrown;
   }
 }

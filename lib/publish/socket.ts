@@ -10,6 +10,16 @@ export const CONTROL_SOCKET_NAME = "control.sock";
 /** Longest path of a unix socket, bytes: `sun_path` has 108 with its final NUL (unix(7)). */
 const SOCKET_PATH_BYTES_MAX = 107;
 
+/** Path of the socket of approvers: beside the runtime directory, which admits nobody else. */
+export function approverSocketPath(runtime_dir: string): string {
+  return `${approverSocketDir(runtime_dir)}/approvals.sock`;
+}
+
+/** The directory of that socket. */
+export function approverSocketDir(runtime_dir: string): string {
+  return `${runtime_dir}.approvers`;
+}
+
 /** Tries before giving up; one takes as long as a refused connection, and another starter needs less to finish. */
 const ATTEMPTS_MAX = 100;
 
@@ -23,7 +33,7 @@ export function controlSocketPath(runtime_dir: string): string {
  * A wider one is refused and not narrowed: it may be a directory that others need, given by mistake.
  */
 export function prepareRuntimeDir(runtime_dir: string, uid: number): void {
-  const bytes = Buffer.byteLength(temporaryPath(runtime_dir, "00000000"));
+  const bytes = Buffer.byteLength(temporaryPath(controlSocketPath(runtime_dir), "00000000"));
   if (bytes > SOCKET_PATH_BYTES_MAX) {
     throw new AgentguardError("config", `give a shorter runtime directory: ${runtime_dir} is too long for a socket`);
   }
@@ -52,8 +62,11 @@ export function prepareRuntimeDir(runtime_dir: string, uid: number): void {
 }
 
 /** A socket that listens under a private name until `publishSocket` gives it the public one. */
-export function temporaryPath(runtime_dir: string, suffix: string): string {
-  return `${controlSocketPath(runtime_dir)}.${suffix}`;
+export function temporaryPath(
+  path: string,
+  suffix: string = crypto.getRandomValues(new Uint8Array(4)).toHex(),
+): string {
+  return `${path}.${suffix}`;
 }
 
 /**
@@ -75,8 +88,7 @@ export function bindPrivately<T>(path: string, bind: () => T): T {
  * Gives the socket at `temporary` the public name and removes the private one. Throws `busy` if a living guard has the
  * name; a stale socket is removed only after a connection to it was refused.
  */
-export async function publishSocket(runtime_dir: string, temporary: string): Promise<void> {
-  const path = controlSocketPath(runtime_dir);
+export async function publishSocket(path: string, temporary: string): Promise<void> {
   for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
     if (tryLink(temporary, path)) {
       unlinkSync(temporary);
@@ -92,7 +104,7 @@ export async function publishSocket(runtime_dir: string, temporary: string): Pro
     }
     removeStale(path, identity);
   }
-  const message = `wait for the other guards that start on ${runtime_dir}; if there is none, remove ${path}*`;
+  const message = `wait for the other guards that start on ${path}; if there is none, remove ${path}*`;
   throw new AgentguardError("busy", message);
 }
 
@@ -136,6 +148,11 @@ function tryLink(from: string, to: string): boolean {
     if (errorCode(cause) === "EEXIST") return false;
     throw new AgentguardError("io", `name control socket ${to} failed (${errorMessage(cause)})`, { cause });
   }
+}
+
+/** Removes the name of a socket that is still the one with this inode. */
+export function removeOwnSocket(path: string, inode: number): void {
+  if (lstatSync(path, { throwIfNoEntry: false })?.ino === inode) unlinkSync(path);
 }
 
 /** True if somebody accepts connections there. Throws where nothing can be said. */

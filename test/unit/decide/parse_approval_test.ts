@@ -15,6 +15,8 @@ totp = { file = "/etc/agentguard/totp" }
 address = "127.0.0.1:8787"
 token = { env = "APPROVER_TOKEN" }
 name = "ops"
+[approval.socket]
+group = "operators"
 [approval.webhook]
 url = "https://approvals.example.com/hook"
 secret = { file = "/etc/agentguard/webhook" }
@@ -33,6 +35,7 @@ test("every key", () => {
     allow_same_uid: false,
     totp: { file: "/etc/agentguard/totp" },
     listen: { address: "127.0.0.1", port: 8787, token: { env: "APPROVER_TOKEN" }, name: "ops" },
+    socket: { group: "operators" },
     webhook: {
       url: "https://approvals.example.com/hook",
       secret: { file: "/etc/agentguard/webhook" },
@@ -61,6 +64,8 @@ describe("what is refused, with a place", () => {
     ["a flag that is a word", 'allow_same_uid = "yes"', /allow_same_uid is a string, not true or false/],
     ["a port for everybody", 'listen = { address = "0.0.0.0:1", token = { env = "T" } }', /is no port of this host/],
     ["a port without a token", 'listen = { address = "127.0.0.1:1" }', /token is missing/],
+    ["a socket for nobody", "socket = {}", /the socket is for no group and no user, or for both/],
+    ["a socket for two", 'socket = { group = "a", user = "b" }', /the socket is for no group and no user, or for both/],
     ["a password in an address", 'webhook = { url = "https://a:b@c/", secret = { env = "S" } }', /no http or https/],
     ["a webhook without a secret", 'webhook = { url = "https://c/" }', /secret is missing/],
     ["an unknown key", "timeouts = 1", /unknown key "timeouts"/],
