@@ -30,6 +30,7 @@ import {
 import { APPROVAL_LIMITS } from "./limits.ts";
 import { Question, type Settlement } from "./question.ts";
 import { QuestionBook } from "./question_book.ts";
+import { RecentDenials } from "./recent_denials.ts";
 import { StandingGrants, type StandingParts } from "./standing.ts";
 import { type AnswerFacts, viewOf } from "./view.ts";
 import { checkVote, countVote, type VotingParts } from "./voting.ts";
@@ -52,6 +53,7 @@ export class Approvals implements ApprovalPort, AsyncDisposable {
   readonly standing: StandingGrants;
   readonly #parts: ApprovalsParts;
   readonly #book: QuestionBook = new QuestionBook();
+  readonly #denials: RecentDenials = new RecentDenials();
   readonly #events: Broadcast<ApprovalEvent> = new Broadcast("approvals", { capacity: APPROVAL_LIMITS.watch_capacity });
   /** Answers on their way into the record. */
   readonly #releasing: Set<Promise<void>> = new Set();
@@ -92,10 +94,10 @@ export class Approvals implements ApprovalPort, AsyncDisposable {
     const unattended = unattended_ms !== undefined && this.#events.subscribers === 0;
     const request = unattended ? expiringWithin(asked, unattended_ms) : asked;
     const known = { closed: this.#closed, waiting: this.#book.waiting, answered: this.#book.answered };
+    const now_ms = timers.nowMs();
     const refused = whyNotAsked(request, known);
     if (refused !== undefined) return this.#refuse(request, refused);
     const { promise, resolve } = Promise.withResolvers<ApprovalAnswer>();
-    const now_ms = timers.nowMs();
     // The wall clock may step while the question waits; the time that is left is counted on the other one.
     const left_ms = Math.max(0, (request.expires_us - clock.wallUs()) / 1_000);
     const question = new Question(request, {
@@ -107,8 +109,10 @@ export class Approvals implements ApprovalPort, AsyncDisposable {
     this.#book.open(held);
     this.#note(askedEntry(request));
     if (this.#answerByGrant(held)) return await promise;
-    const nobody = unattended && unattended_ms === 0 ? question.settle(UNATTENDED) : undefined;
-    if (nobody !== undefined) void this.#answer(held, nobody);
+    const at_once = this.#denials.find(request, now_ms) ??
+      (unattended && unattended_ms === 0 ? UNATTENDED : undefined);
+    const settled = at_once === undefined ? undefined : question.settle(at_once);
+    if (settled !== undefined) void this.#answer(held, settled);
     else this.#tell("asked", held);
     return await promise;
   }
@@ -225,6 +229,7 @@ export class Approvals implements ApprovalPort, AsyncDisposable {
     const held_ms = Math.round(timers.nowMs() - held.asked_ms);
     const facts = { settlement, held_ms, time_us: clock.wallUs(), ...(grant_id === undefined ? {} : { grant_id }) };
     this.#book.answer(held, facts);
+    this.#denials.note(request, settlement, timers.nowMs());
     this.#note(answeredEntry(request, settlement, facts));
     const released = this.#release(held, facts).finally(() => this.#releasing.delete(released));
     this.#releasing.add(released);

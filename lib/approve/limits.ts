@@ -18,6 +18,10 @@ export const APPROVAL_LIMITS = {
   grant_ms_max: 31_536_000_000,
   /** Questions that a slow watcher may be behind before it misses some. */
   watch_capacity: 8_192,
+  /** How long a no holds for the same action of the same process too, milliseconds. */
+  denied_again_ms: 2_000,
+  /** Denials remembered for that. */
+  denied_again_max: 1_024,
   /** Wrong one-time codes in a row before codes are refused for a while. */
   codes_wrong_max: 5,
   /** How long they are refused then, milliseconds. */

@@ -79,7 +79,8 @@ describe("one answer", () => {
   test("time denies, and a yes at that very moment comes too late, also where the timer is late", async () => {
     await using fixture = new ApprovalsFixture();
     const { approvals, timers } = fixture;
-    const [first, second] = [fixture.request(), fixture.request({ expires_us: START_US })];
+    const process = { pid: 43, start: "430", uid: 1000 };
+    const [first, second] = [fixture.request(), fixture.request({ expires_us: START_US, process })];
     const asked = approvals.ask(first);
     await timers.advance(300_000);
     expect(await asked).toMatchObject({ verdict: "deny", by: "expiry", held_ms: 300_000 });
@@ -271,6 +272,48 @@ describe("who may answer", () => {
   });
 });
 
+const PUSH_EXEC = {
+  type: "exec",
+  path: "/usr/bin/git",
+  argv: ["git", "push", "origin", "main"],
+  cwd: "/work",
+} as const;
+
+describe("a no", () => {
+  test("holds for the next moments, for the same action of the same process under whatever name, and no longer", async () => {
+    await using fixture = new ApprovalsFixture();
+    const { approvals, timers } = fixture;
+    const named = (requested_path: string): ApprovalRequest => {
+      const action: Action = { ...PUSH_EXEC, requested_path };
+      return fixture.request({ action });
+    };
+    const first = named("/usr/bin/git");
+    const asked = approvals.ask(first);
+    await approvals.vote(first.approval_id, { verdict: "deny", reason: "no" }, approver());
+    expect(await asked).toMatchObject({ verdict: "deny", by: "uid:0" });
+    const reason = "denied a moment ago: no";
+    expect(await approvals.ask(named("/bin/git"))).toMatchObject({ verdict: "deny", by: "uid:0", reason, held_ms: 0 });
+    for (
+      const other of [
+        fixture.request({ action: { ...PUSH_EXEC, argv: ["git", "push", "origin", "mai"] } }),
+        fixture.request({ process: { pid: 43, start: "420", uid: 1000 } }),
+        fixture.request({ process: { pid: 42, start: "421", uid: 1000 } }),
+      ]
+    ) expect(await stateOf(approvals.ask(other))).toBe("waiting");
+    await timers.advance(APPROVAL_LIMITS.denied_again_ms);
+    expect(await stateOf(approvals.ask(named("/bin/git")))).toBe("waiting");
+  });
+
+  test("by the end of somebody holds for nothing else", async () => {
+    await using fixture = new ApprovalsFixture();
+    const first = fixture.request();
+    const asked = fixture.approvals.ask(first);
+    fixture.approvals.withdraw(first.approval_id);
+    expect(await asked).toMatchObject({ by: "requester-gone" });
+    expect(await stateOf(fixture.approvals.ask(fixture.request()))).toBe("waiting");
+  });
+});
+
 describe("where nobody is told", () => {
   test("a question is denied at once where the policy says so, unless a grant answers it or somebody watches", async () => {
     await using fixture = new ApprovalsFixture({ settings: { unattended_ms: 0 } });
@@ -303,7 +346,7 @@ describe("where nobody is told", () => {
     await timers.advance(28_000);
     expect(await answers[0]).toMatchObject({ verdict: "deny", by: "expiry", held_ms: 30_000 });
     using _watch = approvals.watch();
-    void approvals.ask(fixture.request());
+    void approvals.ask(fixture.request({ process: { pid: 43, start: "430", uid: 1000 } }));
     expect(approvals.list().map(({ left_ms }) => left_ms)).toEqual([300_000]);
   });
 });
