@@ -1,4 +1,4 @@
-/** Which one-time codes were used, in a file: neither a reload of the policy nor another start makes one count again. */
+/** Which one-time codes were used, in a file: neither a reload of the policy nor a restart makes one count again. */
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { openStore, type Schema, type Store } from "../store/mod.ts";
 

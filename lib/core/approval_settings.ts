@@ -18,7 +18,7 @@ export interface ApprovalListen {
   readonly name: string;
 }
 
-/** A unix socket beside the control socket, for those who answer questions and command nothing else. Exactly one of both. */
+/** A unix socket beside the control socket, for those who answer questions and nothing else: a group, or a user. */
 export type ApprovalSocket =
   /** Members of the group, by name. */
   | { readonly group: string }

@@ -50,7 +50,7 @@ const REASONS: Readonly<Record<LeftOutReason, string>> = {
   unknown: "with names that cannot be made absolute or written",
 };
 
-/** How long an unknown action waits where nobody watches for questions: a run without a person must not seem to hang. */
+/** How long an unknown action waits where nobody watches: a run without a person must not seem to hang. */
 const UNATTENDED = "30s";
 
 /** Behind a value that no attempt reached. */

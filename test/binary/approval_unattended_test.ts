@@ -1,4 +1,4 @@
-/** A run that nobody looks after: what waits is told at once, and where the policy says so it does not wait for long. */
+/** A run that nobody looks after: what waits is told at once, and where the policy says so not for long. */
 import { describe, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 import type { ApprovalEvent, ApprovalView } from "../../lib/core/mod.ts";
@@ -82,7 +82,7 @@ describe.skipIf(!IS_ROOT)("a run without a person", () => {
     const watched = await fetch("http://guard/v1/approvals/stream", { unix: socket, signal: stream.signal });
     const lines = textOf(watched);
     expect((await lines.next()).value).toBe('{"lagged":0}\n');
-    guard.process.stdin.write("go\n");
+    await guard.process.stdin.write("go\n");
     await guard.process.stdin.flush();
     const asked = (await lines.next()).value ?? "";
     const { event, approval }: ApprovalEvent = JSON.parse(asked);

@@ -280,7 +280,7 @@ const PUSH_EXEC = {
 } as const;
 
 describe("a no", () => {
-  test("holds for the next moments, for the same action of the same process under whatever name, and no longer", async () => {
+  test("holds a moment longer, for the same action of the same process under any name", async () => {
     await using fixture = new ApprovalsFixture();
     const { approvals, timers } = fixture;
     const named = (requested_path: string): ApprovalRequest => {
@@ -315,7 +315,7 @@ describe("a no", () => {
 });
 
 describe("where nobody is told", () => {
-  test("a question is denied at once where the policy says so, unless a grant answers it or somebody watches", async () => {
+  test("a question is denied at once if the policy says so, no grant answers and nobody watches", async () => {
     await using fixture = new ApprovalsFixture({ settings: { unattended_ms: 0 } });
     const { approvals } = fixture;
     expect(await approvals.ask(fixture.request())).toMatchObject({ verdict: "deny", by: "unattended" });
