@@ -29,6 +29,7 @@ AG_KEEP(enum, ag_scope_kind);
 AG_KEEP(enum, ag_file_action);
 AG_KEEP(enum, ag_refused_flag);
 AG_KEEP(enum, ag_name_kind);
+AG_KEEP(enum, ag_own_kind);
 AG_KEEP(struct, ag_refused);
 AG_KEEP(struct, ag_object_key);
 AG_KEEP(struct, ag_object);

@@ -34,9 +34,11 @@ export const AgConfig = {
 
 /** Layout of C type `ag_control`: its size and the offset of each field in bytes; LENGTH counts elements. */
 export const AgControl = {
-  SIZE: 8,
+  SIZE: 16,
   slot: 0,
   agents: 4,
+  keeps_cgroups: 8,
+  reserved: 12,
 } as const;
 
 /** Layout of C type `ag_coverage`: its size and the offset of each field in bytes; LENGTH counts elements. */
@@ -204,6 +206,8 @@ export const AgFileAction = {
   TRACE: 41,
   BPF: 42,
   CGROUP: 43,
+  OWN: 44,
+  CONTROL: 45,
 } as const;
 
 /** One value of {@link AgFileAction}. */
@@ -310,6 +314,7 @@ export const AgLimit = {
   KEY_PATH_MAX: 248,
   NET_WORDS: 4,
   NET_RULES_MAX: 256,
+  OWN_MAX: 64,
   FDS_MAX: 65536,
   CGROUP_NAME_MAX: 128,
   UNIX_PATH_MAX: 108,
@@ -475,6 +480,15 @@ export const AgOpen = {
   base_bytes: 76,
   reserved: 78,
 } as const;
+
+/** C enum `ag_own_kind`; its values begin with AG_OWN_ there. */
+export const AgOwnKind = {
+  CLOSED: 1,
+  KEPT: 2,
+} as const;
+
+/** One value of {@link AgOwnKind}. */
+export type AgOwnKind = (typeof AgOwnKind)[keyof typeof AgOwnKind];
 
 /** Layout of C type `ag_path`: its size and the offset of each field in bytes; LENGTH counts elements. */
 export const AgPath = {

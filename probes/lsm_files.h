@@ -3,134 +3,7 @@
 #ifndef AGENTGUARD_LSM_FILES_H
 #define AGENTGUARD_LSM_FILES_H
 
-#include "lsm_turn.h"
-
-/* One action on a file, or on two. */
-struct ag_deed {
-	__u64 mnt, dentry, new_dentry;
-	__u32 action, detail;
-	__u32 own; /* the object counts under every name that it has */
-};
-
-/* Remembers the object of a file that gets another name: the rules of the old name go on to hold for it. */
-static __always_inline bool ag_follow(struct ag_turn *t, __u64 dentry, __u32 others)
-{
-	struct ag_object_key key = {};
-	struct ag_object fresh = {}, *known;
-	int w;
-
-	for (w = 0; w < AG_NET_WORDS; w++) {
-		fresh.self.word[w] = t->l->names.word[w] | t->l->objects.word[w];
-		fresh.below.word[w] = t->l->trees.word[w];
-	}
-	if (!(fresh.self.word[0] | fresh.self.word[1] | fresh.self.word[2] | fresh.self.word[3]))
-		return true;
-	if (!ag_object_key_of(&key, dentry, t->slot))
-		return true;
-	known = bpf_map_lookup_elem(&file_objects, &key);
-	if (known) {
-		ag_join(&known->self, &fresh.self);
-		ag_join(&known->below, &fresh.below);
-		return true;
-	}
-	return bpf_map_update_elem(&file_objects, &key, &fresh, BPF_ANY) == 0;
-}
-
-/* The first rule of all that were found that refuses the action; false where none does. */
-static __always_inline bool ag_is_refused(struct ag_turn *t, const struct ag_file_policy *p, __u32 action)
-{
-	int w;
-
-	if (action >= AG_FILE_ACTION_COUNT)
-		return false;
-	for (w = 0; w < AG_NET_WORDS; w++) {
-		__u64 bits = (t->l->names.word[w] | t->l->objects.word[w]) & p->action[action].word[w];
-		__u64 named = t->l->names.word[w] & bits;
-
-		if (!bits)
-			continue;
-		if (!named)
-			t->flags |= AG_REFUSED_OBJECT;
-		t->rule_index = p->rule_index[(w * 64 + ag_lowest_bit(named ? named : bits)) & 255];
-		return true;
-	}
-	if (!t->l->undecidable)
-		return false;
-	/* Nobody can tell whether a rule speaks of it. */
-	t->flags |= AG_REFUSED_UNDECIDABLE;
-	return true;
-}
-
-static __always_inline int ag_judge_file(struct ag_turn *t, struct ag_file_policy *p, const struct ag_deed *deed)
-{
-	struct ag_refused *r = (struct ag_refused *)t->s->record;
-	__u32 at = sizeof(*r), bytes;
-	struct ag_object_key key = {};
-
-	t->l->dentry = deed->dentry;
-	t->l->mnt = deed->mnt;
-	bytes = ag_climb_path(t->level, at, t->slot) & (AG_PATH_MAX - 1);
-	ag_match_file(t->level, at, bytes, t->slot, deed->own);
-	r->path_bytes = bytes;
-	r->new_path_bytes = 0;
-	ag_object_key_of(&key, deed->dentry, 0);
-	r->ino = key.ino;
-	r->dev = key.dev;
-	r->detail = deed->detail;
-	r->target = 0;
-	at += bytes;
-	if (deed->new_dentry) {
-		if (deed->action != AG_FILE_SYMLINK && !ag_follow(t, deed->dentry, 0)) {
-			ag_count_loss(AG_OP_REFUSED, AG_LOSS_MAP_FULL);
-			t->l->undecidable = 1;
-		}
-		t->l->dentry = deed->new_dentry;
-		bytes = ag_climb_path(t->level, at, t->slot) & (AG_PATH_MAX - 1);
-		ag_match_file(t->level, at, bytes, t->slot, 0);
-		r->new_path_bytes = bytes;
-		at += bytes;
-	}
-	if (!ag_is_refused(t, p, deed->action))
-		return 0;
-	ag_report_refusal(t, deed->action, at);
-	return -AG_EPERM;
-}
-
-/* Every hook about files ends here: the verifier looks at it once. */
-__noinline int ag_decide_file(struct ag_deed *deed)
-{
-	struct ag_turn t = {.rule_index = -1};
-	struct ag_file_policy *p;
-	struct ag_control *c;
-	__u32 slot;
-	int verdict;
-
-	if (!deed)
-		return 0;
-	t.scope = ag_scope_of();
-	c = ag_get_control();
-	if (!t.scope || !c)
-		return 0;
-	slot = c->slot & 1;
-	p = bpf_map_lookup_elem(&file_policy, &slot);
-	if (!p || !p->rules)
-		return 0;
-	t.generation = p->generation;
-	if (!ag_begin_turn(&t))
-		return -AG_EPERM;
-	t.slot = slot;
-	verdict = ag_judge_file(&t, p, deed);
-	ag_end_turn();
-	return verdict;
-}
-
-/* The cheap answer first: most calls of a machine are nobody's. */
-static __always_inline int ag_decide(struct ag_deed *deed)
-{
-	int verdict = ag_decide_file(deed);
-
-	return verdict < 0 ? -AG_EPERM : 0;
-}
+#include "lsm_deed.h"
 
 static __always_inline bool ag_has_other_names(struct dentry *dentry)
 {
@@ -142,6 +15,20 @@ static __always_inline bool ag_has_other_names(struct dentry *dentry)
 		return false;
 	AG_READ(links, inode, struct inode, i_nlink);
 	return links > 1;
+}
+
+/* Cgroups and the guard's entries in /proc, opened for writing. */
+static __always_inline bool ag_is_control(struct file *file, const struct ag_deed *deed)
+{
+	struct ag_assault assault = {.mnt = deed->mnt, .dentry = deed->dentry, .detail = AG_FILE_WRITE};
+
+	if (!ag_scope_of())
+		return false;
+	assault.action = ag_guarded_control(file);
+	if (!assault.action)
+		return false;
+	ag_refuse_assault(&assault);
+	return true;
 }
 
 SEC("lsm/file_open")
@@ -160,6 +47,8 @@ int BPF_PROG(ag_lsm_open, struct file *file)
 	deed.detail = flags;
 	deed.mnt = (__u64)file->f_path.mnt;
 	deed.dentry = (__u64)file->f_path.dentry;
+	if (flags & AG_O_ACCMODE && ag_is_control(file, &deed))
+		return -AG_EPERM;
 	return ag_decide(&deed);
 }
 

@@ -1,53 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* What protects the guard itself from those that it guards; no rule is needed for it. */
+/* What protects the guard's processes from those that it guards; no rule is needed for it. */
 #ifndef AGENTGUARD_LSM_GUARD_H
 #define AGENTGUARD_LSM_GUARD_H
 
-#include "lsm_turn.h"
+#include "lsm_own.h"
 
-struct ag_assault {
-	__u32 action, detail, target;
-};
-
-/* Refuses and records. */
-__noinline int ag_refuse_assault(struct ag_assault *assault)
+static __always_inline int ag_assault_on(struct task_struct *task, __u32 action, __u32 detail, __u32 silent)
 {
-	struct ag_turn t = {.rule_index = -1};
-	struct ag_refused *r;
-
-	if (!assault)
-		return 0;
-	t.scope = ag_scope_of();
-	if (!t.scope || !ag_begin_turn(&t))
-		return 0;
-	r = (struct ag_refused *)t.s->record;
-	r->ino = 0;
-	r->dev = 0;
-	r->detail = assault->detail;
-	r->target = assault->target;
-	r->path_bytes = 0;
-	r->new_path_bytes = 0;
-	ag_report_refusal(&t, assault->action, sizeof(*r));
-	ag_end_turn();
-	return 0;
-}
-
-/* The guard, and what it started that is in no session: the launcher, which ends the tree when the guard dies. */
-static __always_inline bool ag_is_guards(struct task_struct *task)
-{
-	struct ag_scope *scope;
-
-	if (task->tgid == ag_self)
-		return true;
-	if (BPF_CORE_READ(task, real_parent, tgid) != ag_self)
-		return false;
-	scope = bpf_task_storage_get(&scopes, task, 0, 0);
-	return !scope;
-}
-
-static __always_inline int ag_assault_on(struct task_struct *task, __u32 action, __u32 detail)
-{
-	struct ag_assault assault = {.action = action, .detail = detail};
+	struct ag_assault assault = {.action = action, .detail = detail, .silent = silent};
 
 	if (!ag_scope_of() || !ag_is_guards(task))
 		return 0;
@@ -60,14 +20,67 @@ SEC("lsm/task_kill")
 int BPF_PROG(ag_lsm_kill, struct task_struct *task, void *info, int signal)
 {
 	/* Signal 0 only asks whether somebody is there. */
-	return signal ? ag_assault_on(task, AG_FILE_SIGNAL, signal) : 0;
+	return signal ? ag_assault_on(task, AG_FILE_SIGNAL, signal, 0) : 0;
+}
+
+/* F_SETOWN and F_SETSIG on a pipe: the signal comes from whoever writes to it, in the session or not. */
+SEC("lsm/file_send_sigiotask")
+int BPF_PROG(ag_lsm_sigio, struct task_struct *task, void *owner, int signal)
+{
+	if (!ag_is_guards(task))
+		return 0;
+	ag_assault_on(task, AG_FILE_SIGNAL, signal, 0);
+	return -AG_EPERM;
 }
 
 /* ptrace, process_vm_writev, pidfd_getfd, /proc/PID/mem and the like. */
 SEC("lsm/ptrace_access_check")
 int BPF_PROG(ag_lsm_trace, struct task_struct *child, unsigned int mode)
 {
-	return ag_assault_on(child, AG_FILE_TRACE, mode);
+	return ag_assault_on(child, AG_FILE_TRACE, mode, mode & AG_PTRACE_MODE_NOAUDIT);
+}
+
+SEC("lsm/task_setrlimit")
+int BPF_PROG(ag_lsm_limit, struct task_struct *task, unsigned int resource)
+{
+	return ag_assault_on(task, AG_FILE_CONTROL, resource, 0);
+}
+
+SEC("lsm/task_setnice")
+int BPF_PROG(ag_lsm_nice, struct task_struct *task, int nice)
+{
+	return ag_assault_on(task, AG_FILE_CONTROL, nice, 0);
+}
+
+SEC("lsm/task_setioprio")
+int BPF_PROG(ag_lsm_ioprio, struct task_struct *task, int priority)
+{
+	return ag_assault_on(task, AG_FILE_CONTROL, priority, 0);
+}
+
+/* Scheduling class and the processors that it may use. */
+SEC("lsm/task_setscheduler")
+int BPF_PROG(ag_lsm_scheduler, struct task_struct *task)
+{
+	return ag_assault_on(task, AG_FILE_CONTROL, 0, 0);
+}
+
+SEC("lsm/task_movememory")
+int BPF_PROG(ag_lsm_memory, struct task_struct *task)
+{
+	return ag_assault_on(task, AG_FILE_CONTROL, 0, 0);
+}
+
+/* clone3(CLONE_INTO_CGROUP): a child that begins outside of the session's cgroup, by a descriptor of another. */
+SEC("lsm/task_alloc")
+int BPF_PROG(ag_lsm_clone, struct task_struct *task, unsigned long flags)
+{
+	struct ag_assault assault = {.action = AG_FILE_CGROUP};
+
+	if (!(flags & AG_CLONE_INTO_CGROUP) || !ag_scope_of() || !ag_keeps_cgroups())
+		return 0;
+	ag_refuse_assault(&assault);
+	return -AG_EPERM;
 }
 
 AG_LSM_MAP(lsm_hits, BPF_MAP_TYPE_ARRAY, 1, __u32, __u32, 0);

@@ -68,6 +68,14 @@ static __always_inline bool ag_object_key_of(struct ag_object_key *key, __u64 de
 	return true;
 }
 
+static __always_inline void ag_begin_keys(struct ag_lsm *l, __u32 slot)
+{
+	__builtin_memset(&l->name, 0, sizeof(l->name));
+	__builtin_memset(&l->tree, 0, sizeof(l->tree));
+	l->name.slot = slot;
+	l->tree.slot = slot;
+}
+
 struct ag_climb {
 	__u64 dentry, mnt, mnt_root;
 	__u64 detour; /* above the root of a mounted part of a file system */
@@ -253,11 +261,8 @@ __noinline int ag_match_file(__u32 level, __u32 at, __u32 bytes, __u32 slot, __u
 	AG_BARRIER(head);
 	if (head >= AG_KEY_PATH_MAX)
 		return 0;
-	__builtin_memset(&l->name, 0, sizeof(l->name));
-	__builtin_memset(&l->tree, 0, sizeof(l->tree));
+	ag_begin_keys(l, slot);
 	bpf_probe_read_kernel(l->tree.path, head, s->record + at);
-	l->name.slot = slot;
-	l->tree.slot = slot;
 	/* A directory is in its own tree: the entries end with a slash. */
 	if (head == bytes) {
 		bpf_probe_read_kernel(l->name.path, head, s->record + at);

@@ -24,11 +24,8 @@ __noinline int ag_match_exec(__u32 level, __u32 at, __u32 bytes, __u32 slot)
 	AG_BARRIER(head);
 	if (head >= AG_KEY_PATH_MAX)
 		return 0;
-	__builtin_memset(&l->name, 0, sizeof(l->name));
-	__builtin_memset(&l->tree, 0, sizeof(l->tree));
+	ag_begin_keys(l, slot);
 	bpf_probe_read_kernel(l->tree.path, head, s->record + at);
-	l->name.slot = slot;
-	l->tree.slot = slot;
 	l->tree.prefix_bits = 32 + head * 8;
 	ag_prefer(&l->exec, bpf_map_lookup_elem(&exec_trees, &l->tree));
 	if (head != bytes)
@@ -113,25 +110,17 @@ __noinline int ag_decide_image(struct ag_image *image)
 {
 	struct ag_turn t = {.rule_index = -1};
 	struct ag_exec_policy *p;
-	struct ag_control *c;
-	__u32 slot;
 	int verdict;
 
 	if (!image)
 		return 0;
-	t.scope = ag_scope_of();
-	c = ag_get_control();
+	p = ag_policy_for(&t, &exec_policy);
 	/* Where starts wait for the guard, it has decided, and what comes up is compared with what it let go. */
-	if (!t.scope || !c || (t.scope->held & AG_HELD_EXEC && image->action == AG_FILE_EXEC))
-		return 0;
-	slot = c->slot & 1;
-	p = bpf_map_lookup_elem(&exec_policy, &slot);
-	if (!p || !p->rules)
+	if (!p || !p->rules || !t.scope || (t.scope->held & AG_HELD_EXEC && image->action == AG_FILE_EXEC))
 		return 0;
 	t.generation = p->generation;
 	if (!ag_begin_turn(&t))
 		return -AG_EPERM;
-	t.slot = slot;
 	verdict = ag_judge_image(&t, image);
 	ag_end_turn();
 	return verdict;

@@ -29,13 +29,24 @@ static __always_inline struct ag_scope *ag_scope_of(void)
 	return bpf_task_storage_get(&scopes, task->group_leader, 0, 0);
 }
 
+/* Who acts, and the policy in force of the map of two slots; 0 where nobody is asked. */
+static __always_inline void *ag_policy_for(struct ag_turn *t, void *policies)
+{
+	struct ag_control *c = ag_get_control();
+
+	t->scope = ag_scope_of();
+	if (!t->scope || !c)
+		return 0;
+	t->slot = c->slot & 1;
+	return bpf_map_lookup_elem(policies, &t->slot);
+}
+
 /* Takes the memory of this CPU; false where all of it is in use, which must be a refusal. */
 static __always_inline bool ag_begin_turn(struct ag_turn *t)
 {
 	__u32 zero = 0, *level = bpf_map_lookup_elem(&lsm_level, &zero);
-	struct ag_control *c = ag_get_control();
 
-	if (!level || !c)
+	if (!level)
 		return false;
 	t->level = __sync_fetch_and_add(level, 1);
 	t->s = bpf_map_lookup_elem(&lsm_scratch, &t->level);
@@ -45,7 +56,6 @@ static __always_inline bool ag_begin_turn(struct ag_turn *t)
 		ag_count_loss(AG_OP_REFUSED, AG_LOSS_SCRATCH);
 		return false;
 	}
-	t->slot = c->slot & 1;
 	__builtin_memset(&t->l->names, 0, sizeof(t->l->names) * 3 + sizeof(t->l->exec));
 	t->l->undecidable = 0;
 	return true;

@@ -37,7 +37,7 @@ await runScript({ help: HELP, options, command: true }, async (given, command) =
   const script = command.map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(" ");
   const { code, results, console: said } = await runGuest(kernel, {
     userland: await userlandImage(),
-    payload: await payloadImage(`export PATH="$PWD/.tools/bin:$PATH"\n${script}\n`, "payload"),
+    payload: await payloadImage(`export PATH="$PWD/.tools/bin:$PATH"\n${script}\n`, `payload-${name}`),
     timeout_ms: seconds * 1000,
     onOutput: (text) => process.stdout.write(text),
   });

@@ -132,7 +132,8 @@ export function objectEntries(
   return [...objects].map(([key, value]) => ({ map: "file_objects", key: Uint8Array.fromHex(key), value }));
 }
 
-function objectKey(slot: number, { dev, ino }: FileObject): Uint8Array {
+/** The key of an object in a slot. */
+export function objectKey(slot: number, { dev, ino }: FileObject): Uint8Array {
   const key = new Uint8Array(AgObjectKey.SIZE);
   const view = new DataView(key.buffer);
   view.setBigUint64(AgObjectKey.ino, ino, true);

@@ -16,8 +16,10 @@ import {
 } from "../../probes/abi.gen.ts";
 import { AgentguardError, type LoweredPolicy } from "../core/mod.ts";
 import { execEntries, execKey } from "./exec_rules.ts";
+import type { OwnPlaces } from "./baseline.ts";
 import type { ObjectFinder } from "./file_objects.ts";
 import { filePolicy, nameEntries, objectEntries } from "./file_rules.ts";
+import { ownEntries } from "./own_objects.ts";
 import { NET_ACTIONS, TrieRules, TRIES, writeNetRule } from "./net_rules.ts";
 import { pushDown } from "./prefix_bits.ts";
 
@@ -56,7 +58,21 @@ export class KernelPolicy {
     this.#writeFiles(slot, policy);
     // The old slot stays filled until the next install: a program that read its number may still be looking things up
     // in it.
-    this.#activate(slot);
+    this.#setControl(AgControl.slot, slot);
+  }
+
+  /**
+   * Keeps guarded processes from the guard's own files, as they are now, and where the policy enforces from cgroups.
+   * Does nothing without programs at security hooks.
+   */
+  protect(own: OwnPlaces, enforces: boolean): void {
+    if (this.#objects === undefined) return;
+    const map = this.#maps("own_objects");
+    const entries = ownEntries(own, this.#objects);
+    const now = new Set(entries.map(({ key }) => key.toHex()));
+    for (const { key, value } of entries) map.update(key, value);
+    for (const key of map.keys()) if (!now.has(key.toHex())) map.remove(key);
+    this.#setControl(AgControl.keeps_cgroups, enforces ? 1 : 0);
   }
 
   /** Names of `[[agent]]` programs that the exec program looks for: absolute paths and base names, with their index. */
@@ -79,11 +95,12 @@ export class KernelPolicy {
     return new DataView(value.buffer).getUint32(AgControl.slot, true) & 1;
   }
 
-  #activate(slot: number): void {
+  /** One field of the control word; the others stay. */
+  #setControl(at: number, field: number): void {
     const control = this.#maps("control");
     const value = new Uint8Array(AgControl.SIZE);
     control.lookup(new Uint8Array(4), value);
-    new DataView(value.buffer).setUint32(AgControl.slot, slot, true);
+    new DataView(value.buffer).setUint32(at, field, true);
     control.update(new Uint8Array(4), value);
   }
 

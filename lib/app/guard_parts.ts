@@ -3,9 +3,10 @@ import { mkdirSync } from "node:fs";
 import { AgentguardError, type Approver, type Clock, type EntryDraft, errorMessage } from "../core/mod.ts";
 import type { Config } from "../config/mod.ts";
 import type { PolicySnapshot } from "../decide/mod.ts";
-import type { LossStatus } from "../publish/mod.ts";
+import { approverSocketDir, type LossStatus } from "../publish/mod.ts";
 import type { LoadedPolicy } from "./policy_files.ts";
 import type { PolicyLoad } from "./reader_protocol.ts";
+import { ownPlaces } from "./session_baseline.ts";
 
 /** Adds a loss to those of its kind. */
 export function countLoss(losses: Map<string, LossStatus>, source: string, type: string, count: number): void {
@@ -43,7 +44,7 @@ export function policyEntry(snapshot: PolicySnapshot, policies: readonly string[
 /** The policy as the threads load it. */
 export function policyLoad(
   policy: LoadedPolicy,
-  parts: { readonly config: Config; readonly home: string | undefined },
+  parts: { readonly config: Config; readonly policies: readonly string[]; readonly home: string | undefined },
 ): PolicyLoad {
   const mode = parts.config.mode.value;
   return {
@@ -51,6 +52,11 @@ export function policyLoad(
     generation: policy.snapshot.ref.generation,
     ...(mode === null ? undefined : { mode }),
     ...(parts.home === undefined ? undefined : { home: parts.home }),
+    // Made after the policy is loaded, and looked for at each session.
+    own: {
+      ...ownPlaces(parts.config, parts.policies),
+      approvers_dir: approverSocketDir(parts.config.runtime_dir.value),
+    },
   };
 }
 

@@ -1,6 +1,6 @@
 /** Puts the kernel's stages together: source, decode, enrich, decide, act, record, each behind its port. */
 import { realpathSync } from "node:fs";
-import { HELD_ACTIONS, HostObjects, KernelActor, KernelPolicy, PidfdKiller } from "../act/mod.ts";
+import { HELD_ACTIONS, HostObjects, KernelActor, KernelPolicy, type OwnPlaces, PidfdKiller } from "../act/mod.ts";
 import {
   type ActionType,
   AgentguardError,
@@ -24,6 +24,7 @@ import { Enricher, NameResolver, ProcessTable, SessionTable } from "../enrich/mo
 import { Epoll, RingMemory, type SystemCalls } from "../../ffi/mod.ts";
 import { type ActivePolicy, Pipeline } from "../pipeline/mod.ts";
 import { type FrameSink, type KernelProbes, type ProbeSupport, RingReader } from "../source/mod.ts";
+import { agentPrograms } from "./agent_programs.ts";
 import type { LoadedKernel } from "./loaded_kernel.ts";
 import { DecidedCalls } from "./decided_calls.ts";
 import { differenceEntry, HeldDecider } from "./held_decider.ts";
@@ -63,6 +64,7 @@ export class KernelStages implements Disposable {
   readonly #decoder = new Decoder();
   readonly #kernel_policy: KernelPolicy;
   #snapshot: PolicySnapshot;
+  #own: OwnPlaces;
   #decider: StatefulDecider | undefined;
   #decode_errors = 0;
   readonly #calls = new DecidedCalls();
@@ -102,6 +104,7 @@ export class KernelStages implements Disposable {
       onAgent: parts.onAgent,
     });
     this.#snapshot = compilePolicy(parts.policy);
+    this.#own = parts.policy.own;
     this.pipeline = new Pipeline({
       actor: new KernelActor(new PidfdKiller(this.system)),
       sink: parts.sink,
@@ -127,6 +130,13 @@ export class KernelStages implements Disposable {
     const snapshot = compilePolicy(load);
     this.pipeline.setPolicy(this.#install(snapshot, load));
     this.#snapshot = snapshot;
+    this.#own = load.own;
+    this.protect();
+  }
+
+  /** Keeps guarded processes from the guard's own files, as they are now. */
+  protect(): void {
+    this.#kernel_policy.protect(this.#own, this.#snapshot.mode === "enforce");
   }
 
   /**
@@ -269,20 +279,6 @@ function loadFailure(support: readonly ProbeSupport[]): string {
     return `load the BPF probes: not permitted; ${needed}; ${doctor}`;
   }
   return `load the BPF probes: ${failed.map((each) => `${each.group}: ${each.detail}`).join("; ")}; ${doctor}`;
-}
-
-/** What of an `[[agent]]` entry the kernel can look for; a glob in it is looked for by nobody but the bootstrap. */
-function agentPrograms(
-  snapshot: PolicySnapshot,
-): { readonly index: number; readonly paths: readonly string[]; readonly names: readonly string[] }[] {
-  return snapshot.agents.map((agent, index) => {
-    const plain = (agent.exe ?? []).filter((pattern) => !/[*?[\]{}~]/.test(pattern));
-    return {
-      index,
-      paths: plain.filter((pattern) => pattern.startsWith("/")),
-      names: plain.filter((pattern) => !pattern.includes("/")),
-    };
-  });
 }
 
 /** Follows links as this process sees them; `undefined` where the directory is gone. */

@@ -120,6 +120,7 @@ export class ReaderHost {
     const session = begin.stopped_pid === undefined ? begin.session : withExactStart(begin.session, stages.probes);
     stages.sessions.put(begin.scope, session);
     this.#scopes.add(begin.scope);
+    stages.protect();
     stages.probes.attach();
     if (!known) this.#recordSession(session, sessionStart(session, begin.baseline));
     if (begin.cgroup !== undefined) {
@@ -174,6 +175,7 @@ export class ReaderHost {
     const stages = this.#use();
     if (stages.snapshot.agents.length === 0) return;
     this.#searching = true;
+    stages.protect();
     stages.probes.setAgentSearch(true);
     stages.probes.attachSearch();
     for (const agent of runningAgents(stages.probes.listProcesses(), stages.snapshot, readProcess)) {

@@ -1,5 +1,6 @@
 /** What main and the kernel reader thread say to each other. Structured clones of plain data. */
 import type { ActionType, Gap, Mask, Mode, ProcessInfo, SessionInfo, StartedBaseline } from "../core/mod.ts";
+import type { OwnPlaces } from "../act/mod.ts";
 import type { PolicySource } from "../decide/mod.ts";
 import type { HeldClasses, ProbeSupport } from "../source/mod.ts";
 import type { TallyReport } from "./tally_sink.ts";
@@ -13,6 +14,8 @@ export interface PolicyLoad {
   readonly mode?: Mode;
   /** What `~` stands for in rules that the kernel holds. */
   readonly home?: string;
+  /** What guarded processes are kept from. */
+  readonly own: OwnPlaces;
 }
 
 /** How a session ended, as far as it is known. */

@@ -1,6 +1,6 @@
 /** The baseline of a session: planned from policy and configuration, and told as the launcher reported it. */
 import { existsSync } from "node:fs";
-import { type BaselineContext, planBaseline, type PlannedBaseline } from "../act/mod.ts";
+import { type BaselineContext, type OwnPlaces, planBaseline, type PlannedBaseline } from "../act/mod.ts";
 import type { Config } from "../config/mod.ts";
 import { type BaselinePart, errnoName, type Mask, type StartedBaseline } from "../core/mod.ts";
 import { closedPlaces, type PolicySnapshot } from "../decide/mod.ts";
@@ -18,22 +18,26 @@ export interface BaselineParts {
 /** What the command is to give up: nothing where the policy only observes. Throws `usage` as `planBaseline` does. */
 export function sessionBaseline(snapshot: PolicySnapshot, parts: BaselineParts): PlannedBaseline | undefined {
   if (snapshot.mode !== "enforce") return undefined;
-  const { state_dir, runtime_dir } = parts.config;
-  const approvers_dir = approverSocketDir(runtime_dir.value);
   const context: BaselineContext = {
-    own: {
-      state_dir: state_dir.value,
-      runtime_dir: runtime_dir.value,
-      ...(existsSync(approvers_dir) ? { approvers_dir } : {}),
-      policies: parts.policies,
-      program: process.execPath,
-    },
+    own: ownPlaces(parts.config, parts.policies),
     cwd: process.cwd(),
     home: parts.home,
     env: environment(parts.state.environment),
     closed: closedPlaces(snapshot, parts.home),
   };
   return planBaseline(snapshot.guard.baseline, context);
+}
+
+/** The guard's own files and directories. */
+export function ownPlaces({ state_dir, runtime_dir }: Config, policies: readonly string[]): OwnPlaces {
+  const approvers_dir = approverSocketDir(runtime_dir.value);
+  return {
+    state_dir: state_dir.value,
+    runtime_dir: runtime_dir.value,
+    ...(existsSync(approvers_dir) ? { approvers_dir } : {}),
+    policies,
+    program: process.execPath,
+  };
 }
 
 /** What came of it, for the record and the user. */

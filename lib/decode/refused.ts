@@ -31,6 +31,9 @@ const ASSAULTS: Readonly<Record<number, string | undefined>> = {
   [AgFileAction.SIGNAL]: "signal to the guard",
   [AgFileAction.TRACE]: "access to the guard's memory or descriptors",
   [AgFileAction.BPF]: "bpf system call",
+  [AgFileAction.CGROUP]: "change of a cgroup",
+  [AgFileAction.OWN]: "the guard's own files",
+  [AgFileAction.CONTROL]: "limits, priority or processors of the guard",
 };
 
 /** A refusal: `EPERM` before anything happened. */
@@ -71,7 +74,7 @@ function refusedAction(frame: Frame): Action | undefined {
   const moved = MOVES[number];
   if (moved !== undefined) return { type: moved, path, new_path: second, result };
   const assault = ASSAULTS[number];
-  if (assault !== undefined) return { type: "guard.tamper", detail: assaultText(frame, assault) };
+  if (assault !== undefined) return { type: "guard.tamper", detail: assaultText(frame, assault, path) };
   switch (number) {
     case AgFileAction.SYMLINK:
       // The hook is asked about the new name; the target is text that nobody resolves.
@@ -88,8 +91,9 @@ function refusedAction(frame: Frame): Action | undefined {
   }
 }
 
-function assaultText(frame: Frame, what: string): string {
+function assaultText(frame: Frame, what: string, path: string): string {
   const detail = frame.u32(AgRefused.detail);
+  if (path !== "") return `${what} (${path})`;
   const target = frame.u32(AgRefused.target);
   if (target === 0) return `${what} (command ${detail})`;
   return `${what} (pid ${target}, ${detail})`;

@@ -23,6 +23,7 @@ enum ag_limit {
 	AG_KEY_PATH_MAX = 248,     /* bytes of a path that a policy map can hold */
 	AG_NET_WORDS = 4,          /* 64-bit words of a rule bit vector */
 	AG_NET_RULES_MAX = 256,
+	AG_OWN_MAX = 64,    /* files and directories of the guard's own */
 	AG_FDS_MAX = 65536, /* descriptors whose bytes are counted, per process */
 	AG_CGROUP_NAME_MAX = 128,
 	AG_UNIX_PATH_MAX = 108,

@@ -189,7 +189,9 @@ enum ag_file_action {
 	AG_FILE_SIGNAL = 40,   /* a signal to the guard */
 	AG_FILE_TRACE = 41,    /* access to the guard's memory and descriptors */
 	AG_FILE_BPF = 42,      /* the bpf system call */
-	AG_FILE_CGROUP = 43,   /* a write to a cgroup that is not the session's */
+	AG_FILE_CGROUP = 43,   /* a write to a cgroup */
+	AG_FILE_OWN = 44,      /* the guard's own files */
+	AG_FILE_CONTROL = 45,  /* limits, priority and processors of the guard */
 };
 
 enum ag_refused_flag {

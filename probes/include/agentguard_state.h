@@ -120,6 +120,12 @@ enum ag_name_kind {
 	AG_NAME_EXTENSION = 2, /* of the last component, with the dot */
 };
 
+/* What a guarded process may do with an object of the guard's own. */
+enum ag_own_kind {
+	AG_OWN_CLOSED = 1, /* nothing, nor with what is in it: state and runtime directory */
+	AG_OWN_KEPT = 2,   /* read it: the policy, the executable */
+};
+
 /* An object that rules name, by what the kernel knows it by. */
 struct ag_object_key {
 	__u64 ino;
@@ -181,8 +187,10 @@ struct ag_self_number {
 
 /* What user space may change while the programs run. */
 struct ag_control {
-	__u32 slot;   /* active policy slot */
-	__u32 agents; /* 1: look for [[agent]] programs among processes in no scope */
+	__u32 slot;          /* active policy slot */
+	__u32 agents;        /* 1: look for [[agent]] programs among processes in no scope */
+	__u32 keeps_cgroups; /* 1: guarded processes change no cgroup */
+	__u32 reserved;
 };
 
 /* One task as the iterator reports it. */

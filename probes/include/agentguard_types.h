@@ -67,6 +67,10 @@ struct bpf_sock_addr {
 #define AG_PROT_EXEC 4
 #define AG_VM_EXEC 4 /* include/linux/mm.h */
 #define AG_CGROUP2_MAGIC 0x63677270
+#define AG_CGROUP1_MAGIC 0x27e0eb
+#define AG_PROC_MAGIC 0x9fa0
+#define AG_CLONE_INTO_CGROUP 0x200000000ULL
+#define AG_PTRACE_MODE_NOAUDIT 4 /* include/linux/ptrace.h: somebody only asks, as ps does */
 #define AG_EPERM 1
 #define AG_SIGKILL 9
 #define AG_ERESTARTSYS 512 /* include/linux/errno.h: never seen by user space */
@@ -220,9 +224,18 @@ struct upid {
 	int nr;
 };
 
+struct hlist_node {
+	struct hlist_node *next;
+};
+
+struct hlist_head {
+	struct hlist_node *first;
+};
+
 struct pid {
 	unsigned int level;
-	struct upid numbers[1]; /* one for each level */
+	struct hlist_head tasks[1]; /* by kind, the thread with this number first */
+	struct upid numbers[1];     /* one for each level */
 };
 
 struct task_struct {
@@ -241,6 +254,12 @@ struct task_struct {
 	const struct cred *cred;
 	struct css_set *cgroups;
 	struct pid *thread_pid;
+	struct hlist_node pid_links[1];
+};
+
+struct proc_inode {
+	struct pid *pid;
+	struct inode vfs_inode;
 };
 
 struct linux_binprm {

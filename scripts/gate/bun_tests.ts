@@ -71,7 +71,7 @@ async function runTests(files: readonly string[], test_ms: number): Promise<Outc
  * The text after `skip:` on the line of the test or the two above it, where tidy_test.ts wants it; else the condition
  * of the last `skipIf` above, which is the test's own or its group's.
  */
-function reasonOf({ file, line }: SkippedCase): string {
+export function reasonOf({ file, line }: SkippedCase): string {
   const path = inRoot(file);
   if (line === 0 || !existsSync(path)) return "";
   const above = readFileSync(path, "utf8").split("\n").slice(0, line);

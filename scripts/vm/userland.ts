@@ -13,11 +13,14 @@ const PACKAGES: readonly string[] = [
   "bpftool",
   "coreutils",
   "dash",
+  "diffutils",
   "findutils",
   "gcc",
   "grep",
   "iproute2",
   "libc-bin",
+  "libc6-dev",
+  "linux-libc-dev",
   "mount",
   "musl-tools",
   "procps",
@@ -80,6 +83,8 @@ async function build(packages: readonly string[]): Promise<void> {
   await mustRun(["bash", "-o", "pipefail", "-c", copy, "bash", list, stage]);
   writeFileSync(join(stage, "etc/nsswitch.conf"), "passwd: files\ngroup: files\nhosts: files\n");
   writeFileSync(join(stage, "etc/hosts"), "127.0.0.1 localhost\n");
+  writeFileSync(join(stage, "etc/hostname"), "guest\n");
+  writeFileSync(join(stage, "etc/shells"), "/bin/sh\n/bin/bash\n");
   await mustRun(["ldconfig", "-r", stage]);
   await makeImage(stage, inRoot(IMAGE), ROOM);
   rmSync(stage, { recursive: true });

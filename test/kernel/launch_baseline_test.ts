@@ -334,10 +334,13 @@ describe.skipIf(!IS_ROOT)("guard and launcher (needs root)", () => {
       } finally {
         await new Promise((resolve) => outside.close(resolve));
       }
-      const own = `const net = require("node:net");
-      const server = net.createServer((c) => c.end("own")).listen({ path: "\\0${name}" }, () =>
-        net.connect({ path: "\\0${name}" }).on("data", (data) => { console.log(String(data)); server.close(); }));`;
-      expect((await confined(["node", "-e", own])).stdout.toString()).toBe("own\n");
+      const own = `import socket
+server, client = (socket.socket(socket.AF_UNIX) for _ in range(2))
+server.bind("\\0${name}")
+server.listen()
+client.connect("\\0${name}")
+print("own")`;
+      expect((await confined(["python3", "-c", own])).stdout.toString()).toBe("own\n");
     },
     60_000,
   );

@@ -150,7 +150,8 @@ describe("the guard is killed", () => {
 });
 
 test("the launcher is killed: the guard notices and says how", async () => {
-  const { child, report, started } = await startTree(["--deny"], "sleep 1000");
+  const { child, report, started } = await startTree(["--deny"], "echo up; sleep 1000");
+  await child.line("up"); // it was reported before the go
   process.kill(Number(started["launcher"]), "SIGKILL");
   expect(await eventOf(report, "launcher_lost")).toEqual({ type: "launcher_lost", signal: 9 });
   expect(await child.exited).toBe(125);

@@ -26,7 +26,14 @@ const PROGRAMS: readonly string[] = [
   "ag_lsm_mmap",
   "ag_lsm_mprotect",
   "ag_lsm_kill",
+  "ag_lsm_sigio",
   "ag_lsm_trace",
+  "ag_lsm_limit",
+  "ag_lsm_nice",
+  "ag_lsm_ioprio",
+  "ag_lsm_scheduler",
+  "ag_lsm_memory",
+  "ag_lsm_clone",
   "ag_lsm_bpf",
 ];
 

@@ -1,6 +1,6 @@
 /** What the record says about a case, and whether that and the effect are as expected. Pure. */
 import type { Entry, Mechanism, Outcome, OutcomeLabel } from "../../../lib/core/mod.ts";
-import type { EscapeCase, EscapeResult, Expectation } from "./types.ts";
+import type { EscapeCase, EscapeResult, Expectation, Seen } from "./types.ts";
 
 /** From the strongest to the weakest: of several outcomes of one case the weakest is its label. */
 const STRENGTH: readonly OutcomeLabel[] = [
@@ -29,17 +29,28 @@ export function ruleNames({ id, rules }: Pick<EscapeCase, "id" | "rules">): read
   return rules.map((_, index) => index === 0 ? id : `${id}-${index + 1}`);
 }
 
-/** The weakest outcome of the refusals that the rules of a case decided. */
-export function shownOf(escape: Pick<EscapeCase, "id" | "rules">, entries: readonly Entry[]): Shown {
+/** The weakest outcome of the refusals of a case: those that its rules decided, or for a bare one the guard itself. */
+export function shownOf(
+  escape: Pick<EscapeCase, "id" | "rules" | "bare">,
+  { entries, place }: Pick<Seen, "entries" | "place">,
+): Shown {
   const names = new Set(ruleNames(escape));
+  const attackers = new Set(
+    entries.flatMap(({ action, process }) => action?.type === "exec" && action.cwd === place.dir ? [process?.pid] : []),
+  );
+  const isMeant = ({ action, decision, process }: Entry): boolean =>
+    escape.bare === true
+      ? action?.type === "guard.tamper" && attackers.has(process?.pid)
+      : names.has(decision?.rule ?? "");
   const outcomes = new Map<string, Outcome>();
   // Later outcomes of a decision tell of the bytes that went through.
   for (const { outcome } of entries) {
     if (outcome !== undefined && !outcomes.has(outcome.decision_id)) outcomes.set(outcome.decision_id, outcome);
   }
   let shown: Shown = { label: "none", mechanism: "none" };
-  for (const { decision } of entries) {
-    if (decision === undefined || !names.has(decision.rule ?? "")) continue;
+  for (const entry of entries) {
+    const { decision } = entry;
+    if (decision === undefined || !isMeant(entry)) continue;
     if (decision.verdict !== "deny" && decision.verdict !== "ask") continue;
     const outcome = outcomes.get(decision.decision_id);
     const found: Shown = outcome ?? { label: "failed", mechanism: "none" };

@@ -5,6 +5,7 @@
 export * from "./effects.ts";
 export { expectationOf, judge, ruleNames, shownOf } from "./judge.ts";
 export { buildPrograms } from "./programs.ts";
-export { hostChecks, runCases } from "./run.ts";
-export { escapeTable } from "./table.ts";
+export { casesFor, hostChecks, runCases } from "./run.ts";
+export { runGuests } from "./guests.ts";
+export { escapeTable, type KernelResult } from "./table.ts";
 export { type EscapeCase, type EscapeResult, type Expectation, type Place, refusedBy, type Seen } from "./types.ts";

@@ -25,6 +25,14 @@ export async function hostChecks(): Promise<ReadonlySet<string>> {
   return new Set(checks.filter(({ state }) => state === "ok").map(({ id }) => id));
 }
 
+/** What a command keeps all its rights by. */
+const BARE_HEAD = '[guard]\nprivileges = "sudo"\nbaseline = "none"\n\n[default]\n"*" = "allow"\n';
+
+/** The cases that say something on a host with these checks, see `EscapeCase.bare`. */
+export function casesFor(cases: readonly EscapeCase[], host: ReadonlySet<string>): readonly EscapeCase[] {
+  return cases.filter(({ bare }) => bare !== true || host.has("probes.lsm"));
+}
+
 /** Runs all cases. `programs` is a directory that `buildPrograms` filled. */
 export async function runCases(
   cases: readonly EscapeCase[],
@@ -32,11 +40,12 @@ export async function runCases(
 ): Promise<readonly EscapeResult[]> {
   const ids = new Set(cases.flatMap(ruleNames));
   if (ids.size !== cases.flatMap(ruleNames).length) throw new Error("two escape cases have the same id");
-  const together = cases.filter(({ alone }) => alone !== true);
+  const [bare, guarded] = [true, false].map((wanted) => cases.filter((each) => (each.bare === true) === wanted));
   const groups = [
-    ...(together.length > 0 ? [together] : []),
+    guarded?.filter(({ alone }) => alone !== true) ?? [],
     ...cases.filter(({ alone }) => alone === true).map((one) => [one]),
-  ];
+    bare ?? [],
+  ].filter((group) => group.length > 0);
   const results = new Map<string, EscapeResult>();
   for (const group of groups) for (const result of await runGroup(group, options)) results.set(result.id, result);
   return cases.flatMap(({ id }) => results.get(id) ?? []);
@@ -67,7 +76,7 @@ async function runGroup(
   const results: EscapeResult[] = [];
   for (const [escape, place] of placed) {
     const output = outputOf(escape, setup.dir.path);
-    const shown = shownOf(escape, entries);
+    const shown = shownOf(escape, { entries, place });
     const odd = NOT_RUN.includes(output.status) && shown.label === "none";
     const started = !odd && (output.status >= 0 || escape.alone === true);
     const seen = { place, entries, ...output };
@@ -128,7 +137,7 @@ function outputOf({ id }: EscapeCase, outside: string): Pick<Seen, "stdout" | "s
 
 function policyOf(placed: readonly (readonly [EscapeCase, Place])[]): string {
   const [first] = placed;
-  const head = first?.[0].head ?? '[default]\n"*" = "allow"\n';
+  const head = first?.[0].bare === true ? BARE_HEAD : first?.[0].head ?? '[default]\n"*" = "allow"\n';
   const rules = placed.flatMap(([escape, { dir }]) =>
     escape.rules.map((body, index) => {
       const text = body.replaceAll("@DIR@", dir);

@@ -54,6 +54,12 @@ export interface EscapeCase {
   readonly happened: (seen: Seen) => boolean | Promise<boolean>;
   /** The first one whose needs are met counts. */
   readonly expected: readonly Expectation[];
+  /**
+   * The case attacks a guard that only its own programs at security hooks protect: its commands give nothing up, and
+   * what counts are refusals that no rule decided (`guard.tamper`). Left out on hosts without such hooks, which promise
+   * nothing then.
+   */
+  readonly bare?: boolean;
   /** The case needs a guard of its own: it attacks the guard, or sets `options`. */
   readonly alone?: boolean;
   /** Lines before the rules of the policy, for example `[default]`; only with `alone`. */

@@ -2,7 +2,7 @@
  * Attempts that no guarded command may make, whatever its policy says: baseline WAY [ARGUMENT]. Every way works for
  * root without a guard, or fails in another manner than the baseline's.
  */
-#include "attack.h"
+#include "target.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -22,85 +22,6 @@
 #include <sys/uio.h>
 #include <sys/un.h>
 #include <sys/wait.h>
-
-static const char *argument = "";
-
-/* One field of /proc/PID/status, or -1 where it cannot be read. */
-static int status_of(pid_t pid, const char *field)
-{
-	char path[64], line[256];
-	int value = -1;
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/%d/status", pid);
-	file = fopen(path, "r");
-	if (!file)
-		return -1;
-	while (value < 0 && fgets(line, sizeof(line), file))
-		if (strncmp(line, field, strlen(field)) == 0)
-			value = atoi(line + strlen(field));
-	fclose(file);
-	return value;
-}
-
-static int holds(const char *path, const char *text)
-{
-	char bytes[65536];
-	int fd = open(path, O_RDONLY);
-	ssize_t got = fd < 0 ? -1 : read(fd, bytes, sizeof(bytes));
-
-	close(fd);
-	return got > 0 && memmem(bytes, (size_t)got, text, strlen(text)) != NULL;
-}
-
-/* The launcher: the first ancestor with that name, or the first whose name is hidden. Nobody else is attacked. */
-static pid_t find_launcher(void)
-{
-	for (pid_t pid = getppid(); pid > 1; pid = status_of(pid, "PPid:")) {
-		char path[64];
-		snprintf(path, sizeof(path), "/proc/%d/comm", pid);
-		if (status_of(pid, "PPid:") < 0 || holds(path, "ag-launch"))
-			return pid;
-	}
-	exit(3);
-}
-
-/* A thread of the guard: a number a little before the launcher's, of a process with that word among its arguments. */
-static pid_t find_guard(const char *word)
-{
-	pid_t launcher = find_launcher();
-
-	for (pid_t pid = launcher - 1; pid > 1 && pid > launcher - 2000; pid--) {
-		char path[64];
-		snprintf(path, sizeof(path), "/proc/%d/cmdline", pid);
-		if (holds(path, word) && status_of(pid, "Tgid:") < launcher)
-			return pid;
-		/* Everybody's status can be read, but for the guard's where the guard opens files for the command. */
-		snprintf(path, sizeof path, "/proc/%d/status", pid);
-		if (open(path, O_RDONLY) < 0 && errno == EACCES)
-			return pid;
-	}
-	exit(3);
-}
-
-/* A number, `launcher`, or `guard:WORD`. */
-static pid_t target(void)
-{
-	if (strcmp(argument, "launcher") == 0)
-		return find_launcher();
-	if (strncmp(argument, "guard:", 6) == 0)
-		return find_guard(argument + 6);
-	return atoi(argument);
-}
-
-/* Prints the name of the errno, or that it worked. */
-static void tell(long result)
-{
-	if (result >= 0)
-		succeed();
-	printf("%s\n", strerror(errno));
-	exit(1);
-}
 
 /* One call with up to four arguments, for those that need no more. */
 struct call {
@@ -235,7 +156,7 @@ static void vm_read(void)
 
 static void take_descriptor(void)
 {
-	int pidfd = (int)syscall(434, target(), 0);
+	int pidfd = (int)syscall(434, target_process(), 0);
 	expect(pidfd, "pidfd_open");
 	tell(syscall(438, pidfd, 2, 0));
 }
@@ -252,12 +173,12 @@ static void signal_it(void)
 
 static void signal_by_thread(void)
 {
-	tell(syscall(SYS_tgkill, target(), target(), SIGKILL));
+	tell(syscall(SYS_tgkill, target_process(), target(), SIGKILL));
 }
 
 static void signal_by_pidfd(void)
 {
-	int pidfd = (int)syscall(434, target(), 0);
+	int pidfd = (int)syscall(434, target_process(), 0);
 	expect(pidfd, "pidfd_open");
 	tell(syscall(424, pidfd, SIGKILL, 0, 0));
 }

@@ -72,10 +72,14 @@ describe("a refusal of a security hook", () => {
       [AgFileAction.SIGNAL, 77, "signal to the guard (pid 77, 9)"],
       [AgFileAction.TRACE, 77, "access to the guard's memory or descriptors (pid 77, 9)"],
       [AgFileAction.BPF, 0, "bpf system call (command 9)"],
+      [AgFileAction.CONTROL, 77, "limits, priority or processors of the guard (pid 77, 9)"],
+      [AgFileAction.CGROUP, 0, "change of a cgroup (command 9)"],
     ] as const,
   )("action %d is an attack on the guard", (action, target, detail) => {
     const observed = decodeOne(refused({ action, target, detail: 9 }));
     expect(observed?.action).toEqual({ type: "guard.tamper", detail });
+    const named = decodeOne(refused({ action, target, detail: 9, path: "/a" }));
+    expect(named?.action).toEqual({ type: "guard.tamper", detail: detail.replace(/\(.*/, "(/a)") });
     expect(observed?.kernel?.why).toBe("the guard protects itself");
   });
 
