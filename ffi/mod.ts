@@ -17,6 +17,7 @@ export { captureStartState, isTerminal, splitStrings, type StartState } from "./
 export { type Libbpf, openLibbpf, openShim, type Shim, takeMessages } from "./native_library.ts";
 export { lsmImage, probeImage } from "./probe_image.ts";
 export { hooksRefused } from "./program_trial.ts";
+export { RECORD_BLOCK, type RecordCalls, recordCalls } from "./record_calls.ts";
 export { RingMemory } from "./ring_memory.ts";
 export { type SocketPeer, socketPeer } from "./socket_peer.ts";
 export { SystemCalls } from "./system_call.ts";

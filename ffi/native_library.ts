@@ -105,6 +105,29 @@ export interface HeldCallLibrary {
   ag_hold_scope(map: number, process: number, value: Pointer | null): number;
 }
 
+/** Functions of the record (native/record.c). */
+export interface RecordLibrary {
+  ag_record_write(
+    job: Pointer,
+    input: Pointer,
+    output: Pointer,
+    ids: Pointer,
+    boot: Pointer,
+    terms: Pointer,
+    decisions: Pointer,
+  ): void;
+  ag_record_chain(
+    stored: Pointer,
+    bytes: number,
+    first_seq: number,
+    prev: Pointer,
+    expected: Pointer | null,
+    leaves: Pointer,
+    max: number,
+  ): number;
+  ag_record_grow(frontier: Pointer, size: number, leaves: Pointer, count: number, roots: Pointer): number;
+}
+
 const LIBBPF = {
   libbpf_set_print: { args: [T.ptr], returns: T.ptr },
   bpf_object__open_mem: { args: [T.ptr, T.u64_fast, T.ptr], returns: T.ptr },
@@ -168,6 +191,18 @@ const HELD_CALLS = {
   ag_hold_revoke: { args: [T.i32, T.u32], returns: T.i32 },
   ag_hold_scope: { args: [T.i32, T.u32, T.ptr], returns: T.i32 },
 } as const;
+
+const RECORD = {
+  ag_record_write: { args: [T.ptr, T.ptr, T.ptr, T.ptr, T.ptr, T.ptr, T.ptr], returns: T.void },
+  ag_record_chain: { args: [T.ptr, T.u32, T.f64, T.ptr, T.ptr, T.ptr, T.u32], returns: T.u32 },
+  ag_record_grow: { args: [T.ptr, T.f64, T.ptr, T.u32, T.ptr], returns: T.u32 },
+} as const;
+
+/** The functions of the record (native/record.c). */
+export function openRecordLibrary(): RecordLibrary {
+  // SAFETY: as below.
+  return open(shim_file, "agentguard-record", RECORD) as unknown as RecordLibrary;
+}
 
 /** The functions for held calls (native/hold.c): for the one thread that answers them. */
 export function openHeldCallLibrary(): HeldCallLibrary {

@@ -3,11 +3,11 @@ import { AgentguardError, type Clock, errorMessage, LIMITS } from "../core/mod.t
 import type { Store } from "../store/mod.ts";
 import type { Committer } from "./committer.ts";
 import type { DraftQueue } from "./draft_queue.ts";
-import type { SealedEntry } from "./entry.ts";
 import { BLOCK_ENTRIES } from "./layout.ts";
 import type { CommitListeners } from "./listeners.ts";
 import type { RecordHead } from "./log_state.ts";
 import type { RecorderState } from "./recorder.ts";
+import type { SealedBatch } from "./sealed_batch.ts";
 import { type Hurry, soon, type Timers } from "./timers.ts";
 import { Waiters } from "./waiters.ts";
 
@@ -20,7 +20,7 @@ const WRITTEN_MAX = 4;
 
 /** A batch that is written and not known to be on the disk. */
 interface Written {
-  readonly entries: readonly SealedEntry[];
+  readonly batch: SealedBatch;
   /** Position of its last draft in the queue. */
   readonly position: number;
   /** When its sealing began, of the monotonic clock. */
@@ -188,11 +188,11 @@ export class CommitPump {
     const start_us = this.#parts.clock.monotonicUs();
     try {
       const retried = this.#parts.committer.unfinished > 0;
-      const entries = retried
+      const batch = retried
         ? this.#parts.committer.finish()
         : this.#parts.committer.commit(this.#parts.queue.take(this.#batchSize()));
-      this.#written.push({ entries, position: this.#parts.queue.taken, start_us });
-      this.#written_entries += entries.length;
+      this.#written.push({ batch, position: this.#parts.queue.taken, start_us });
+      this.#written_entries += batch.count;
     } catch (thrown) {
       return this.#refuse(thrown);
     }
@@ -252,18 +252,17 @@ export class CommitPump {
   #succeed(position: number): void {
     // What is on the disk now was written before; that nothing more can be written is as true as it was.
     if (!this.#blocked) this.#recover();
-    const durable = this.#written.filter((batch) => batch.position <= position);
+    const durable = this.#written.filter((written) => written.position <= position);
     this.#written = this.#written.slice(durable.length);
-    for (const { entries, start_us } of durable) {
-      const last = entries.at(-1);
-      if (last !== undefined) this.#head = { seq: last.seq, hash: last.hash };
-      this.#written_entries -= entries.length;
-      this.#committed += entries.length;
+    for (const { batch, start_us } of durable) {
+      this.#head = { seq: batch.last_seq, hash: batch.last_leaf.toHex() };
+      this.#written_entries -= batch.count;
+      this.#committed += batch.count;
       this.#commits++;
       this.#last_commit_ms = (this.#parts.clock.monotonicUs() - start_us) / 1000;
     }
     this.waiters.settle(position);
-    for (const { entries } of durable) this.#parts.listeners.publish(entries);
+    for (const { batch } of durable) this.#parts.listeners.publish(batch);
   }
 
   #recover(): void {

@@ -2,30 +2,26 @@
  * Turns batches of drafts into committed entries: numbers, chains, hashes, signs, stores. Synchronous, and safe to
  * repeat. They are durable with the next sync of the store.
  */
-import type { Clock, EntryDraft, IdGenerator } from "../core/mod.ts";
+import { type Clock, type EntryDraft, invariant } from "../core/mod.ts";
 import type { Store } from "../store/mod.ts";
-import { type EntryPlace, type SealedEntry, Sealer } from "./entry.ts";
+import { BatchSealer, type SealOptions } from "./batch_sealer.ts";
 import { newestCheckpoint, readHead, type RecordHead, type StoredCheckpoint } from "./log_state.ts";
 import { type LogBatch, LogTables } from "./log_tables.ts";
 import type { PublicKey } from "./note.ts";
+import type { SealedBatch } from "./sealed_batch.ts";
 import { rotationDraft } from "./rotation.ts";
 import { signCheckpoint, type Signer } from "./signer.ts";
 import type { SigningKey } from "./signing_key.ts";
 import { sameBytes } from "./tree_proof.ts";
 
 /** What stays the same for every entry of one writer. */
-export interface CommitterOptions {
-  /** The kernel's boot, as `/proc/sys/kernel/random/boot_id` names it. */
-  readonly boot_id: string;
+export interface CommitterOptions extends SealOptions {
   readonly clock: Clock;
-  readonly ids: IdGenerator;
-  /** Removes what must not be recorded; pure. A draft that makes it throw is replaced by a gap. */
-  readonly redact?: (draft: EntryDraft) => EntryDraft;
 }
 
 /** A batch that is numbered, hashed and signed, and not yet stored. */
 interface Prepared {
-  readonly sealed: readonly SealedEntry[];
+  readonly sealed: SealedBatch;
   readonly tables: LogBatch;
   readonly checkpoint: StoredCheckpoint;
   /** Size of the checkpoint that this one takes the place of. */
@@ -44,9 +40,9 @@ const CHECKPOINT_EVERY_US = 1_000_000;
  */
 export class Committer {
   readonly #store: Store;
-  readonly #options: CommitterOptions;
+  readonly #clock: Clock;
   readonly #tables: LogTables;
-  readonly #sealer: Sealer = new Sealer();
+  readonly #sealer: BatchSealer;
   #signer: Signer;
   #head: RecordHead;
   #unfinished: Prepared | undefined;
@@ -58,7 +54,8 @@ export class Committer {
   constructor(store: Store, signer: Signer, options: CommitterOptions) {
     this.#store = store;
     this.#signer = signer;
-    this.#options = options;
+    this.#clock = options.clock;
+    this.#sealer = new BatchSealer(options);
     this.#head = readHead(store);
     this.#tables = new LogTables(store, this.#head.seq);
   }
@@ -70,7 +67,7 @@ export class Committer {
 
   /** Entries of a batch whose commit has failed so far. */
   get unfinished(): number {
-    return this.#unfinished?.sealed.length ?? 0;
+    return this.#unfinished?.sealed.count ?? 0;
   }
 
   /** The stored index was changed: nothing that was known of it holds. Nothing may be unfinished. */
@@ -78,10 +75,10 @@ export class Committer {
     this.#tables.forgetIndex();
   }
 
-  /** Commits the unfinished batch. Does nothing where there is none. Throws what the store throws. */
-  finish(): readonly SealedEntry[] {
+  /** Commits the unfinished batch, which there must be. Throws what the store throws. */
+  finish(): SealedBatch {
     const batch = this.#unfinished;
-    if (batch === undefined) return [];
+    invariant(batch !== undefined, "commit an unfinished batch: there is none");
     // A commit that reported failure may have reached the disk all the same.
     const stored = newestCheckpoint(this.#store);
     const { size, root } = batch.checkpoint;
@@ -94,7 +91,7 @@ export class Committer {
    * Seals and commits `drafts` (not empty, and nothing is unfinished). Throws what the store throws; then they are
    * unfinished.
    */
-  commit(drafts: readonly EntryDraft[]): readonly SealedEntry[] {
+  commit(drafts: readonly EntryDraft[]): SealedBatch {
     const batch = this.#prepare(drafts, undefined);
     this.#unfinished = batch;
     this.#write(batch);
@@ -106,9 +103,9 @@ export class Committer {
    * Puts a new key in force: one entry that both keys signed, under a checkpoint of the new one. Nothing may be
    * unfinished. Throws what the store throws; then `finish` repeats it.
    */
-  rotate(new_key: SigningKey): readonly SealedEntry[] {
+  rotate(new_key: SigningKey): SealedBatch {
     const { origin, key, key_id } = this.#signer;
-    const time_us = this.#options.clock.wallUs();
+    const time_us = this.#clock.wallUs();
     const draft = rotationDraft({ origin, seq: this.#tables.size + 1 }, { old_key: key, new_key, time_us });
     const batch = this.#prepare([draft], { origin, key: new_key, key_id: key_id + 1 });
     this.#unfinished = batch;
@@ -118,31 +115,13 @@ export class Committer {
   }
 
   #prepare(drafts: readonly EntryDraft[], next_signer: Signer | undefined): Prepared {
-    const { boot_id, clock, ids } = this.#options;
-    const now_us = clock.wallUs();
-    let { seq, hash: prev } = this.#head;
-    const sealed: SealedEntry[] = [];
-    for (const draft of drafts) {
-      seq++;
-      const entry = this.#seal(draft, { seq, entry_id: ids.entry(), boot_id, prev, now_us });
-      prev = entry.hash;
-      sealed.push(entry);
-      this.#tables.add(entry, this.#sealer.hash);
-    }
+    const { seq, hash } = this.#head;
+    const place = { first_seq: seq + 1, prev: Uint8Array.fromHex(hash), now_us: this.#clock.wallUs() };
+    const sealed = this.#sealer.seal(drafts, place);
+    this.#tables.addBatch(sealed);
     const tables = this.#tables.take();
     const checkpoint = signCheckpoint(next_signer ?? this.#signer, this.#tables.size, this.#tables.root());
     return { sealed, tables, checkpoint, replaces: this.#passing, next_signer };
-  }
-
-  /** A draft that cannot be read or redacted must cost neither the batch nor its own trace. */
-  #seal(draft: EntryDraft, place: EntryPlace): SealedEntry {
-    const { redact } = this.#options;
-    try {
-      return this.#sealer.seal(redact === undefined ? draft : redact(draft), place);
-    } catch {
-      const gap = { source: "recorder", type: "record", count: 1 };
-      return this.#sealer.seal({ time_us: place.now_us, kind: "gap", gap }, place);
-    }
   }
 
   #write({ tables, checkpoint, replaces, next_signer }: Prepared): void {
@@ -158,10 +137,9 @@ export class Committer {
   }
 
   #done({ sealed, checkpoint, next_signer }: Prepared): void {
-    const last = sealed.at(-1);
-    if (last !== undefined) this.#head = { seq: last.seq, hash: last.hash };
+    this.#head = { seq: sealed.last_seq, hash: sealed.last_leaf.toHex() };
     this.#unfinished = undefined;
-    const now_us = this.#options.clock.monotonicUs();
+    const now_us = this.#clock.monotonicUs();
     const keep = next_signer !== undefined || now_us - this.#kept_us >= CHECKPOINT_EVERY_US;
     this.#passing = keep ? undefined : checkpoint.size;
     if (keep) this.#kept_us = now_us;

@@ -3,7 +3,6 @@ import {
   CanonicalWriter,
   type Entry,
   type EntryDraft,
-  type EntryId,
   type EntryKind,
   formatTime,
   invariant,
@@ -30,7 +29,7 @@ const LEAF_PREFIX = "\u0000";
 export interface EntryPlace {
   /** From 1, without gaps. */
   readonly seq: number;
-  readonly entry_id: EntryId;
+  readonly entry_id: string;
   /** The kernel's boot, as `/proc/sys/kernel/random/boot_id` names it. */
   readonly boot_id: string;
   /** Hash of the entry before, hex; `FIRST_PREV` for the first. */
@@ -42,7 +41,7 @@ export interface EntryPlace {
 /** An entry ready to be stored. */
 export class SealedEntry {
   readonly seq: number;
-  readonly entry_id: EntryId;
+  readonly entry_id: string;
   /** What was kept of the draft, with the time that was written. */
   readonly draft: EntryDraft;
   /** SHA-256 of 0x00 and `line` as UTF-8, hex: the leaf hash of RFC 6962. */
@@ -69,12 +68,6 @@ export class SealedEntry {
   get stored(): string {
     return storedText(this.#parts);
   }
-
-  /** UTF-16 units of `stored`, about as many as of `line` without what the place gives. */
-  get chars(): number {
-    const { before_prev, before_seq, after_seq } = this.#parts;
-    return before_prev.length + before_seq.length + after_seq.length;
-  }
 }
 
 /** Every kind, as a table that the compiler keeps complete. */
@@ -94,7 +87,10 @@ const KINDS: Readonly<Record<EntryKind, true>> = {
 /** Latest time that a number holds to the microsecond: in the year 2255. */
 const TIME_US_MAX = Number.MAX_SAFE_INTEGER;
 
-/** Seals entries one after the other; reuses what it can, as this is the recorder's busiest place. */
+/**
+ * Seals entries one after the other: those that native code leaves to it (see `BatchSealer`), and the reference for
+ * that code.
+ */
 export class Sealer {
   /** The leaf hash of the last sealed entry: overwritten by the next. */
   readonly hash: Uint8Array<ArrayBuffer> = new Uint8Array(HASH_BYTES);
@@ -109,26 +105,32 @@ export class Sealer {
    * kept.
    */
   seal(draft: EntryDraft, place: EntryPlace): SealedEntry {
-    const time_us = Math.round(isRecordableTime(draft.time_us) ? draft.time_us : place.now_us);
-    const timed = time_us === draft.time_us ? draft : { ...draft, time_us };
-    const sealed = this.#seal(timed, place);
-    // A UTF-16 unit is at most three bytes of UTF-8.
-    if ((sealed.chars + PLACE_CHARS_MAX) * 3 <= ENTRY_BYTES_MAX) return sealed;
-    const bytes = Buffer.byteLength(sealed.line);
-    if (bytes <= ENTRY_BYTES_MAX) return sealed;
-    for (const shorter of shortened(timed, bytes)) {
-      const kept = this.#seal(shorter, place);
-      if (Buffer.byteLength(kept.line) <= ENTRY_BYTES_MAX) return kept;
-    }
-    return this.#seal({ time_us, kind: draft.kind, gap: oversize(bytes) }, place);
+    const { draft: kept, parts } = this.write(draft, place);
+    Bun.SHA256.hash(leafTextAt(parts, place), this.hash);
+    return new SealedEntry(kept, place, parts, this.hash.toHex());
   }
 
-  #seal(draft: EntryDraft, place: EntryPlace): SealedEntry {
-    const { seq, entry_id, boot_id } = place;
-    invariant(Number.isSafeInteger(seq) && seq >= 1, "number an entry: the sequence is exhausted");
-    const parts = textParts({ entry_id, boot_id, draft, time: this.#time(draft.time_us) }, this.#writer);
-    Bun.SHA256.hash(leafTextAt(parts, place), this.hash);
-    return new SealedEntry(draft, place, parts, this.hash.toHex());
+  /** The text of an entry, and what of the draft is in it, without hashing it; see `seal`. */
+  write(draft: EntryDraft, place: Omit<EntryPlace, "prev">): { readonly draft: EntryDraft; readonly parts: TextParts } {
+    invariant(Number.isSafeInteger(place.seq) && place.seq >= 1, "number an entry: the sequence is exhausted");
+    const time_us = Math.round(isRecordableTime(draft.time_us) ? draft.time_us : place.now_us);
+    const timed = time_us === draft.time_us ? draft : { ...draft, time_us };
+    const parts = this.#parts(timed, place);
+    // A UTF-16 unit is at most three bytes of UTF-8.
+    if ((charsOf(parts) + PLACE_CHARS_MAX) * 3 <= ENTRY_BYTES_MAX) return { draft: timed, parts };
+    const measured = { seq: place.seq, prev: FIRST_PREV };
+    const bytes = Buffer.byteLength(lineAt(parts, measured));
+    if (bytes <= ENTRY_BYTES_MAX) return { draft: timed, parts };
+    for (const shorter of shortened(timed, bytes)) {
+      const kept = this.#parts(shorter, place);
+      if (Buffer.byteLength(lineAt(kept, measured)) <= ENTRY_BYTES_MAX) return { draft: shorter, parts: kept };
+    }
+    const least: EntryDraft = { time_us, kind: draft.kind, gap: oversize(bytes) };
+    return { draft: least, parts: this.#parts(least, place) };
+  }
+
+  #parts(draft: EntryDraft, { entry_id, boot_id }: Omit<EntryPlace, "prev">): TextParts {
+    return textParts({ entry_id, boot_id, draft, time: this.#time(draft.time_us) }, this.#writer);
   }
 
   /** As `formatTime`, which most calls of one second share. */
@@ -203,6 +205,11 @@ export function textParts({ entry_id, boot_id, draft, time }: EntryContent, writ
     : `,${writer.text({ principal, process }).slice(1, -1)},`;
   const after = writer.text({ session_id, time });
   return { before_prev: `${before.slice(0, -1)},`, before_seq: between, after_seq: `,${after.slice(1)}` };
+}
+
+/** UTF-16 units of an entry's text without what its place gives. */
+function charsOf({ before_prev, before_seq, after_seq }: TextParts): number {
+  return before_prev.length + before_seq.length + after_seq.length;
 }
 
 /** Ever shorter forms of a draft that is too long. */

@@ -1,6 +1,7 @@
 /** Who is given each committed batch. */
 import { errorMessage, type Log } from "../core/mod.ts";
-import type { CommitListener, CommittedEntry } from "./recorder.ts";
+import type { CommitListener } from "./recorder.ts";
+import type { SealedBatch } from "./sealed_batch.ts";
 
 /** Listeners, called in the order in which they came. */
 export class CommitListeners {
@@ -18,10 +19,12 @@ export class CommitListeners {
   }
 
   /** Calls all. One that fails is a defect of that listener, not a reason to stop recording: it is logged. */
-  publish(batch: readonly CommittedEntry[]): void {
+  publish(batch: SealedBatch): void {
+    if (this.#listeners.size === 0) return;
+    const entries = batch.entries();
     for (const listener of this.#listeners) {
       try {
-        listener(batch);
+        listener(entries);
       } catch (thrown) {
         this.#log.error("commit listener failed", { error: errorMessage(thrown) });
       }

@@ -5,7 +5,10 @@
 import { invariant } from "../core/mod.ts";
 import type { Store } from "../store/mod.ts";
 import { BLOCK_ENTRIES, blockOf, firstOf, tileId } from "./layout.ts";
+import { TEXT_BYTES_MAX } from "./batch_sealer.ts";
 import { type TileSource, type TileWrite, TreeBuilder } from "./merkle.ts";
+import type { SealedBatch } from "./sealed_batch.ts";
+import { joined, readSpan, type Span, widen } from "./spans.ts";
 import { ENTRY_END } from "./stored_text.ts";
 import { idKey, type IndexedFields, indexedOf, TERM_FIELDS, type TermField } from "./terms.ts";
 
@@ -43,17 +46,6 @@ interface TermRow {
   readonly value: string;
 }
 
-/** Between which times and ids the entries of a block lie. */
-export interface Span {
-  readonly block: number;
-  readonly time_min: number;
-  readonly time_max: number;
-  readonly id_min: number;
-  readonly id_max: number;
-}
-
-/** A row of `texts` is ended when it has this many bytes: an entry of the greatest size, or a block of usual ones. */
-const TEXT_BYTES_MAX = 1_048_576;
 /** Room for texts at first: a batch of usual entries. It grows. */
 const BUFFER_BYTES = 524_288;
 /** Terms remembered; over that they are looked up again. */
@@ -108,6 +100,23 @@ export class LogTables {
   /** The root of the tree over all entries so far. */
   root(): Uint8Array {
     return this.#tree.root();
+  }
+
+  /** Adds the next entries. */
+  addBatch({ first_seq, texts, leaves, parts }: SealedBatch): void {
+    invariant(first_seq === this.#tree.size + 1, `add entry ${first_seq}: the log has ${this.#tree.size}`);
+    invariant(this.#used === this.#row_from, `add entry ${first_seq}: a row is open`);
+    this.#tree.append(leaves);
+    for (const part of parts) {
+      const last_seq = part.first_seq + part.entries - 1;
+      this.#texts.push({ first_seq: part.first_seq, last_seq, data: texts.subarray(part.from, part.to) });
+      const block = blockOf(part.first_seq);
+      this.#atBlock(block);
+      const { time_min, time_max, id_min, id_max } = part;
+      this.#span = joined(this.#span, { block, time_min, time_max, id_min, id_max });
+      for (const [field, value] of part.terms) this.#post(field, value, block);
+      for (const key of part.decisions) this.#decide(key, block);
+    }
   }
 
   /** Adds the next entry with its leaf hash, which is not kept. */
@@ -220,23 +229,33 @@ export class LogTables {
 
   #index({ seq, entry_id, draft }: LogItem): void {
     const block = blockOf(seq);
-    if (this.#span?.block !== block) {
-      if (this.#span !== undefined) this.#spans.push(this.#span);
-      this.#span = undefined;
-      this.#posted.clear();
-      this.#decided.clear();
-    }
+    this.#atBlock(block);
     this.#span = widen(this.#span, { block, time_us: draft.time_us, id: idKey(entry_id) });
     const { terms, decision_key } = indexedOf(draft);
-    for (const [field, value] of terms) {
-      const term = this.#term(field, value);
-      if (this.#posted.has(term)) continue;
-      this.#posted.add(term);
-      this.#postings.push([term, block]);
-    }
-    if (decision_key === undefined || this.#decided.has(decision_key)) return;
-    this.#decided.add(decision_key);
-    this.#decisions.push([decision_key, block]);
+    for (const [field, value] of terms) this.#post(field, value, block);
+    if (decision_key !== undefined) this.#decide(decision_key, block);
+  }
+
+  /** What comes next is of this block. */
+  #atBlock(block: number): void {
+    if (this.#span?.block === block) return;
+    if (this.#span !== undefined) this.#spans.push(this.#span);
+    this.#span = undefined;
+    this.#posted.clear();
+    this.#decided.clear();
+  }
+
+  #post(field: TermField, value: string, block: number): void {
+    const term = this.#term(field, value);
+    if (this.#posted.has(term)) return;
+    this.#posted.add(term);
+    this.#postings.push([term, block]);
+  }
+
+  #decide(key: number, block: number): void {
+    if (this.#decided.has(key)) return;
+    this.#decided.add(key);
+    this.#decisions.push([key, block]);
   }
 
   #term(field: TermField, value: string): number {
@@ -258,29 +277,4 @@ export class LogTables {
     for (const terms of Object.values(this.#terms)) terms.clear();
     this.#term_count = 0;
   }
-}
-
-/** The span of a block; `undefined` where it has none. */
-export function readSpan(store: Store, block: number): Span | undefined {
-  const row = store.prepare("SELECT time_min, time_max, id_min, id_max FROM spans WHERE block = ?").get(block);
-  if (row === undefined) return undefined;
-  const { time_min, time_max, id_min, id_max } = row;
-  if (typeof time_min !== "number" || typeof time_max !== "number") return undefined;
-  if (typeof id_min !== "number" || typeof id_max !== "number") return undefined;
-  return { block, time_min, time_max, id_min, id_max };
-}
-
-/** The span with one entry more. */
-export function widen(
-  span: Span | undefined,
-  { block, time_us, id }: { readonly block: number; readonly time_us: number; readonly id: number },
-): Span {
-  if (span === undefined) return { block, time_min: time_us, time_max: time_us, id_min: id, id_max: id };
-  return {
-    block,
-    time_min: Math.min(span.time_min, time_us),
-    time_max: Math.max(span.time_max, time_us),
-    id_min: Math.min(span.id_min, id),
-    id_max: Math.max(span.id_max, id),
-  };
 }

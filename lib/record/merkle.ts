@@ -1,4 +1,5 @@
 /** The Merkle tree of RFC 6962, built leaf by leaf, with its hashes in tiles of 256 (C2SP tlog-tiles). */
+import { recordCalls } from "../../ffi/mod.ts";
 import { AgentguardError, invariant } from "../core/mod.ts";
 
 /** Length of every hash, bytes. */
@@ -61,19 +62,14 @@ export function hashesAt(level: number, size: number): number {
  */
 export class TreeBuilder {
   readonly #hasher: NodeHasher = new NodeHasher();
-  /** By height: the last whole subtree of that height, meaningful where the size has that bit. */
-  readonly #frontier: Uint8Array<ArrayBuffer>[];
+  /** By height, one after the other: the last whole subtree of that height, meaningful where the size has that bit. */
+  readonly #frontier: Uint8Array<ArrayBuffer> = new Uint8Array(LEVELS_MAX * HASH_BYTES);
   /** By tile level: the unfinished tile. */
   readonly #tails: Uint8Array[] = [];
-  readonly #node: Uint8Array<ArrayBuffer> = new Uint8Array(HASH_BYTES);
   #full: TileWrite[] = [];
   #size = 0;
   /** The size when the changes were last taken. */
   #taken = 0;
-
-  constructor() {
-    this.#frontier = Array.from({ length: LEVELS_MAX }, () => new Uint8Array(HASH_BYTES));
-  }
 
   /** Goes on after the first `size` leaves of a stored tree. Throws `tamper` where a tile is missing or too short. */
   static resume(size: number, tiles: TileSource): TreeBuilder {
@@ -88,7 +84,7 @@ export class TreeBuilder {
       if (partial > 0) tail.set(tree.tile(level, Math.floor(count / TILE_WIDTH), partial));
     }
     for (let height = 0, left = size; left > 0; height++, left = Math.floor(left / 2)) {
-      if (left % 2 === 1) builder.#frontier[height]?.set(tree.subtree(height, left - 1));
+      if (left % 2 === 1) hashAt(builder.#frontier, height).set(tree.subtree(height, left - 1));
     }
     return builder;
   }
@@ -98,28 +94,33 @@ export class TreeBuilder {
     return this.#size;
   }
 
-  /** Adds a leaf hash. */
-  append(leaf: Uint8Array): void {
-    const node = this.#node;
-    node.set(leaf);
-    this.#put(0, node, this.#size);
-    let height = 0;
-    let left = this.#size;
-    for (; left % 2 === 1; left = (left - 1) / 2) {
-      this.#hasher.join(this.#frontier[height] ?? node, node, node);
-      height++;
-      if (height % TILE_HEIGHT === 0) this.#put(height / TILE_HEIGHT, node, (left - 1) / 2);
+  /** Adds leaf hashes, one after the other. */
+  append(leaves: Uint8Array): void {
+    const count = leaves.length / HASH_BYTES;
+    for (let from = 0; from < count;) {
+      // Up to the end of a tile, so that each tile above gets at most one hash.
+      const to = Math.min(count, from + TILE_WIDTH - this.#size % TILE_WIDTH);
+      this.#appendInTile(leaves.subarray(from * HASH_BYTES, to * HASH_BYTES));
+      from = to;
     }
-    this.#frontier[height]?.set(node);
-    this.#size++;
+  }
+
+  #appendInTile(leaves: Uint8Array): void {
+    const first = this.#size;
+    const roots = recordCalls().grow(this.#frontier, first, leaves);
+    this.#size += leaves.length / HASH_BYTES;
+    this.#put(0, leaves, first);
+    for (let at = 0; at * HASH_BYTES < roots.length; at++) {
+      this.#put(at + 1, hashAt(roots, at), hashesAt(at + 1, this.#size) - 1);
+    }
   }
 
   /** The root now. Source: RFC 6962 section 2.1. */
   root(): Uint8Array {
     let root: Uint8Array<ArrayBuffer> | undefined;
     for (let height = 0, left = this.#size; left > 0; height++, left = Math.floor(left / 2)) {
-      const subtree = this.#frontier[height];
-      if (left % 2 === 0 || subtree === undefined) continue;
+      if (left % 2 === 0) continue;
+      const subtree = hashAt(this.#frontier, height);
       if (root === undefined) root = Uint8Array.from(subtree);
       else this.#hasher.join(subtree, root, root);
     }
@@ -153,11 +154,12 @@ export class TreeBuilder {
     return this.#tails[level] ??= new Uint8Array(TILE_WIDTH * HASH_BYTES);
   }
 
-  #put(level: number, hash: Uint8Array, position: number): void {
+  /** Puts hashes that end in the tile of the first. */
+  #put(level: number, hashes: Uint8Array, position: number): void {
     const tail = this.#tail(level);
     const at = position % TILE_WIDTH;
-    tail.set(hash, at * HASH_BYTES);
-    if (at < TILE_WIDTH - 1) return;
+    tail.set(hashes, at * HASH_BYTES);
+    if (at + hashes.length / HASH_BYTES < TILE_WIDTH) return;
     this.#full.push({ level, index: Math.floor(position / TILE_WIDTH), data: tail.slice() });
   }
 }

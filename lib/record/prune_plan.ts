@@ -5,7 +5,7 @@ import { parseEntry } from "./entry.ts";
 import { termsTest } from "./holds.ts";
 import { BLOCK_ENTRIES, blockOf } from "./layout.ts";
 import { leafHex, newestCheckpoint } from "./log_state.ts";
-import { readSpan } from "./log_tables.ts";
+import { readSpan } from "./spans.ts";
 import { PRUNED_TEXT } from "./pruned.ts";
 import { RangeBuilder, type SeqRange } from "./ranges.ts";
 import { lineAt, partsOf } from "./stored_text.ts";

@@ -4,7 +4,7 @@ import type { Store } from "../store/mod.ts";
 import { parseEntry } from "./entry.ts";
 import { firstOf } from "./layout.ts";
 import { leafHex } from "./log_state.ts";
-import { type Span, widen } from "./log_tables.ts";
+import { type Span, widen } from "./spans.ts";
 import { PRUNED_TEXT } from "./pruned.ts";
 import { ENTRY_END, lineAt, partsOf } from "./stored_text.ts";
 import { idKey, indexedOf, TERM_FIELDS } from "./terms.ts";

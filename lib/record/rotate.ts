@@ -1,5 +1,5 @@
 /** Putting a new signing key in force, while no guard writes the record. */
-import { type Clock, type IdGenerator, invariant } from "../core/mod.ts";
+import { type Clock, type IdGenerator } from "../core/mod.ts";
 import { Committer } from "./committer.ts";
 import type { PublicKey } from "./note.ts";
 import { markClosed, openForWriting } from "./open.ts";
@@ -28,12 +28,11 @@ export function rotateKey(
     const committer = new Committer(store, signer, options);
     if (notices.length > 0) committer.commit(notices);
     const new_key = createSigningKey(directory);
-    const [sealed] = committer.rotate(new_key);
-    invariant(sealed !== undefined, "rotate the key: no entry was written");
+    const { last_seq: seq } = committer.rotate(new_key);
     store.syncNow();
     promoteSigningKey(directory);
     markClosed(store);
-    return { origin: signer.origin, seq: sealed.seq, old_key: signer.key.public_key, new_key: new_key.public_key };
+    return { origin: signer.origin, seq, old_key: signer.key.public_key, new_key: new_key.public_key };
   } finally {
     store.close();
     lock.release();

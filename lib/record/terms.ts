@@ -7,6 +7,20 @@ export const TERM_FIELDS = { type: 1, session_id: 2, rule: 3, verdict: 4, kind: 
 /** Name of an indexed field. */
 export type TermField = keyof typeof TERM_FIELDS;
 
+/** Their names by number. */
+const FIELD_NAMES: ReadonlyMap<number, TermField> = new Map([
+  [TERM_FIELDS.type, "type"],
+  [TERM_FIELDS.session_id, "session_id"],
+  [TERM_FIELDS.rule, "rule"],
+  [TERM_FIELDS.verdict, "verdict"],
+  [TERM_FIELDS.kind, "kind"],
+]);
+
+/** The field with this number. */
+export function termField(number: number): TermField | undefined {
+  return FIELD_NAMES.get(number);
+}
+
 /** The fields of an entry that the index looks at. */
 export type IndexedFields = Pick<EntryDraft, "kind" | "session_id" | "action" | "decision" | "outcome">;
 

@@ -13,7 +13,7 @@ import {
   type StoredCheckpoint,
 } from "./log_state.ts";
 import { storedTiles } from "./log_tables.ts";
-import { TileTree, TreeBuilder } from "./merkle.ts";
+import { HASH_BYTES, TileTree, TreeBuilder } from "./merkle.ts";
 import type { PublicKey, TreeHead } from "./note.ts";
 import { PrunedCollector, type PrunedEntries } from "./pruned.ts";
 import { TextReader } from "./text_reader.ts";
@@ -182,15 +182,27 @@ class Verification {
     for (let seq = this.#builder.size + 1; seq <= size && fault === undefined;) {
       this.#options.signal?.throwIfAborted();
       const last = Math.min(size, firstOf(blockOf(seq) + 1) - 1);
-      fault = blocks.verify(seq, last, prev, (leaf) => {
-        this.#builder.append(leaf);
-        this.#entries++;
-        return this.#compare(chain);
-      }) ?? this.#tiles(size, blocks);
+      fault = blocks.verify(seq, last, prev, (leaves) => this.#take(leaves, chain)) ?? this.#tiles(size, blocks);
       if (fault !== undefined) break;
       prev = blocks.last_leaf;
       seq = last + 1;
       this.#options.onProgress?.(this.#entries);
+    }
+    return fault;
+  }
+
+  /** Adds leaves to the tree, which is compared with each checkpoint on the way. */
+  #take(leaves: Uint8Array, chain: KeyChain): Fault | undefined {
+    let rest = leaves;
+    let fault: Fault | undefined;
+    while (rest.length > 0 && fault === undefined) {
+      const { size } = this.#builder;
+      while ((this.#expected.peek()?.size ?? Infinity) <= size) this.#expected.skip();
+      const count = Math.min(rest.length / HASH_BYTES, (this.#expected.peek()?.size ?? Infinity) - size);
+      this.#builder.append(rest.subarray(0, count * HASH_BYTES));
+      this.#entries += count;
+      rest = rest.subarray(count * HASH_BYTES);
+      fault = this.#compare(chain);
     }
     return fault;
   }

@@ -42,7 +42,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   "lib/act": ["lib/core", "lib/task", "lib/approve", "ffi", "probes"],
   "lib/tool": ["lib/core", "lib/task", "lib/identity"],
   "lib/capsule": ["lib/core", "lib/task", "lib/identity", "lib/store"],
-  "lib/record": ["lib/core", "lib/task", "lib/store"],
+  "lib/record": ["lib/core", "lib/task", "lib/store", "ffi"],
   "lib/store": ["lib/core", "lib/task"],
   "lib/publish": ["lib/core", "lib/task", "lib/record"],
   "lib/pipeline": ["lib/core", "lib/task"],

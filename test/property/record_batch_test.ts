@@ -1,0 +1,204 @@
+/** Entries sealed by native code, a block at a time, are those that the plain road makes one by one. */
+import { expect, setDefaultTimeout, test } from "bun:test";
+import fc from "fast-check";
+import type { EntryDraft, WallUs } from "../../lib/core/mod.ts";
+import { BatchSealer, type Redact } from "../../lib/record/batch_sealer.ts";
+import { FIRST_PREV, Sealer } from "../../lib/record/entry.ts";
+import { createRedactor } from "../../lib/record/redact/mod.ts";
+import type { SealedBatch } from "../../lib/record/sealed_batch.ts";
+import { idKey, indexedOf } from "../../lib/record/terms.ts";
+import { TestClock, testIds } from "../unit/record/support.ts";
+
+setDefaultTimeout(120_000);
+
+const BOOT = 'a "boot"';
+const NOW_US: WallUs = 1_767_323_045_000_006;
+const redact = createRedactor({ key: new Uint8Array(32).fill(1) });
+
+const wild = fc.string({ unit: "binary", maxLength: 40 });
+const word = fc.oneof(
+  { weight: 6, arbitrary: fc.constantFrom("ls", "-la", "--password", "hunter22", "A=b", "/usr/bin/env", "é/ü", "") },
+  { weight: 2, arbitrary: fc.string({ unit: "grapheme-ascii", maxLength: 24 }) },
+  { weight: 1, arbitrary: wild },
+  {
+    weight: 1,
+    arbitrary: fc.constantFrom("user:pw@host", "AKIAIOSFODNN7EXAMPLE", "4111 1111 1111 1111", "-----BEGIN"),
+  },
+);
+const path = fc.array(word, { maxLength: 4 }).map((words) => `/${words.join("/")}`);
+const json = fc.oneof(fc.jsonValue({ maxDepth: 3 }), fc.dictionary(wild, fc.double(), { maxKeys: 4 }));
+const type = fc.constantFrom(
+  ...["exec", "file.read", "file.write", "file.rename", "net.connect", "process.exit", "unix.connect", "tool.call"],
+  ...["guard.start", "file.é", 'odd "type"'],
+);
+const id = fc.oneof(fc.constantFrom("01KDYAK3480000000000000000", "DECISION1", "ü", 'a"b', ""), wild);
+
+function maybe<T>(arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> {
+  return fc.option(arbitrary, { nil: undefined, freq: 2 });
+}
+
+/** Drafts as the guard makes them and as nobody should: the record takes whatever comes. */
+const draft: fc.Arbitrary<EntryDraft> = fc.record({
+  time_us: fc.oneof(
+    { weight: 8, arbitrary: fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER }) },
+    { weight: 1, arbitrary: fc.double() },
+  ),
+  kind: fc.constantFrom("decision", "observation", "outcome", "guard"),
+  session_id: maybe(id),
+  principal: maybe(word),
+  process: maybe(fc.record({
+    pid: fc.nat(),
+    start: fc.constantFrom("1", "1234567890123"),
+    exe: maybe(path),
+    argv: maybe(fc.array(word, { maxLength: 4 })),
+    cwd: maybe(path),
+  })),
+  action: maybe(fc.record({
+    type,
+    path: maybe(path),
+    requested_path: maybe(path),
+    argv: fc.array(word, { maxLength: 4 }),
+    flags: maybe(fc.array(word, { maxLength: 2 })),
+    result: maybe(word),
+    more: maybe(json),
+  })),
+  decision: maybe(
+    fc.record({ decision_id: maybe(id), verdict: word, rule: maybe(word), reason: word, more: maybe(json) }),
+  ),
+  outcome: maybe(fc.record({ decision_id: maybe(id), label: word, error: maybe(word), by: maybe(word) })),
+  gap: maybe(json),
+}).map((value) => value as unknown as EntryDraft);
+
+function sorted(values: Iterable<string | number>): readonly (string | number)[] {
+  return [...new Set(values)].toSorted();
+}
+
+/** The same batch, entry by entry. */
+function expectSame(batch: SealedBatch, drafts: readonly EntryDraft[], first_seq: number): void {
+  const sealer = new Sealer();
+  const ids = testIds(new TestClock());
+  let prev = FIRST_PREV;
+  const kept: EntryDraft[] = [];
+  const entries = batch.entries();
+  for (const [index, one] of drafts.entries()) {
+    const place = { seq: first_seq + index, entry_id: ids.entry(), boot_id: BOOT, prev, now_us: NOW_US };
+    const sealed = sealer.seal(one, place);
+    expect(entries[index]?.seq).toBe(sealed.seq);
+    expect(entries[index]?.line).toBe(sealed.line);
+    expect(batch.leaves.slice(index * 32, index * 32 + 32).toHex()).toBe(sealed.hash);
+    prev = sealed.hash;
+    kept.push(sealed.draft);
+  }
+  expect(batch.last_leaf.toHex()).toBe(prev);
+  for (const part of batch.parts) {
+    const own = kept.slice(part.first_seq - first_seq, part.first_seq - first_seq + part.entries);
+    const indexed = own.map(indexedOf);
+    expect(sorted(part.terms.map(([field, value]) => `${field}=${value}`))).toEqual(
+      sorted(indexed.flatMap(({ terms }) => terms.map(([field, value]) => `${field}=${value}`))),
+    );
+    expect(sorted(part.decisions)).toEqual(sorted(indexed.flatMap(({ decision_key }) => decision_key ?? [])));
+    expect(part.time_min).toBe(Math.min(...own.map(({ time_us }) => time_us)));
+    expect(part.time_max).toBe(Math.max(...own.map(({ time_us }) => time_us)));
+    expect(part.id_min).toBe(idKey("01KDYAK3480000000000000000"));
+    expect(part.id_max).toBe(part.id_min);
+    expect(Math.floor((part.first_seq - 1) / 256)).toBe(Math.floor((part.first_seq + part.entries - 2) / 256));
+  }
+}
+
+function seal(drafts: readonly EntryDraft[], first_seq: number, redactor?: Redact): SealedBatch {
+  const sealer = new BatchSealer({
+    boot_id: BOOT,
+    ids: testIds(new TestClock()),
+    ...(redactor === undefined ? undefined : { redact: redactor }),
+  });
+  return sealer.seal(drafts, { first_seq, prev: Uint8Array.fromHex(FIRST_PREV), now_us: NOW_US });
+}
+
+const batches = fc.tuple(fc.array(draft, { minLength: 1, maxLength: 20 }), fc.integer({ min: 240, max: 280 }));
+
+test("a batch has the texts, hashes and index of its entries, one by one", () => {
+  fc.assert(fc.property(batches, ([drafts, first_seq]) => expectSame(seal(drafts, first_seq), drafts, first_seq)), {
+    numRuns: 500,
+  });
+});
+
+test("a batch is redacted as its drafts are, one by one", () => {
+  fc.assert(
+    fc.property(batches, ([drafts, first_seq]) => {
+      expectSame(seal(drafts, first_seq, redact), drafts.map(redact), first_seq);
+    }),
+    { numRuns: 1_000 },
+  );
+});
+
+test("any change of a line's bytes gives another draft or is left to the plain road", () => {
+  // What JSON.stringify would never write: the same text as the plain road's, or nothing.
+  const odd: unknown[] = [
+    { time_us: 1, kind: "guard", ["__proto__x"]: 1 },
+    { kind: "guard" },
+    { time_us: "1", kind: "guard" },
+    { time_us: 1, kind: "guard", session_id: 7 },
+    { time_us: 1, kind: "guard", action: null },
+    { time_us: 1, kind: "guard", action: [] },
+    { time_us: 1, kind: "guard", action: { "10": 1, "9": 2, "": 3 } },
+    { time_us: 1, kind: "guard", action: Object.fromEntries(Array.from({ length: 40 }, (_, n) => [`k${40 - n}`, n])) },
+    { time_us: 1, kind: "guard", action: { type: "\ud800", deep: deep(80) } },
+  ];
+  for (const one of odd) {
+    const drafts = [one as EntryDraft, { time_us: 2, kind: "guard" } as const];
+    expectSame(seal(drafts, 1), drafts, 1);
+  }
+});
+
+function deep(levels: number): unknown {
+  return levels === 0 ? 1 : { b: 1, a: [deep(levels - 1)] };
+}
+
+test("plain drafts never come to the redactor, suspicious ones always", () => {
+  let asked = 0;
+  const counting: Redact = Object.assign((one: EntryDraft) => {
+    asked++;
+    return redact(one);
+  }, { keeps_plain: true } as const);
+  const process = { pid: 1, start: "1234567890123", exe: "/usr/bin/python3", argv: ["python3", "x.py"], cwd: "/root" };
+  const plain: EntryDraft[] = [
+    { time_us: 1, kind: "observation", process, action: { type: "file.read", path: "/etc/hosts", result: "0" } },
+    { time_us: 2, kind: "observation", process, action: { type: "exec", path: "/bin/ls", argv: ["ls", "/"] } },
+    {
+      time_us: 3,
+      kind: "decision",
+      process,
+      action: { type: "net.connect", protocol: "tcp", address: "2001:db8::1", port: 443 },
+    },
+  ];
+  seal(plain, 1, counting);
+  expect(asked).toBe(0);
+  const secret = `${"ghp"}_${"a1B2".repeat(9)}`;
+  const bad: EntryDraft[] = [
+    { time_us: 1, kind: "observation", process, action: { type: "file.read", path: `/tmp/${secret}` } },
+    {
+      time_us: 2,
+      kind: "observation",
+      process,
+      action: { type: "exec", path: "/b", argv: ["b", "--password", "hunter22"] },
+    },
+    { time_us: 3, kind: "observation", process: { ...process, argv: ["curl", secret] } },
+    { time_us: 4, kind: "guard", action: { type: "guard.start", detail: secret } },
+  ];
+  const batch = seal(bad, 1, counting);
+  expect(asked).toBe(bad.length);
+  const lines = batch.entries().map(({ line }) => line).join("\n");
+  expect(lines).not.toContain(secret);
+  expect(lines).not.toContain("hunter22");
+});
+
+test("what is longer than a row, or than a buffer, is cut into rows", () => {
+  const long = Array.from({ length: 12 }, (_, n): EntryDraft => ({
+    time_us: n,
+    kind: "observation",
+    action: { type: "exec", path: "/x", argv: [`${n}`.repeat(n % 3 === 0 ? 400_000 : 200_000)] },
+  }));
+  const batch = seal(long, 250);
+  expectSame(batch, long, 250);
+  expect(batch.parts.length).toBeGreaterThan(2);
+});
