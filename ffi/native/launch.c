@@ -36,6 +36,9 @@
 /* Signals of one kind that come closer than this may be merged, as the kernel merges those that are still pending. */
 #define MERGE_MS 100
 #define KILL_ROUND_MS 5
+/* How long the tree may take to pause before the guard stops, and how often it is asked while it pauses. */
+#define FREEZE_MS 1000
+#define FROZEN_ROUND_MS 20
 
 static struct ag_launch_config config;
 static int socket_fd = -1, signal_fd = -1, status_fd = -1, go_fd = -1, cgroup_fd = -1, lost_fd = -1;
@@ -43,6 +46,7 @@ static pid_t command_pid, guard_pid;
 static int command_released, command_ended, command_status, stop_signal, guard_lost;
 static uint32_t received[SIGNALS_MAX + 1];
 static int64_t received_ms[SIGNALS_MAX + 1];
+static int frozen;                       /* by the launcher, for as long as the guard is stopped with the command */
 static int64_t continued_ms = -MATCH_MS; /* when the command was last seen to run again */
 
 static int64_t now_ms(void)
@@ -94,6 +98,30 @@ static uint64_t microseconds(struct timeval time)
 	return (uint64_t)time.tv_sec * 1000000 + (uint64_t)time.tv_usec;
 }
 
+/*
+ * A guard that stops with its command sees, decides and ends nothing: the rest of the tree must not go on without it.
+ * The command alone was stopped, and any of its children may have done that. What a cgroup cannot pause (a process in
+ * the middle of a call that nothing interrupts) is waited for, but not for ever.
+ */
+static void freeze_tree(void)
+{
+	int64_t until = now_ms() + FREEZE_MS;
+	if (cgroup_fd < 0 || frozen || cgroup_says(cgroup_fd, "cgroup.freeze", "1") != 0 ||
+	    cgroup_freeze(cgroup_fd, 1) != 0)
+		return;
+	frozen = 1;
+	while (cgroup_says(cgroup_fd, "cgroup.events", "frozen 1") == 0 && now_ms() < until) {
+		struct timespec pause = {.tv_nsec = 1000000};
+		nanosleep(&pause, NULL);
+	}
+}
+
+static void thaw_tree(void)
+{
+	if (frozen && cgroup_freeze(cgroup_fd, 0) == 0)
+		frozen = 0;
+}
+
 /* Reaps and reports. Returns 0 while there are children, -1 when there are none. */
 static int reap(void)
 {
@@ -124,6 +152,7 @@ static int reap(void)
 			 */
 			if (!guard_lost && getppid() == guard_pid)
 				(void)kill(guard_pid, SIGCONT);
+			thaw_tree();
 			tell_simple(AG_LAUNCH_CONTINUED, 0, 0);
 		} else {
 			struct ag_launch_message message = {
@@ -136,6 +165,7 @@ static int reap(void)
 			};
 			command_ended = 1;
 			command_status = status;
+			thaw_tree();
 			tell(&message);
 		}
 	}
@@ -260,6 +290,7 @@ static void lose_guard(void)
 	if (config.on_failure == AG_ON_FAILURE_OPEN && command_released) {
 		if (command_ended)
 			exit_like_command();
+		thaw_tree();
 		return; /* the main loop ends with the command */
 	}
 	kill_tree();
@@ -293,8 +324,10 @@ static void handle_message(void)
 		 * late.
 		 */
 		reap();
-		if (stop_signal != 0 && !command_ended && getppid() == guard_pid)
+		if (stop_signal != 0 && !command_ended && getppid() == guard_pid) {
+			freeze_tree();
 			(void)kill(guard_pid, stop_signal);
+		}
 		break;
 	case AG_LAUNCH_FINISH:
 		if (message.value != 0 || !command_released)
@@ -409,7 +442,8 @@ int main(int argc, char **argv)
 			{.fd = signal_fd, .events = POLLIN},
 			{.fd = status_fd, .events = POLLIN},
 		};
-		if (poll(polled, 3, -1) < 0 && errno != EINTR)
+		/* A frozen command that is continued tells nobody: it is asked. */
+		if (poll(polled, 3, frozen ? FROZEN_ROUND_MS : -1) < 0 && errno != EINTR)
 			return EXIT_GUARD_FAILED;
 		if (socket_fd >= 0 && polled[0].revents)
 			handle_message();

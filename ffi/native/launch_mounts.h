@@ -6,6 +6,7 @@
 #ifndef AG_LAUNCH_MOUNTS_H
 #define AG_LAUNCH_MOUNTS_H
 
+#include "launch_kernel.h"
 #include "launch_protocol.h"
 #include "launch_tree.h"
 
@@ -31,28 +32,6 @@ struct stage {
 	char empty[PATH_MAX + 8];
 	char closed[PATH_MAX + 8];
 };
-
-static int is_missing(int error)
-{
-	return error == ENOENT || error == ENOTDIR;
-}
-
-/* A mount of a path on itself; it carries what is mounted below. */
-static int bind_itself(const char *path)
-{
-	return mount(path, path, NULL, MS_BIND | MS_REC, NULL);
-}
-
-static int make_read_only(const char *path)
-{
-	struct statvfs info;
-	if (bind_itself(path) != 0 || statvfs(path, &info) != 0)
-		return -1;
-	/* A remount replaces the flags: what the place had must stay. ST_* and MS_* of these three are the same bits.
-	 */
-	unsigned long flags = info.f_flag & (MS_NOSUID | MS_NODEV | MS_NOEXEC);
-	return mount(NULL, path, NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | flags, NULL);
-}
 
 /*
  * Hides a directory behind a new file system with nothing in it but the stage. Its file is a device node on a mount
@@ -162,14 +141,34 @@ static int put_place(struct stage *stage, char kind, const char *path)
 }
 
 /*
- * What can be written in /proc about a process without any right to trace it, by the same user. Not hidden: names that
- * lead through it must still be seen to lead through /proc (hold_resolve.h).
+ * What can be written in /proc about a process without any right to trace it, by the same user. Its threads have names
+ * of their own there. Not hidden: names that lead through it must still be seen to lead through /proc (hold_resolve.h).
  */
 static int keep_process(pid_t pid)
 {
-	char path[32];
+	static _Alignas(8) char entries[8192];
+	char path[64];
+	long got;
+	int threads, failed = 0;
 	snprintf(path, sizeof path, "/proc/%d", pid);
-	return make_read_only(path) == 0 || is_missing(errno) ? 0 : -1;
+	if (make_read_only(path) != 0)
+		return is_missing(errno) ? 0 : -1;
+	snprintf(path, sizeof path, "/proc/%d/task", pid);
+	threads = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (threads < 0)
+		return is_missing(errno) ? 0 : -1;
+	while (!failed && (got = syscall(SYS_getdents64, threads, entries, sizeof entries)) > 0)
+		for (long at = 0; at < got && !failed;) {
+			const struct linux_dirent64_head *entry = (const void *)(entries + at);
+			long thread = strtol(entry->name, NULL, 10);
+			at += entry->length;
+			if (thread <= 0 || thread == pid)
+				continue;
+			snprintf(path, sizeof path, "/proc/%ld", thread);
+			failed = make_read_only(path) != 0 && !is_missing(errno);
+		}
+	close(threads);
+	return failed ? -1 : 0;
 }
 
 /*
@@ -215,6 +214,8 @@ static int put_places(const struct ag_launch_config *config, pid_t guard, pid_t 
 	static struct stage stage;
 	static char directory[PATH_MAX];
 	const char *end = config->places + config->places_bytes;
+	if (keep_host() != 0)
+		return -1;
 	for (const char *at = config->places; at < end; at += strlen(at) + 1)
 		if (put_place(&stage, at[0], at + 1) != 0)
 			return -1;

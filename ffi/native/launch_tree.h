@@ -77,19 +77,41 @@ static void kill_children(pid_t command_pid)
 	close(proc_fd);
 }
 
+/* True if a file of the cgroup says so; -1 with errno where it cannot be read. */
+static int cgroup_says(int cgroup_fd, const char *name, const char *what)
+{
+	char text[128];
+	int fd = openat(cgroup_fd, name, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	ssize_t got = read(fd, text, sizeof text - 1);
+	int error = errno;
+	close(fd);
+	errno = error;
+	if (got < 0)
+		return -1;
+	text[got] = '\0';
+	return strstr(text, what) != NULL;
+}
+
 /* True if the cgroup has no live process; a cgroup that is gone is empty. */
 static int cgroup_empty(int cgroup_fd)
 {
-	char text[128];
-	int fd = openat(cgroup_fd, "cgroup.events", O_RDONLY | O_CLOEXEC);
+	int said = cgroup_says(cgroup_fd, "cgroup.events", "populated 0");
+	return said >= 0 ? said : errno == ENOENT || errno == ENODEV;
+}
+
+/* Begins or ends a pause of the whole cgroup. 0, or -1 with errno. */
+static int cgroup_freeze(int cgroup_fd, int on)
+{
+	int fd = openat(cgroup_fd, "cgroup.freeze", O_WRONLY | O_CLOEXEC);
 	if (fd < 0)
-		return 1;
-	ssize_t got = read(fd, text, sizeof text - 1);
+		return -1;
+	ssize_t written = write(fd, on ? "1" : "0", 1);
+	int error = errno;
 	close(fd);
-	if (got < 0)
-		return errno == ENODEV;
-	text[got] = '\0';
-	return strstr(text, "populated 0") != NULL;
+	errno = error;
+	return written == 1 ? 0 : -1;
 }
 
 #endif

@@ -1,4 +1,5 @@
 /** What no command may do, whatever its policy says: the guard is attacked, or the tree is left. */
+import { existsSync } from "node:fs";
 import { dirname } from "node:path";
 import type { BaselinePart, Mechanism } from "../../../lib/core/mod.ts";
 import { cgroupMount } from "../../support/mod.ts";
@@ -8,6 +9,8 @@ import { type EscapeCase, type Expectation, refusedBy, saidOk, type Seen } from 
 const OTHERWISE: Expectation = { label: "none", mechanism: "none", effect: "may" };
 
 const SEGMENTATION_FAULT = 128 + 11;
+/** Where a host with cgroup v1 has it. */
+const FREEZER = "/sys/fs/cgroup/freezer";
 
 interface Attempt {
   readonly escape: string;
@@ -90,6 +93,7 @@ export const BASELINE: readonly EscapeCase[] = [
   ...onGuard("proc-mem", "/proc/PID/mem", "scope", "landlock"),
   ...onGuard("proc-root", "/proc/PID/root", "scope", "landlock"),
   ...onGuard("proc-environ", "/proc/PID/environ", "scope", "landlock"),
+  ...onGuard("proc-oom", "/proc/PID/oom_score_adj: first to be killed when memory is short", "mounts", "mounts"),
   place("policy-write", "write", "writes its own policy", "@OUT@/policy.toml"),
   place("policy-replace", "rename", "renames its own policy away", "@OUT@/policy.toml"),
   place("policy-remove", "remove", "removes its own policy", "@OUT@/policy.toml"),
@@ -97,4 +101,11 @@ export const BASELINE: readonly EscapeCase[] = [
   place("state-write", "create", "writes into the guard's state", "@OUT@/state/record.db"),
   place("runtime-connect", "connect", "connects to the guard's control socket", "@OUT@/runtime/control.sock"),
   place("cgroup", "leave-cgroup", "moves itself out of its cgroup", cgroupMount()),
+  ...(existsSync(FREEZER)
+    ? [place("freezer", "leave-cgroup", "moves into the freezer of cgroup v1, which could stop the guard", FREEZER)]
+    : []),
+  place("core-pattern", "write", "core_pattern: the kernel starts it as root", "/proc/sys/kernel/core_pattern"),
+  place("sysfs", "write", "settings of the kernel in /sys", "/sys/kernel/rcu_expedited"),
+  place("kernel-log", "read", "/dev/kmsg", "/dev/kmsg"),
+  place("loop-control", "write", "/dev/loop-control", "/dev/loop-control"),
 ];
