@@ -21,6 +21,8 @@ export interface LoadFailure {
 export interface LoadOptions {
   /** Programs to load; the others are left out. Absent: all. */
   readonly programs?: readonly string[];
+  /** Where programs attach, by their names: `enum bpf_attach_type`, for those that libbpf has no section name for. */
+  readonly attach_types?: Readonly<Record<string, number>>;
   /** Maps that another object has: descriptors by name. Names that this object does not have are passed over. */
   readonly shared?: ReadonlyMap<string, number>;
   /** New max_entries by map name. */
@@ -141,6 +143,10 @@ export class BpfObject implements Disposable {
         this.#bpf.bpf_program__set_autoload(program, wanted.has(String(this.#bpf.bpf_program__name(program))));
         program = this.#bpf.bpf_object__next_program(this.#object, program);
       }
+    }
+    for (const [name, type] of Object.entries(options.attach_types ?? {})) {
+      const result = this.#bpf.bpf_program__set_expected_attach_type(this.#program(name), type);
+      if (result !== 0) throw new AgentguardError("io", `say where ${name} attaches: ${errnoName(-result)}`);
     }
     if (options.shared !== undefined) this.#share(options.shared);
     for (const [name, entries] of Object.entries(options.sizes ?? {})) {

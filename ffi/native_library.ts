@@ -30,6 +30,8 @@ export interface Libbpf {
   bpf_program__name(a: Pointer | null): unknown;
   /** `int bpf_program__set_autoload(struct bpf_program *, bool)` */
   bpf_program__set_autoload(a: Pointer | null, b: boolean): number;
+  /** `int bpf_program__set_expected_attach_type(struct bpf_program *, enum bpf_attach_type)` */
+  bpf_program__set_expected_attach_type(a: Pointer | null, b: number): number;
   /** `int bpf_program__fd(const struct bpf_program *)` */
   bpf_program__fd(a: Pointer | null): number;
   /** `struct bpf_link *bpf_program__attach(const struct bpf_program *)` */
@@ -137,6 +139,7 @@ const LIBBPF = {
   bpf_object__find_program_by_name: { args: [T.ptr, T.ptr], returns: T.ptr },
   bpf_program__name: { args: [T.ptr], returns: T.cstring },
   bpf_program__set_autoload: { args: [T.ptr, T.bool], returns: T.i32 },
+  bpf_program__set_expected_attach_type: { args: [T.ptr, T.i32], returns: T.i32 },
   bpf_program__fd: { args: [T.ptr], returns: T.i32 },
   bpf_program__attach: { args: [T.ptr], returns: T.ptr },
   bpf_program__attach_cgroup: { args: [T.ptr, T.i32], returns: T.ptr },

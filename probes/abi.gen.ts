@@ -663,10 +663,18 @@ export const AgTreeKey = {
 
 /** Layout of C type `ag_unix`: its size and the offset of each field in bytes; LENGTH counts elements. */
 export const AgUnix = {
-  SIZE: 56,
+  SIZE: 80,
   h: 0,
   result: 48,
-  path_bytes: 52,
+  rule_index: 52,
+  generation: 56,
+  verdict: 60,
+  action: 64,
+  ended: 68,
+  path_bytes: 72,
+  base_bytes: 74,
+  peer_bytes: 76,
+  reserved: 78,
 } as const;
 
 /** Layout of C type `ag_v4_key`: its size and the offset of each field in bytes; LENGTH counts elements. */

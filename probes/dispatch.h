@@ -155,13 +155,25 @@ static __always_inline int ag_net_calls(struct ag_scratch *s, __u32 scope, struc
 
 	if (ag_finish_net(scope, ret, 1))
 		return 0;
-	if (call == AG_CALL_SEND)
-		return 0; /* on a connected socket: not an action of its own */
+	if (call == AG_CALL_SEND) {
+		struct ag_unix_end sent = {.result = ret};
+
+		ag_on_unix(s, scope, &sent);
+		return 0; /* else on a connected socket: not an action of its own */
+	}
 	if (call == AG_CALL_LISTEN)
 		return ag_on_listen(scope, AG_ARG1(regs), ret);
 	bpf_probe_read_user(&family, 2, address);
+	if (call == AG_CALL_CONNECT) {
+		struct ag_unix_end made = {.length = AG_ARG3(regs), .fd = AG_ARG1(regs), .result = ret};
+
+		made.user = family == AG_AF_UNIX ? address : 0;
+		made.connected = ret == 0;
+		if (ag_on_unix(s, scope, &made))
+			return 0;
+	}
 	if (family == AG_AF_UNIX)
-		return call == AG_CALL_CONNECT ? ag_on_unix(s, scope, address, AG_ARG3(regs), ret) : 0;
+		return 0;
 	return ag_on_address(scope, action, AG_ARG1(regs), address, ret);
 }
 
@@ -230,6 +242,7 @@ int BPF_PROG(ag_sys_exit, struct pt_regs *regs, long ret)
 	if (ret <= -AG_ERESTARTSYS && ret >= -AG_ERESTART_RESTARTBLOCK) {
 		/* Interrupted: the call comes again, or a handler sees EINTR. Nothing was done. */
 		ag_finish_net(scope->scope, 0, 0);
+		ag_forget_unix();
 		return 0;
 	}
 	if (call >= AG_CALL_READ && call <= AG_CALL_CLOSE_RANGE)

@@ -36,6 +36,7 @@ export class KernelActor implements Actor {
     const effect = event.kernel?.effect ?? "none";
     if (effect === "refused") return outcome("prevented", event.kernel?.mechanism ?? "cgroup");
     if (effect === "killed") return outcome("killed_before_effect", "signal");
+    if (effect === "ended") return outcome("killed_after_effect", "signal");
     if (decision.verdict !== "deny" && decision.verdict !== "ask") return outcome("observed", "none");
     // What the kernel refused by itself had no effect that a kill could end.
     if (failed(event.action)) return outcome("observed", "none");

@@ -1,12 +1,12 @@
 /** Exec rules as entries of the kernel's maps. */
 import { AgExecKey, AgExecRule, AgLimit, AgTreeKey, AgVerdict } from "../../probes/abi.gen.ts";
-import { AgentguardError, type LoweredExecRule } from "../core/mod.ts";
+import { AgentguardError, type LoweredExecRule, type LoweredUnixRule } from "../core/mod.ts";
 
 const encoder = new TextEncoder();
 
 /** One entry of a map. */
 export interface ExecEntry {
-  readonly map: "exec_rules" | "exec_trees";
+  readonly map: "exec_rules" | "exec_trees" | "unix_rules" | "unix_trees";
   readonly key: Uint8Array;
   readonly value: Uint8Array;
 }
@@ -15,6 +15,20 @@ export interface ExecEntry {
  * All entries of a slot; where several rules name one key, the strictest holds. Throws `overflow` for a path too long.
  */
 export function execEntries(slot: number, rules: readonly LoweredExecRule[]): ExecEntry[] {
+  return entriesOf(slot, rules, { exact: "exec_rules", trees: "exec_trees" });
+}
+
+/** The same for rules about unix sockets, all of which refuse. */
+export function unixEntries(slot: number, rules: readonly LoweredUnixRule[]): ExecEntry[] {
+  const refusing = rules.map((rule): LoweredExecRule => ({ ...rule, verdict: "deny" }));
+  return entriesOf(slot, refusing, { exact: "unix_rules", trees: "unix_trees" });
+}
+
+function entriesOf(
+  slot: number,
+  rules: readonly LoweredExecRule[],
+  maps: { readonly exact: ExecEntry["map"]; readonly trees: ExecEntry["map"] },
+): ExecEntry[] {
   const exact = new Map<string, ExecChoice>();
   const trees = new Map<string, ExecChoice>();
   for (const rule of rules) {
@@ -25,10 +39,10 @@ export function execEntries(slot: number, rules: readonly LoweredExecRule[]): Ex
   const entries: ExecEntry[] = [];
   for (const [name, choice] of exact) {
     const key = execKey(slot, name.slice(1), name.startsWith("="));
-    entries.push({ map: "exec_rules", key, value: execValue(choice) });
+    entries.push({ map: maps.exact, key, value: execValue(choice) });
   }
   for (const [tree, choice] of trees) {
-    entries.push({ map: "exec_trees", key: treeKey(slot, tree), value: execValue(mergeParents(trees, tree, choice)) });
+    entries.push({ map: maps.trees, key: treeKey(slot, tree), value: execValue(mergeParents(trees, tree, choice)) });
   }
   return entries;
 }

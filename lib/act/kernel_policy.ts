@@ -15,7 +15,7 @@ import {
   AgV6Key,
 } from "../../probes/abi.gen.ts";
 import { AgentguardError, type LoweredPolicy } from "../core/mod.ts";
-import { execEntries, execKey } from "./exec_rules.ts";
+import { execEntries, execKey, unixEntries } from "./exec_rules.ts";
 import type { OwnPlaces } from "./baseline.ts";
 import type { ObjectFinder } from "./file_objects.ts";
 import { filePolicy, nameEntries, objectEntries } from "./file_rules.ts";
@@ -34,7 +34,7 @@ export interface PolicyMap {
 /** Maps by the names that the probes give them. */
 export type PolicyMaps = (name: string) => PolicyMap;
 
-const KEYED_BY_PATH = ["exec_rules", "exec_trees"] as const;
+const KEYED_BY_PATH = ["exec_rules", "exec_trees", "unix_rules", "unix_trees"] as const;
 
 /** Owns the policy maps of one object. */
 export class KernelPolicy {
@@ -55,6 +55,7 @@ export class KernelPolicy {
     this.#clear(slot);
     this.#writeNet(slot, policy);
     this.#writeExec(slot, policy);
+    this.#writeUnix(slot, policy);
     this.#writeFiles(slot, policy);
     // The old slot stays filled until the next install: a program that read its number may still be looking things up
     // in it.
@@ -107,7 +108,7 @@ export class KernelPolicy {
   /** Removes what a slot holds. Keys of tries have their slot behind the prefix length, the others at the front. */
   #clear(slot: number): void {
     for (const name of [...TRIES, ...KEYED_BY_PATH]) {
-      const at = name === "exec_rules" ? AgExecKey.slot : AgV4Key.slot;
+      const at = name === "exec_rules" || name === "unix_rules" ? AgExecKey.slot : AgV4Key.slot;
       const map = this.#maps(name);
       for (const key of map.keys()) {
         if (new DataView(key.buffer, key.byteOffset).getUint32(at, true) === slot) map.remove(key);
@@ -170,6 +171,15 @@ export class KernelPolicy {
     view.setUint32(AgExecPolicy.deny_by_default, policy.exec_default === "deny" ? 1 : 0, true);
     for (const entry of execEntries(slot, policy.exec)) this.#maps(entry.map).update(entry.key, entry.value);
     this.#maps("exec_policy").update(slotKey(slot), value);
+  }
+
+  #writeUnix(slot: number, { generation, unix = [] }: LoweredPolicy): void {
+    const value = new Uint8Array(AgExecPolicy.SIZE);
+    const view = new DataView(value.buffer);
+    view.setUint32(AgExecPolicy.generation, generation, true);
+    view.setUint32(AgExecPolicy.rules, unix.length, true);
+    for (const entry of unixEntries(slot, unix)) this.#maps(entry.map).update(entry.key, entry.value);
+    this.#maps("unix_policy").update(slotKey(slot), value);
   }
 
   #writeFiles(slot: number, { generation, exec, files = [] }: LoweredPolicy): void {

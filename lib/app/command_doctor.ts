@@ -51,7 +51,8 @@ export function commandDoctor(
     const checks = await options.doctor.run({ record: loaded?.value.record, state_dir });
     const lacking = lackingMechanisms(checks);
     const snapshot = loaded?.value;
-    const host = { home: io.env["HOME"], lacking };
+    const unix_names = checks.some(({ id, state }) => id === "probes.unix" && state === "ok");
+    const host = { home: io.env["HOME"], lacking, unix_names };
     const rules = snapshot === undefined ? [] : reportRules(snapshot, host);
     const defaults = snapshot === undefined ? [] : reportDefaults(snapshot, host);
     const enforceable = rules.every((rule) => rule.refused === undefined);

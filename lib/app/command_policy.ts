@@ -21,7 +21,7 @@ import { reportDefaults, reportRules, type RuleReport, startedOnly } from "./rul
 export function commandPolicyCheck(
   command: PolicyCheckCommand,
   io: CommandIo,
-  options: { readonly lacking: ReadonlySet<EnforcementMechanism> },
+  options: { readonly lacking: ReadonlySet<EnforcementMechanism>; readonly unix_names?: boolean },
 ): Promise<number> {
   return exitCodeOf(io, async () => {
     const json = configOf(io, command.flags).json.value;
@@ -32,7 +32,7 @@ export function commandPolicyCheck(
     const diagnostics = loaded.ok
       ? [...loaded.value.warnings, ...checkSources(loaded.value, MISSING_SOURCES), ...secrets]
       : loaded.error;
-    const host = { home: io.env["HOME"], lacking: options.lacking };
+    const host = { home: io.env["HOME"], ...options };
     const rules = loaded.ok ? reportRules(loaded.value, host) : [];
     const defaults = loaded.ok ? reportDefaults(loaded.value, host) : [];
     if (json) {

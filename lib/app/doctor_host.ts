@@ -15,12 +15,14 @@ const GROUPS: Readonly<Record<ProbeGroup, { readonly name: string; readonly need
   syscall: { name: "see files opened, changed, removed", needed_for: ["kill_after"] },
   scope: { name: "see processes leave their session's cgroup" },
   network: { name: "refuse connections, sends and binds", needed_for: ["cgroup"] },
+  unix: { name: "refuse connections to unix sockets by name" },
   iterator: { name: "find agents that run already" },
   lsm: { name: "refuse files, programs and sockets before anything happens; protect the guard", needed_for: ["lsm"] },
 };
 
 const FIX = "run as root on Linux 5.17 or later, outside of containers without CAP_BPF";
 const FIXES: Readonly<Partial<Record<ProbeGroup, string>>> = {
+  unix: "use Linux 6.7 or later; without it such connections are ended afterwards, or prevented by masks",
   lsm: "use a kernel with CONFIG_BPF_LSM=y, started with bpf in its lsm= list; without it other mechanisms are used",
 };
 

@@ -38,7 +38,9 @@ export function requireEnforceable(snapshot: PolicySnapshot, host: HostSupport):
     if (!loaded || (mechanism === "cgroup" && !host.cgroup)) lacking.add(mechanism);
   }
   const { home, found_running = false } = host;
-  const refused = reportRules(snapshot, { home, lacking, found_running }).filter((rule) => rule.refused !== undefined);
+  const unix_names = host.support.some(({ group, available }) => group === "unix" && available);
+  const rules = reportRules(snapshot, { home, lacking, unix_names, found_running });
+  const refused = rules.filter((rule) => rule.refused !== undefined);
   if (refused.length === 0) return;
   const shown = refused.slice(0, SHOWN_MAX).map((rule) => `${rule.file}:${rule.line} ${rule.rule} (${rule.refused})`);
   if (refused.length > shown.length) shown.push(`and ${refused.length - shown.length} more (agentguard policy check)`);

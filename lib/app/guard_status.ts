@@ -37,6 +37,7 @@ const LAYER_NAMES: Readonly<Record<ProbeGroup, string>> = {
   syscall: "files and system calls",
   scope: "moves between cgroups",
   network: "network",
+  unix: "cgroup programs for unix sockets",
   iterator: "processes that run already",
   lsm: "security hooks",
 };

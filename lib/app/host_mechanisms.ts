@@ -2,6 +2,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { findCgroup2 } from "../act/mod.ts";
 import type { EnforcementMechanism } from "../decide/mod.ts";
+import { triedGroups } from "../source/mod.ts";
 
 /** What is read; for tests. */
 export interface HostFiles {
@@ -21,6 +22,11 @@ export function lackingHere(files: HostFiles = readHost()): ReadonlySet<Enforcem
   // Everything is seen, and what is let go is compared, by programs.
   if (!files.btf) { for (const each of ["cgroup", "seccomp", "exec_kill", "kill_after"] as const) lacking.add(each); }
   return lacking;
+}
+
+/** Programs of session cgroups can see the addresses of unix sockets here. */
+export function seesUnixNames(): boolean {
+  return triedGroups().includes("unix");
 }
 
 function readHost(): HostFiles {

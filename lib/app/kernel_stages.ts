@@ -252,7 +252,10 @@ export class KernelStages implements Disposable {
     const available = new Set(BUILT_MECHANISMS);
     if (!this.probes.has("lsm")) available.delete("lsm");
     const home = load.home === undefined ? {} : { home: load.home };
-    const { policy, in_kernel } = lower(snapshot, { host: { available, held: HELD_ACTIONS }, ...home });
+    const { policy, in_kernel } = lower(snapshot, {
+      host: { available, held: HELD_ACTIONS, unix_names: this.probes.has("unix") },
+      ...home,
+    });
     this.#kernel_policy.install(policy);
     this.#kernel_policy.setAgents(agentPrograms(snapshot));
     // Labels and rates outlive a reload.

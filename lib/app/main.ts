@@ -22,7 +22,7 @@ import { commandVersion } from "./command_version.ts";
 import { ConsoleLog } from "./console_log.ts";
 import { DoctorHost } from "./doctor_host.ts";
 import { painter } from "./format_text.ts";
-import { lackingHere } from "./host_mechanisms.ts";
+import { lackingHere, seesUnixNames } from "./host_mechanisms.ts";
 import { lackingTried } from "./security_hooks.ts";
 import { configTables, loadPolicySources } from "./policy_files.ts";
 import { ReaderThread } from "./reader_thread.ts";
@@ -87,7 +87,7 @@ function plainCommand(command: PlainCommand, io: CommandIo): Promise<number> {
     case "audit.rotate-key":
       return commandAudit(command, io);
     case "policy.check":
-      return commandPolicyCheck(command, io, { lacking: lackingTried(lackingHere()) });
+      return commandPolicyCheck(command, io, { lacking: lackingTried(lackingHere()), unix_names: seesUnixNames() });
     case "policy.explain":
     case "policy.test":
     case "policy.show":

@@ -25,6 +25,8 @@ export interface ReportOptions {
   readonly home: string | undefined;
   /** What of `BUILT_MECHANISMS` this host does not have. */
   readonly lacking: ReadonlySet<EnforcementMechanism>;
+  /** Programs of session cgroups see addresses of unix sockets. */
+  readonly unix_names?: boolean;
   /** Only sessions that were found running are meant. */
   readonly found_running?: boolean;
 }
@@ -51,10 +53,11 @@ export function reportDefaults(snapshot: PolicySnapshot, options: ReportOptions)
   return lowerHere(snapshot, options).defaults;
 }
 
-function lowerHere(snapshot: PolicySnapshot, { lacking, home, found_running = false }: ReportOptions): Lowering {
+function lowerHere(snapshot: PolicySnapshot, options: ReportOptions): Lowering {
+  const { lacking, home, unix_names = false, found_running = false } = options;
   const available = new Set([...BUILT_MECHANISMS].filter((mechanism) => !lacking.has(mechanism)));
   return lower(snapshot, {
-    host: { available, held: HELD_ACTIONS, found_running },
+    host: { available, held: HELD_ACTIONS, unix_names, found_running },
     ...(home === undefined ? {} : { home }),
   });
 }

@@ -78,6 +78,17 @@ export interface LoweredFileRule {
   readonly trees: readonly string[];
 }
 
+/** One rule for the programs that see addresses of unix sockets; it refuses. Any of the lists may match. */
+export interface LoweredUnixRule {
+  readonly rule_index: number;
+  /** Absolute paths, and abstract names behind an `@`. */
+  readonly paths: readonly string[];
+  /** Last components. */
+  readonly names: readonly string[];
+  /** Directories, without a final slash: everything below them. */
+  readonly trees: readonly string[];
+}
+
 /** The kernel's copy. */
 export interface LoweredPolicy {
   readonly generation: number;
@@ -86,6 +97,8 @@ export interface LoweredPolicy {
   readonly net_default: Readonly<Record<NetActionName, "allow" | "deny">>;
   readonly exec: readonly LoweredExecRule[];
   readonly exec_default: "allow" | "deny";
+  /** Only for a host whose cgroup programs see addresses of unix sockets. */
+  readonly unix?: readonly LoweredUnixRule[];
   /** Only for a host that has security hooks. */
   readonly files?: readonly LoweredFileRule[];
 }

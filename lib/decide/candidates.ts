@@ -7,6 +7,9 @@ import {
   orderCandidates,
 } from "./enforcement.ts";
 
+/** What a name that is written otherwise than the rule has it comes to, where only names are compared. */
+const OTHER_NAMES = "compared by name; reached by a symbolic link or `..`, ended after the effect";
+
 /** What lowering found out about a rule, for the types that one kernel program decides. */
 export interface KernelForm {
   readonly complete: boolean;
@@ -19,6 +22,8 @@ export interface KernelForms {
   readonly net?: KernelForm | string;
   readonly exec?: KernelForm | string;
   readonly file?: KernelForm | string;
+  /** Of unix sockets, by the names that calls give. */
+  readonly unix?: KernelForm | string;
 }
 
 /** Calls that wait for user space where a seccomp notification filter is in place. */
@@ -82,6 +87,9 @@ function candidatesOf(type: ActionType, asked: Forbidden, forms: KernelForms): r
     else if (type === "file.symlink") add("lsm", false, joined(form.note, "targets of links are compared afterwards"));
     else add("lsm", form.complete, joined(form.note, type === "exec" ? "" : RESOLVED));
     if (type === "exec") add("exec_kill", form.complete, form.note);
+  }
+  if (type === "unix.connect" && typeof forms.unix === "object") {
+    add("cgroup", false, joined(forms.unix.note, OTHER_NAMES));
   }
   if (NOTIFIED.has(type)) add("seccomp", true);
   if (MARKED.has(type) && !(type === "exec" && asked.asks_arguments)) add("fanotify", true, RESOLVED);

@@ -70,6 +70,8 @@ export interface HostMechanisms {
   readonly available: ReadonlySet<EnforcementMechanism>;
   /** Actions whose calls `seccomp` can hold; absent: all that a rule may need it for. */
   readonly held?: ReadonlySet<ActionType>;
+  /** Programs of the session's cgroup see addresses of unix sockets (Linux 6.7). */
+  readonly unix_names?: boolean;
   /** Only sessions that were found running are meant. */
   readonly found_running?: boolean;
 }
@@ -110,10 +112,11 @@ const NOTHING: EnforcementCandidate = { mechanism: "observe_only", complete: fal
 
 function pick({ actions, candidates }: EnforcementPart, host: HostMechanisms): EnforcementCandidate {
   const { held } = host;
+  const unseen = host.unix_names !== true && actions.includes("unix.connect");
   const holds = held === undefined || actions.every((action) => held.has(action));
   const usable = candidates.filter(({ mechanism }) =>
     mechanism === "observe_only" ||
-    (mechanism !== "seccomp" || holds) &&
+    (mechanism !== "seccomp" || holds) && (mechanism !== "cgroup" || !unseen) &&
       (host.available.has(mechanism) && !(host.found_running === true && MECHANISM_TRAITS[mechanism].started_only))
   );
   return usable.find(({ complete }) => complete) ?? usable[0] ?? NOTHING;

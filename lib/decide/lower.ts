@@ -9,12 +9,14 @@ import {
   type LoweredExecRule,
   type LoweredNetRule,
   type LoweredPolicy,
+  type LoweredUnixRule,
   type NetActionName,
 } from "../core/mod.ts";
 import { BASE_MECHANISMS, type HostMechanisms } from "./enforcement.ts";
 import { lowerExecRule } from "./lower_exec.ts";
 import { loweredFileRules } from "./lower_file.ts";
 import { KERNEL_NET_ACTIONS, lowerNetRule, netActionsOf } from "./lower_net.ts";
+import { lowerUnixRule } from "./lower_unix.ts";
 import { type DefaultEnforcement, EnforcementReport, ONE_NAME, type RuleEnforcement } from "./report.ts";
 import type { PolicySnapshot } from "./snapshot.ts";
 import { type TypedLayer, typedLayers, type TypedRule } from "./typed_rules.ts";
@@ -47,6 +49,7 @@ export function lower(snapshot: PolicySnapshot, options: LowerOptions): Lowering
   const layers = report.layers.filter((layer) => layer.file.mode === "enforce");
   const net = lowerNet(layers, report);
   const exec = lowerExec(layers, options, { report });
+  const unix = options.host?.unix_names === true ? lowerUnix(layers, options.home) : [];
   const hooks = options.host?.available.has("lsm") === true;
   const forbidding = layers.flatMap(({ rules }) => rules).filter(forbids);
   const files = hooks ? loweredFileRules(forbidding, report.finish(), options.home) : [];
@@ -54,6 +57,7 @@ export function lower(snapshot: PolicySnapshot, options: LowerOptions): Lowering
     generation: snapshot.ref.generation,
     ...net,
     ...exec,
+    ...(unix.length === 0 ? undefined : { unix }),
     ...(files.length === 0 ? undefined : { files }),
   };
   return {
@@ -66,6 +70,15 @@ export function lower(snapshot: PolicySnapshot, options: LowerOptions): Lowering
       return report.defaults(policy);
     },
   };
+}
+
+/** What has no form there is decided in user space; there is no default of the kernel for these. */
+function lowerUnix(layers: readonly TypedLayer[], home: string | undefined): readonly LoweredUnixRule[] {
+  return layers.flatMap(({ rules }) => rules).filter((rule) => forbids(rule) && rule.types.includes("unix.connect"))
+    .flatMap((rule) => {
+      const lowered = lowerUnixRule(rule, home);
+      return typeof lowered === "string" ? [] : [lowered.rule];
+    });
 }
 
 function forbids({ node }: TypedRule): boolean {

@@ -10,6 +10,7 @@ import {
 } from "./enforcement.ts";
 import { lowerFileRule } from "./lower_file.ts";
 import { KERNEL_NET_ACTIONS } from "./lower_net.ts";
+import { lowerUnixRule } from "./lower_unix.ts";
 import type { TypedLayer, TypedRule } from "./typed_rules.ts";
 
 /** What becomes of one rule on a host. */
@@ -157,7 +158,9 @@ export class EnforcementReport {
     const forms = this.#forms.get(rule) ?? {};
     if (node.verdict === "allow") return lifted(forms, this.#left_defaults.get(rule));
     const is_file = rule.types.some((type) => type.startsWith("file.") || type === "unix.connect");
-    return concluder.conclude(rule, is_file ? { ...forms, file: this.#fileForm(rule) } : forms);
+    if (!is_file) return concluder.conclude(rule, forms);
+    const unix = rule.types.includes("unix.connect") ? { unix: lowerUnixRule(rule, this.#options.home) } : {};
+    return concluder.conclude(rule, { ...forms, ...unix, file: this.#fileForm(rule) });
   }
 
   #fileForm(rule: TypedRule): KernelForm | string {
@@ -181,7 +184,14 @@ class Concluder {
     let known = this.#known.get(rule.types);
     if (known === undefined) this.#known.set(rule.types, known = new Map());
     const asks_arguments = predicates.argv !== undefined || predicates.opaque !== undefined;
-    const key = [verdict, String(asks_arguments), keyOf(forms.net), keyOf(forms.exec), keyOf(forms.file)].join("\n");
+    const key = [
+      verdict,
+      String(asks_arguments),
+      keyOf(forms.net),
+      keyOf(forms.exec),
+      keyOf(forms.file),
+      keyOf(forms.unix),
+    ].join("\n");
     const found = known.get(key) ?? this.forbidden({ types: rule.types, verdict, asks_arguments }, forms);
     known.set(key, found);
     return found;

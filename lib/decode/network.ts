@@ -3,6 +3,7 @@ import { AgCoverage, AgCoverageKind, AgNet, AgNetAction, AgUnix, AgVerdict } fro
 import { type Action, type Facts, type KernelVerdict, type Protocol, resultName } from "../core/mod.ts";
 import { ipv4Text, ipv6Text } from "./address_text.ts";
 import type { Frame } from "./frame.ts";
+import { joinPath } from "./path_text.ts";
 
 const TYPES: Readonly<Record<number, "net.connect" | "net.send" | "net.bind" | "net.listen" | undefined>> = {
   [AgNetAction.CONNECT]: "net.connect",
@@ -48,16 +49,43 @@ export function decodeNet(frame: Frame):
   return { action, kernel, facts };
 }
 
-/** A connection to a unix socket; the path ends at its NUL, an abstract name begins with one (shown as `@`). */
-export function decodeUnix(frame: Frame): { readonly action: Action; readonly facts: Facts } {
-  const length = Math.min(frame.u32(AgUnix.path_bytes), frame.size - AgUnix.SIZE);
-  const abstract = length > 0 && frame.u8(AgUnix.SIZE) === 0;
-  const raw = frame.text(AgUnix.SIZE + (abstract ? 1 : 0), length - (abstract ? 1 : 0));
+/**
+ * A connection to a unix socket, or a message to one. An abstract name begins with a NUL (shown as `@`), a path ends at
+ * one. The path is that of the socket that was reached where the kernel showed it.
+ */
+export function decodeUnix(
+  frame: Frame,
+): { readonly action: Action; readonly kernel?: KernelVerdict; readonly facts: Facts } {
+  const path_bytes = Math.min(frame.u16(AgUnix.path_bytes), frame.size - AgUnix.SIZE);
+  const base_bytes = frame.u16(AgUnix.base_bytes);
+  const abstract = path_bytes > 0 && frame.u8(AgUnix.SIZE) === 0;
+  const raw = frame.text(AgUnix.SIZE + (abstract ? 1 : 0), path_bytes - (abstract ? 1 : 0));
   const end = abstract ? -1 : raw.indexOf("\0");
-  const path = `${abstract ? "@" : ""}${end < 0 ? raw : raw.slice(0, end)}`;
+  const given = abstract ? `@${raw}` : end < 0 ? raw : raw.slice(0, end);
+  const base = frame.text(AgUnix.SIZE + path_bytes, base_bytes);
+  const named = abstract || given === "" ? given : joinPath(base, given);
+  const peer = frame.text(AgUnix.SIZE + path_bytes + base_bytes, frame.u16(AgUnix.peer_bytes));
+  const path = peer === "" ? named : peer;
+  const action: Action = {
+    type: "unix.connect",
+    path,
+    ...(path === given ? undefined : { requested_path: named === path ? given : named }),
+    result: resultName(frame.i32(AgUnix.result)),
+  };
+  return { action, ...unixVerdict(frame), facts: { kind: "plain" } };
+}
+
+function unixVerdict(frame: Frame): { readonly kernel?: KernelVerdict } {
+  const verdict = frame.u32(AgUnix.verdict);
+  if (verdict === AgVerdict.NONE || verdict === AgVerdict.ALLOW) return {};
+  const ended = frame.u32(AgUnix.ended) !== 0;
   return {
-    action: { type: "unix.connect", path, result: resultName(frame.i32(AgUnix.result)) },
-    facts: { kind: "plain" },
+    kernel: {
+      verdict: "deny",
+      rule_index: frame.i32(AgUnix.rule_index),
+      generation: frame.u32(AgUnix.generation),
+      effect: verdict === AgVerdict.DENY_FAILED ? "none" : ended ? "ended" : "refused",
+    },
   };
 }
 

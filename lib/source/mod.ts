@@ -11,6 +11,7 @@ export { heldChangeEvent, type HeldFileCall } from "./hold/change_event.ts";
 export { type HeldExec, heldExecEvent } from "./hold/exec_event.ts";
 export type { FrameSink, ProbeGroup, ProbeSupport, RunningProcess } from "./kernel/port.ts";
 export { LossCounters } from "./kernel/counters.ts";
+export { triedGroups } from "./kernel/groups.ts";
 export { FIRST_KERNEL_SCOPE, KernelProbes, type ProbeParts } from "./kernel/probes.ts";
 export { type HeldClasses, NOTHING_HELD, type StoppedProcess } from "./kernel/scope_value.ts";
 export { type ReadableRing, type ReaderParts, RingReader } from "./kernel/reader.ts";

@@ -148,11 +148,27 @@ struct ag_net {
 	__u32 reserved;
 };
 
-/* The path follows; a leading NUL means abstract. */
+enum ag_unix_action {
+	AG_UNIX_CONNECT = 0,
+	AG_UNIX_SEND = 1,
+};
+
+/*
+ * Strings follow: path as the call gave it (a leading NUL means abstract), base (the directory that a relative one
+ * begins from), peer (the path of the socket that was reached).
+ */
 struct ag_unix {
 	struct ag_record h;
 	__s32 result;
-	__u32 path_bytes;
+	__s32 rule_index;
+	__u32 generation;
+	__u32 verdict;
+	__u32 action;
+	__u32 ended; /* 1: the socket was reached, and its caller was sent SIGKILL */
+	__u16 path_bytes;
+	__u16 base_bytes;
+	__u16 peer_bytes;
+	__u16 reserved;
 };
 
 enum ag_coverage_kind {

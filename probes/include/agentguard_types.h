@@ -295,6 +295,14 @@ struct vm_area_struct {
 
 struct unix_sock {
 	struct path path;
+	struct sock *peer;
+};
+
+struct sockaddr;
+
+struct bpf_sock_addr_kern {
+	struct sockaddr *uaddr;
+	__u32 uaddrlen; /* Linux 6.7 */
 };
 
 struct seq_file;

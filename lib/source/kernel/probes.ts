@@ -4,24 +4,11 @@ import { AgConfig, AgControl, AgTask } from "../../../probes/abi.gen.ts";
 import { type BpfLink, type BpfMap, BpfObject, type Libbpf, type Shim, type SystemCalls } from "../../../ffi/mod.ts";
 import { AgentguardError, err, LIMITS, ok, type Result } from "../../core/mod.ts";
 import { LossCounters } from "./counters.ts";
+import { type BaseGroup, GROUPS, triedGroups, UNIX_ATTACH_TYPES, untried } from "./groups.ts";
 import { LsmPrograms, lsmSupport } from "./lsm.ts";
 import { NOTHING_HELD, scopeValue, type StoppedProcess } from "./scope_value.ts";
 import { type OwnNumber, ownNumber } from "./own_number.ts";
 import type { ProbeGroup, ProbeSupport, RunningProcess } from "./port.ts";
-
-/** Groups of the object that every host needs; `lsm` is an object of its own. */
-type BaseGroup = Exclude<ProbeGroup, "lsm">;
-
-/** Programs by group. A group is loaded whole or not at all. */
-const GROUPS: Readonly<Record<BaseGroup, readonly string[]>> = {
-  process: ["ag_exec", "ag_fork", "ag_exit"],
-  syscall: ["ag_sys_exit"],
-  scope: ["ag_cgroup_attach"],
-  network: ["ag_connect4", "ag_connect6", "ag_sendmsg4", "ag_sendmsg6", "ag_bind4", "ag_bind6"],
-  iterator: ["ag_tasks"],
-};
-
-const GROUP_NAMES: readonly BaseGroup[] = ["process", "syscall", "scope", "network", "iterator"];
 
 /** What loading needs. */
 export interface ProbeParts {
@@ -75,11 +62,13 @@ export class KernelProbes implements Disposable {
    */
   static load(parts: ProbeParts): Result<KernelProbes, readonly ProbeSupport[]> {
     const self = ownNumber(parts);
-    if (!self.ok) return err(GROUP_NAMES.map((group) => ({ group, available: false, detail: self.error })));
-    const all = loadGroups(parts, self.value, GROUP_NAMES);
-    if (all.ok) return ok(new KernelProbes(parts, all.value, GROUP_NAMES.map((group) => available(group))));
-    const support = tryGroups(parts, self.value);
-    const usable = GROUP_NAMES.filter((group) => support.some((each) => each.group === group && each.available));
+    const groups = triedGroups();
+    if (!self.ok) return err(groups.map((group) => ({ group, available: false, detail: self.error })));
+    const all = loadGroups(parts, self.value, groups);
+    const others = untried(groups);
+    if (all.ok) return ok(new KernelProbes(parts, all.value, [...groups.map((group) => available(group)), ...others]));
+    const support = [...tryGroups(parts, self.value, groups), ...others];
+    const usable = groups.filter((group) => support.some((each) => each.group === group && each.available));
     if (!usable.includes("process")) return err(support);
     const some = loadGroups(parts, self.value, usable);
     if (!some.ok) return err(support);
@@ -123,7 +112,7 @@ export class KernelProbes implements Disposable {
       for (const link of links) link[Symbol.dispose]();
       links.length = 0;
     };
-    for (const program of GROUPS.network) {
+    for (const program of [...GROUPS.network, ...(this.has("unix") ? GROUPS.unix : [])]) {
       const link = this.#object.attachCgroup(program, cgroup_fd);
       if (!link.ok) {
         release();
@@ -259,6 +248,7 @@ function loadGroups(parts: ProbeParts, self: OwnNumber, groups: readonly BaseGro
     config.set(hash_key, AgConfig.key);
     const loaded = BpfObject.load(parts.bpf, parts.shim, parts.image, {
       programs: groups.flatMap((group) => GROUPS[group]),
+      attach_types: UNIX_ATTACH_TYPES,
       sizes: ringBytes(parts),
       data: { ".rodata.config": config },
     });
@@ -275,8 +265,8 @@ function lastLine(log: string): string {
     "no message";
 }
 
-function tryGroups(parts: ProbeParts, self: OwnNumber): ProbeSupport[] {
-  return GROUP_NAMES.map((group) => {
+function tryGroups(parts: ProbeParts, self: OwnNumber, groups: readonly BaseGroup[]): ProbeSupport[] {
+  return groups.map((group) => {
     const loaded = loadGroups({ ...parts, ring_bytes: { decisions: 4096, telemetry: 4096 } }, self, [group]);
     if (!loaded.ok) return { group, available: false, detail: loaded.error };
     loaded.value.object[Symbol.dispose]();

@@ -1,5 +1,6 @@
 /** Ways to reach a unix socket that a rule forbids, such as that of a container engine. */
-import { symlink } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { link, symlink } from "node:fs/promises";
 import { createServer, type Server } from "node:net";
 import { join } from "node:path";
 import { type EscapeCase, type Expectation, type Place, saidOk } from "../harness/mod.ts";
@@ -7,15 +8,27 @@ import { type EscapeCase, type Expectation, type Place, saidOk } from "../harnes
 /** What is there when the session begins is hidden from it, under whatever name it is asked for. */
 const MASKED: Expectation = { needs: ["baseline.mounts"], label: "prevented", mechanism: "mounts" };
 const HOOKED: Expectation = { needs: ["probes.lsm"], label: "prevented", mechanism: "lsm" };
+/** The programs of the session's cgroup see the name. */
+const NAMED: Expectation = { needs: ["probes.unix"], label: "prevented", mechanism: "cgroup" };
 const AFTER: Expectation = { label: "killed_after_effect", mechanism: "signal", effect: "may" };
 
 /** A listener outside of the guarded tree; it does not keep the suite from ending. */
-function listen({ dir }: Place): Promise<Server> {
+function listen({ dir }: Place, name = "engine.sock"): Promise<Server> {
   const { promise, resolve, reject } = Promise.withResolvers<Server>();
   const server = createServer((peer) => peer.end());
   server.once("error", reject);
-  server.listen(join(dir, "engine.sock"), () => resolve(server.unref()));
+  server.listen(name.startsWith("\0") ? name : join(dir, name), () => resolve(server.unref()));
   return promise;
+}
+
+/** A server that starts when the attempt asks for it: what is not there yet has no mask. */
+function listenLater(place: Place, then: () => Promise<void> = () => Promise.resolve()): void {
+  const timer = setInterval(() => {
+    if (!existsSync(join(place.dir, "wanted"))) return;
+    clearInterval(timer);
+    void listen(place).then(then);
+  }, 5);
+  timer.unref();
 }
 
 function reach(way: string, escape: string, more: Partial<EscapeCase> = {}): EscapeCase {
@@ -28,16 +41,30 @@ function reach(way: string, escape: string, more: Partial<EscapeCase> = {}): Esc
     },
     command: ({ program, dir }) => [program("unix_connect"), way, join(dir, "engine.sock")],
     happened: saidOk,
-    expected: [MASKED, HOOKED, AFTER],
+    expected: [NAMED, MASKED, HOOKED, AFTER],
     ...more,
   };
+}
+
+/** The server comes up during the session. */
+function reachLater(way: string, escape: string, more: Partial<EscapeCase> = {}): EscapeCase {
+  return reach(`later-${way}`, `${escape}, of a server that started afterwards`, {
+    prepare: (place) => Promise.resolve(listenLater(place)),
+    expected: [NAMED, HOOKED, AFTER],
+    ...more,
+  });
 }
 
 /** Attempts to connect. */
 export const SOCKETS: readonly EscapeCase[] = [
   reach("name", "unix socket by its name"),
-  reach("relative", "unix socket by a relative name", {
-    expected: [{ ...MASKED, label: "none" }, HOOKED, { label: "none", mechanism: "none", effect: "may" }],
+  reach("relative", "unix socket by a relative name"),
+  reach("dots", "unix socket by a name with . and doubled slashes", {
+    command: ({ program, dir }) => [program("unix_connect"), "name", join(dir, "/").concat(".//engine.sock")],
+  }),
+  reach("parent", "unix socket by a name with ..", {
+    command: ({ program, dir }) => [program("unix_connect"), "name", `${dir}/../unix-parent/engine.sock`],
+    expected: [MASKED, HOOKED, AFTER],
   }),
   reach("symlink", "unix socket by a symbolic link", {
     prepare: async (place) => {
@@ -45,6 +72,31 @@ export const SOCKETS: readonly EscapeCase[] = [
       await symlink("engine.sock", join(place.dir, "link"));
     },
     command: ({ program, dir }) => [program("unix_connect"), "name", join(dir, "link")],
-    expected: [MASKED, HOOKED, { label: "none", mechanism: "none", effect: "may" }],
+    expected: [MASKED, HOOKED, AFTER],
+  }),
+  reach("hard-link", "unix socket by a hard link from before the session", {
+    prepare: async (place) => {
+      await listen(place);
+      await link(join(place.dir, "engine.sock"), join(place.dir, "other"));
+    },
+    command: ({ program, dir }) => [program("unix_connect"), "name", join(dir, "other")],
+    expected: [HOOKED, AFTER],
+  }),
+  reach("abstract", "abstract unix socket", {
+    rules: ['action = "unix.connect"\npath = "@ag-escape-abstract"\nverdict = "deny"'],
+    prepare: async (place) => {
+      await listen(place, "\0ag-escape-abstract");
+    },
+    command: ({ program }) => [program("unix_connect"), "abstract", "ag-escape-abstract"],
+    expected: [NAMED, { needs: ["baseline.scope"], label: "none", mechanism: "landlock" }, AFTER],
+  }),
+  reachLater("name", "unix socket by its name"),
+  reachLater("relative", "unix socket by a relative name"),
+  reachLater("symlink", "unix socket by a symbolic link", { expected: [HOOKED, AFTER] }),
+  reach("datagram", "datagram to a unix socket without connect", {
+    rules: ['action = "unix.connect"\npath = "@DIR@/log.sock"\nverdict = "deny"'],
+    prepare: () => Promise.resolve(),
+    command: ({ program, dir }) => [program("unix_connect"), "datagram-own", join(dir, "log.sock")],
+    expected: [NAMED, HOOKED, { label: "none", mechanism: "none", effect: "may" }],
   }),
 ];

@@ -33,6 +33,7 @@ function event(action: Action, kernel?: KernelVerdict["effect"], known = true): 
   };
 }
 
+const socket: Action = { type: "unix.connect", path: "/run/s", result: "0" };
 const exec: Action = { type: "exec", path: "/bin/x", argv: ["x"] };
 const connect: Action = { type: "net.connect", protocol: "tcp", address: "::1", port: 1 };
 const read: Action = { type: "file.read", path: "/a", result: "0" };
@@ -42,6 +43,7 @@ describe("what came of a decision", () => {
     // the kernel acted
     [connect, "refused", "deny", "killed", "prevented", "cgroup", false],
     [exec, "killed", "deny", "killed", "killed_before_effect", "signal", false],
+    [socket, "ended", "deny", "killed", "killed_after_effect", "signal", false],
     // observe mode: the kernel did not act, and neither do we
     [connect, "none", "allow", "killed", "observed", "none", false],
     [read, undefined, "allow", "killed", "observed", "none", false],

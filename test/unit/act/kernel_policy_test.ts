@@ -58,13 +58,19 @@ describe("slots", () => {
     const full = policy({
       net: [{ ...denyPort(1), except: { ...ANY, cidrs: [{ bytes: Uint8Array.of(10, 0, 0, 0), prefix_bits: 8 }] } }],
       exec: [execRule({ paths: ["/bin/a"], names: ["b"], trees: ["/c"] })],
+      unix: [{ rule_index: 4, paths: ["/run/s", "@a"], names: ["b"], trees: ["/c"] }],
     });
     kernel.install(full);
+    expect(maps.get("unix_rules").entries.size).toBe(3);
+    expect(maps.get("unix_rules").entries.get(execKey(1, "@a", false).toHex())?.toHex()).toBe("0200000004000000");
+    expect(maps.get("unix_trees").entries.size).toBe(1);
     kernel.install(policy({ generation: 2 }));
     kernel.install(policy({ generation: 3 }));
     expect(maps.decideNet(connect(1))).toEqual({ verdict: "allow", rule_index: -1, generation: 3 });
     expect(maps.decideExec(["/bin/a", "/c/b"])).toMatchObject({ verdict: "none" });
-    for (const name of ["exec_rules", "exec_trees"]) expect(maps.get(name).entries.size).toBe(0);
+    for (const name of ["exec_rules", "exec_trees", "unix_rules", "unix_trees"]) {
+      expect(maps.get(name).entries.size).toBe(0);
+    }
     // Of the tries only the empty prefix of each slot is left, with no rule.
     for (const name of ["v4_rules", "v6_rules", "port_rules", "v4_except", "v6_except", "port_except"]) {
       const values = [...maps.get(name).entries.values()];

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { AgCoverageKind, AgNetAction, AgVerdict } from "../../../probes/abi.gen.ts";
+import { AgCoverageKind, AgNetAction, AgUnix, AgVerdict } from "../../../probes/abi.gen.ts";
 import { actionOf, decodeOne } from "./decode_one.ts";
 import { bytesOf, coverageRecord, netRecord, unixRecord } from "./records.ts";
 
@@ -109,8 +109,36 @@ describe("unix sockets", () => {
 
   test("a length beyond the record is cut; results are named", () => {
     const bytes = unixRecord({ path: bytesOf("/s"), result: -111 });
-    new DataView(bytes.buffer).setUint32(52, 9_999, true);
+    new DataView(bytes.buffer).setUint16(AgUnix.path_bytes, 9_999, true);
     expect(actionOf(bytes)).toEqual({ type: "unix.connect", path: "/s", result: "ECONNREFUSED" });
+  });
+
+  test.each([
+    [{ path: "s", base: "/run" }, { path: "/run/s", requested_path: "s" }],
+    [{ path: "./../s", base: "/run/x" }, { path: "/run/s", requested_path: "./../s" }],
+    [{ path: "link", base: "/tmp", peer: "/run/s" }, { path: "/run/s", requested_path: "/tmp/link" }],
+    [{ path: "s", base: "/run", peer: "/run/s" }, { path: "/run/s", requested_path: "s" }],
+    [{ path: "/run/s", peer: "/run/s" }, { path: "/run/s" }],
+    [{ path: "\0a" }, { path: "@a" }],
+  ])("%j is %j", (fields, action) => {
+    expect(actionOf(unixRecord(fields))).toEqual({ type: "unix.connect", ...action, result: "0" });
+  });
+
+  test.each(
+    [
+      [AgVerdict.DENY, 0, "refused"],
+      [AgVerdict.DENY, 1, "ended"],
+      [AgVerdict.DENY_FAILED, 1, "none"],
+    ] as const,
+  )("verdict %i, ended %i: %s", (verdict, ended, effect) => {
+    const bytes = unixRecord({ path: "/s", verdict, ended, rule_index: 4, generation: 2 });
+    expect(decodeOne(bytes).kernel).toEqual({ verdict: "deny", rule_index: 4, generation: 2, effect });
+  });
+
+  test("where the kernel had nothing to decide it has no verdict", () => {
+    for (const verdict of [AgVerdict.NONE, AgVerdict.ALLOW]) {
+      expect(decodeOne(unixRecord({ path: "/s", verdict })).kernel).toBeUndefined();
+    }
   });
 });
 

@@ -341,14 +341,33 @@ export function netRecord(fields: NetFields): Uint8Array {
 }
 
 /** UNIX. */
-export function unixRecord(fields: Header & { readonly path: Bytes; readonly result?: number }): Uint8Array {
+export function unixRecord(
+  fields: Header & {
+    readonly path: Bytes;
+    readonly base?: Bytes;
+    readonly peer?: Bytes;
+    readonly result?: number;
+    readonly verdict?: number;
+    readonly ended?: number;
+    readonly rule_index?: number;
+    readonly generation?: number;
+  },
+): Uint8Array {
   const path = bytesOf(fields.path);
+  const base = bytesOf(fields.base ?? "");
+  const peer = bytesOf(fields.peer ?? "");
   return record(AgOp.UNIX, AgUnix.SIZE, {
     ...fields,
-    tail: [path],
+    tail: [path, base, peer],
     fill: (view) => {
+      view.setUint16(AgUnix.base_bytes, base.length, true);
+      view.setUint16(AgUnix.peer_bytes, peer.length, true);
+      view.setUint32(AgUnix.verdict, fields.verdict ?? 0, true);
+      view.setUint32(AgUnix.ended, fields.ended ?? 0, true);
+      view.setInt32(AgUnix.rule_index, fields.rule_index ?? -1, true);
+      view.setUint32(AgUnix.generation, fields.generation ?? 0, true);
       view.setInt32(AgUnix.result, fields.result ?? 0, true);
-      view.setUint32(AgUnix.path_bytes, path.length, true);
+      view.setUint16(AgUnix.path_bytes, path.length, true);
     },
   });
 }

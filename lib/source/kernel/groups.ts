@@ -1,0 +1,41 @@
+/** The programs of the probes' object, in groups that stand or fall together. */
+import { release } from "node:os";
+import type { ProbeGroup, ProbeSupport } from "./port.ts";
+
+/** Groups of the object that every host needs; `lsm` is an object of its own. */
+export type BaseGroup = Exclude<ProbeGroup, "lsm">;
+
+/** Programs by group. A group is loaded whole or not at all. */
+export const GROUPS: Readonly<Record<BaseGroup, readonly string[]>> = {
+  process: ["ag_exec", "ag_fork", "ag_exit"],
+  syscall: ["ag_sys_exit"],
+  scope: ["ag_cgroup_attach"],
+  network: ["ag_connect4", "ag_connect6", "ag_sendmsg4", "ag_sendmsg6", "ag_bind4", "ag_bind6"],
+  unix: ["ag_connect_unix", "ag_sendmsg_unix"],
+  iterator: ["ag_tasks"],
+};
+
+/** Where the programs of `unix` attach (include/uapi/linux/bpf.h): BPF_CGROUP_UNIX_CONNECT, BPF_CGROUP_UNIX_SENDMSG. */
+export const UNIX_ATTACH_TYPES: Readonly<Record<string, number>> = { ag_connect_unix: 49, ag_sendmsg_unix: 50 };
+
+const NAMES: readonly BaseGroup[] = ["process", "syscall", "scope", "network", "unix", "iterator"];
+
+/** The first release with both. */
+const UNIX_SINCE = [6, 7] as const;
+
+/** The groups that are worth trying on this kernel: what it surely lacks would cost a load of everything else. */
+export function triedGroups(kernel: string = release()): readonly BaseGroup[] {
+  const [major = 0, minor = 0] = kernel.split(".").map((part) => Number.parseInt(part, 10));
+  const [since_major, since_minor] = UNIX_SINCE;
+  const has_unix = major > since_major || (major === since_major && minor >= since_minor);
+  return has_unix ? NAMES : NAMES.filter((group) => group !== "unix");
+}
+
+/** What is said of the groups that were not tried. */
+export function untried(tried: readonly BaseGroup[]): readonly ProbeSupport[] {
+  return NAMES.filter((group) => !tried.includes(group)).map((group) => ({
+    group,
+    available: false,
+    detail: `needs Linux ${UNIX_SINCE.join(".")}`,
+  }));
+}
