@@ -159,6 +159,11 @@ export class HeldCalls implements Disposable {
     throw new AgentguardError("io", `answer a held call: ${errnoName(-answered)}`);
   }
 
+  /** The object at a place of a pinned change, as a descriptor that stays the change's; -1 where there is none. */
+  object(change: HeldChange, place: "first" | "second"): number {
+    return this.#library.ag_hold_object(change.pinned, place === "second" ? 1 : 0);
+  }
+
   /** Gives back what a pinned change holds, once. */
   drop(change: HeldChange): void {
     this.#library.ag_hold_drop(change.pinned);

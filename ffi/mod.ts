@@ -21,6 +21,8 @@ export { RECORD_BLOCK, type RecordCalls, recordCalls } from "./record_calls.ts";
 export { RingMemory } from "./ring_memory.ts";
 export { type SocketPeer, socketPeer } from "./socket_peer.ts";
 export { SystemCalls } from "./system_call.ts";
+export { landlockVersion, tryWatching, type WatchedOpen, WatchedOpens } from "./watched_opens.ts";
+export type { WatchTable, WatchText } from "./watch_table.ts";
 export { hasTaskStorage } from "./task_storage.ts";
 export { notifySupervisor } from "./supervisor.ts";
 export type { Baseline, Place } from "./launch_baseline.ts";

@@ -98,6 +98,7 @@ export interface HeldCallLibrary {
   ag_hold_exec(state: Pointer | null, listener: number): number;
   ag_hold_pin(state: Pointer | null, listener: number, error: Pointer | null): Pointer | null;
   ag_hold_perform(state: Pointer | null, change: Pointer | null, listener: number, result: Pointer | null): number;
+  ag_hold_object(change: Pointer | null, second: number): number;
   ag_hold_drop(change: Pointer | null): void;
   ag_hold_poll(fds: Pointer | null, events: Pointer | null, count: number, timeout_ms: number): number;
   ag_hold_valid(listener: number, id: Pointer | null): number;
@@ -128,6 +129,21 @@ export interface RecordLibrary {
     max: number,
   ): number;
   ag_record_grow(frontier: Pointer, size: number, leaves: Pointer, count: number, roots: Pointer): number;
+}
+
+/** Functions for watched opens (native/watch.c). */
+export interface WatchLibrary {
+  ag_watch_landlock(): number;
+  ag_watch_try(directory: Pointer | null): number;
+  ag_watch_open(process: number, ready: number, table: Pointer | null, bytes: number): Pointer | null;
+  ag_watch_close(state: Pointer | null): void;
+  ag_watch_memory(state: Pointer | null): Pointer | null;
+  ag_watch_rules(state: Pointer | null, table: Pointer | null, bytes: number): number;
+  ag_watch_bar(state: Pointer | null, first: number, second: number, all: number): void;
+  ag_watch_unbar(state: Pointer | null): void;
+  ag_watch_take(state: Pointer | null): number;
+  ag_watch_answer(state: Pointer | null, fd: number, allow: number): void;
+  ag_watch_refuse(state: Pointer | null): void;
 }
 
 const LIBBPF = {
@@ -186,6 +202,7 @@ const HELD_CALLS = {
   ag_hold_exec: { args: [T.ptr, T.i32], returns: T.i32 },
   ag_hold_pin: { args: [T.ptr, T.i32, T.ptr], returns: T.ptr },
   ag_hold_perform: { args: [T.ptr, T.ptr, T.i32, T.ptr], returns: T.i32 },
+  ag_hold_object: { args: [T.ptr, T.i32], returns: T.i32 },
   ag_hold_drop: { args: [T.ptr], returns: T.void },
   ag_hold_poll: { args: [T.ptr, T.ptr, T.i32, T.i32], returns: T.i32 },
   ag_hold_valid: { args: [T.i32, T.ptr], returns: T.i32 },
@@ -207,10 +224,30 @@ export function openRecordLibrary(): RecordLibrary {
   return open(shim_file, "agentguard-record", RECORD) as unknown as RecordLibrary;
 }
 
+const WATCH = {
+  ag_watch_landlock: { args: [], returns: T.i32 },
+  ag_watch_try: { args: [T.ptr], returns: T.i32 },
+  ag_watch_open: { args: [T.u32, T.i32, T.ptr, T.u32], returns: T.ptr },
+  ag_watch_close: { args: [T.ptr], returns: T.void },
+  ag_watch_memory: { args: [T.ptr], returns: T.ptr },
+  ag_watch_rules: { args: [T.ptr, T.ptr, T.u32], returns: T.i32 },
+  ag_watch_bar: { args: [T.ptr, T.i32, T.i32, T.i32], returns: T.void },
+  ag_watch_unbar: { args: [T.ptr], returns: T.void },
+  ag_watch_take: { args: [T.ptr], returns: T.i32 },
+  ag_watch_answer: { args: [T.ptr, T.i32, T.i32], returns: T.void },
+  ag_watch_refuse: { args: [T.ptr], returns: T.void },
+} as const;
+
 /** The functions for held calls (native/hold.c): for the one thread that answers them. */
 export function openHeldCallLibrary(): HeldCallLibrary {
   // SAFETY: as below.
   return open(shim_file, "agentguard-hold", HELD_CALLS) as unknown as HeldCallLibrary;
+}
+
+/** The functions for watched opens (native/watch.c). */
+export function openWatchLibrary(): WatchLibrary {
+  // SAFETY: as below.
+  return open(shim_file, "agentguard-watch", WATCH) as unknown as WatchLibrary;
 }
 
 /** The shim alone: enough for system calls. Opens in under a millisecond. */

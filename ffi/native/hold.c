@@ -352,6 +352,12 @@ struct ag_pinned *ag_hold_pin(struct ag_hold_state *state, int32_t listener, int
 	return NULL;
 }
 
+/* The object at the first or second place of a change, as a descriptor of the change's own; -1 where there is none. */
+int32_t ag_hold_object(const struct ag_pinned *p, int32_t second)
+{
+	return second ? p->new.object : p->old.object;
+}
+
 /* As `perform`; the change stays pinned. */
 int32_t ag_hold_perform(struct ag_hold_state *state, struct ag_pinned *p, int32_t listener, int32_t *result)
 {

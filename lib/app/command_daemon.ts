@@ -71,6 +71,7 @@ class Daemon {
     requireEnforceable(guard.snapshot, {
       support: guard.reader.support,
       cgroup: findCgroup2() !== undefined,
+      watched: false,
       home: undefined,
       found_running: true,
     });

@@ -1,8 +1,8 @@
 /** `agentguard [run] -- CMD`: one command, guarded, with its own streams and its own exit code. */
 import { homedir } from "node:os";
-import { basename, resolve } from "node:path";
 import type { Config } from "../config/mod.ts";
 import {
+  type ActionType,
   AgentguardError,
   type Clock,
   errorMessage,
@@ -14,17 +14,15 @@ import {
 import {
   type CommandExit,
   isTerminal,
-  launchCommand,
   type LaunchedCommand,
   openShim,
   releaseStreams,
   type StartState,
   SystemCalls,
 } from "../../ffi/mod.ts";
-import { heldClasses, notifyRules, processStart, type SessionCgroup } from "../act/mod.ts";
+import { heldClasses, notifyRules, type SessionCgroup } from "../act/mod.ts";
 import type { HeldClasses } from "../source/mod.ts";
 import { refusableActions } from "../decide/mod.ts";
-import { sleep } from "../task/mod.ts";
 import { TerminalPrompt } from "./approval_prompt.ts";
 import { EXIT, type RunCommand } from "./command.ts";
 import { requireEnforceable } from "./enforceable.ts";
@@ -34,12 +32,11 @@ import type { StatName } from "./reader_protocol.ts";
 import type { ReaderThread } from "./reader_thread.ts";
 import type { LoadedPolicy } from "./policy_files.ts";
 import { usesStreams } from "./record_settings.ts";
-import { lostFile } from "./lost_sessions.ts";
-import { processGroups } from "./process_details.ts";
 import { painter } from "./format_text.ts";
-import { secretVariables, withoutVariables } from "./secret_variables.ts";
-import { sessionBaseline, startedBaseline } from "./session_baseline.ts";
+import { startedBaseline } from "./session_baseline.ts";
+import { launchSession } from "./session_launch.ts";
 import { forwardSignals } from "./signals.ts";
+import { watchesReads } from "./watched_policy.ts";
 import { type WritePlace, writePlaces } from "./write_places.ts";
 
 /** What a run needs beside its command line. */
@@ -99,46 +96,32 @@ class GuardedRun {
     const guard = this.#guard;
     const session_id = guard.ids.session();
     using leaf = guard.makeCgroup(session_id);
+    const watched = watchesReads(guard.snapshot);
     requireEnforceable(guard.snapshot, {
       support: guard.reader.support,
       cgroup: leaf !== undefined,
+      watched,
       home: homedir(),
     });
     const refusable = refusableActions(guard.snapshot);
-    const notify = notifyRules(refusable);
-    guard.holder.started(refusable);
-    using _prompt = notify.length > 0 ? await this.#askHere() : undefined;
-    const { config, state } = this.#parts;
-    const baseline = sessionBaseline(guard.snapshot, {
-      config,
-      policies: this.#command.policies,
-      home: homedir(),
-      state,
-    });
-    await using launched = await launchCommand({
-      argv: commandBytes(this.#parts.state, this.#command.argv),
-      ...(leaf === undefined ? undefined : { cgroup_dir: leaf.directory }),
-      on_failure: guard.snapshot.guard.on_failure,
-      ...(notify.length === 0 ? undefined : { notify }),
-      lost_file: lostFile(resolve(config.state_dir.value), session_id),
-      ...(baseline === undefined ? undefined : { baseline }),
-      state: this.#stateForCommand(),
-      sleep: (delay_ms) => sleep(delay_ms),
-    });
-    releaseStreams(this.#parts.state.fds);
-    const session: SessionInfo = {
+    using _prompt = notifyRules(refusable).length > 0 ? await this.#askHere() : undefined;
+    const { launched, session, notify, reads_watched, baseline } = await launchSession({
+      ...this.#parts,
+      guard,
+      command: this.#command,
       session_id,
-      agent: basename(this.#command.argv[0] ?? "command"),
-      ...(leaf === undefined ? undefined : { cgroup: leaf.path }),
-      root: { pid: launched.pid, start: processStart(launched.pid) },
-      principal: `uid-${process.getuid?.() ?? 0}`,
-      groups: processGroups(launched.pid),
-      home: homedir(),
-    };
+      leaf,
+      refusable,
+    }, { watched });
+    await using _launched = launched;
+    releaseStreams(this.#parts.state.fds);
+    guard.holder.started(refusable, { watched: reads_watched });
     this.#session = session;
     const held = heldClasses(notify);
+    // The calls of reads that are watched do not wait.
+    const held_actions = [...refusable].filter((action) => !(reads_watched && action === "file.read"));
     const masks = launched.baseline.get("mounts") === 0 ? baseline?.masks ?? [] : [];
-    await this.#begin(session, launched, { leaf, held, places: writePlaces(baseline), masks });
+    await this.#begin(session, launched, { leaf, held, held_actions, places: writePlaces(baseline), masks });
     using _signals = forwardSignals((signo) => launched.forward(signo), this.#parts.state.ignored);
     const end = this.#watch(launched, leaf);
     launched.go();
@@ -158,13 +141,6 @@ class GuardedRun {
     return prompt;
   }
 
-  /** What the command inherits: all that the guard was started with but the secrets of the guard itself. */
-  #stateForCommand(): StartState {
-    const { state, policy } = this.#parts;
-    const environment = withoutVariables(state.environment, secretVariables(policy.snapshot.approval));
-    return { ...state, environment };
-  }
-
   /** One summary line, when everything is in the record. */
   summarize(): void {
     if (this.#session === undefined) return; // nothing began
@@ -180,9 +156,11 @@ class GuardedRun {
   async #begin(
     session: SessionInfo,
     launched: LaunchedCommand,
-    { leaf, held, places, masks }: {
+    { leaf, held, held_actions, places, masks }: {
       readonly leaf: SessionCgroup | undefined;
       readonly held: HeldClasses;
+      /** Actions whose calls wait. */
+      readonly held_actions: readonly ActionType[];
       readonly places: readonly WritePlace[] | undefined;
       readonly masks: readonly Mask[];
     },
@@ -193,7 +171,7 @@ class GuardedRun {
       session,
       stopped_pid: launched.pid,
       held,
-      held_actions: [...refusableActions(this.#guard.snapshot)],
+      held_actions,
       ...(launched.baseline.size === 0 ? undefined : { baseline: this.#baseline(launched, masks), masks }),
       ...(leaf === undefined ? undefined : { cgroup: { directory: leaf.directory, id: String(leaf.id) } }),
     });
@@ -262,14 +240,6 @@ class GuardedRun {
     await this.#guard.reader.end(SCOPE, exit);
     this.#guard.sessions.ended(session.session_id, exit);
   }
-}
-
-/** The command as the kernel gave it to us: any bytes, also those that are no UTF-8. */
-function commandBytes(state: StartState, argv: readonly string[]): readonly (string | Uint8Array)[] {
-  const raw = state.arguments.slice(-argv.length);
-  const decoder = new TextDecoder();
-  const same = raw.length === argv.length && raw.every((bytes, i) => decoder.decode(bytes) === argv[i]);
-  return same ? raw : argv;
 }
 
 /** The reader's counts with those of held calls. */

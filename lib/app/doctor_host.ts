@@ -1,13 +1,14 @@
 /** Tries what this host can do, without changing it: loads programs, looks for the hierarchy, asks for descriptors. */
 import { accessSync, constants, existsSync, readFileSync } from "node:fs";
 import { findCgroup2, SessionCgroup } from "../act/mod.ts";
-import { errorMessage, IdGenerator, systemClock } from "../core/mod.ts";
+import { ALL_PARTS, errorMessage, IdGenerator, systemClock } from "../core/mod.ts";
 import { lsmImage, openLibbpf, openShim, probeImage, type StartState, SystemCalls } from "../../ffi/mod.ts";
 import { KernelProbes, type ProbeGroup, type ProbeSupport } from "../source/mod.ts";
 import type { Check, DoctorPort, DoctorSubject } from "./command_doctor.ts";
 import { anchorChecks } from "./doctor_anchor.ts";
 import { baselineChecks } from "./doctor_baseline.ts";
 import { seccompActions } from "./host_mechanisms.ts";
+import { cannotWatch } from "./watched_policy.ts";
 
 /** What a group of programs is for, and which rules need it. */
 const GROUPS: Readonly<Record<ProbeGroup, { readonly name: string; readonly needed_for?: Check["needed_for"] }>> = {
@@ -44,6 +45,7 @@ export class DoctorHost implements DoctorPort {
       pidfdCheck(),
       ...await baselineChecks(this.#state),
       seccompCheck(),
+      fanotifyCheck(),
       ...await anchorChecks(record, state_dir),
     ];
   }
@@ -137,6 +139,20 @@ function pidfdCheck(): Check {
     state: fd >= 0 ? "ok" : "missing",
     detail: fd >= 0 ? "opened a pidfd" : `pidfd_open failed with errno ${-fd}`,
     needed_for: ["kill_after"],
+  };
+}
+
+function fanotifyCheck(): Check {
+  const why = cannotWatch(ALL_PARTS);
+  return {
+    id: "fanotify.open",
+    name: "hold what is read by the object that is opened",
+    state: why === undefined ? "ok" : "missing",
+    detail: why ?? "opens can wait, and FIFOs and devices stay untouched",
+    ...(why === undefined
+      ? undefined
+      : { fix: "use Linux 6.18 with landlock in lsm=; until then the call is held (seccomp)" }),
+    needed_for: ["fanotify"],
   };
 }
 

@@ -10,6 +10,7 @@ const NEEDS: Readonly<Partial<Record<EnforcementMechanism, ProbeGroup>>> = {
   cgroup: "network",
   exec_kill: "process",
   kill_after: "syscall",
+  fanotify: "process",
   seccomp: "process", // what is let go is compared at its start
 };
 
@@ -21,6 +22,8 @@ export interface HostSupport {
   readonly support: readonly ProbeSupport[];
   /** Session cgroups can be made. */
   readonly cgroup: boolean;
+  /** What a command reads waits by fanotify. */
+  readonly watched: boolean;
   readonly home: string | undefined;
   /** Only sessions that were found running are meant. */
   readonly found_running?: boolean;
@@ -36,6 +39,7 @@ export function requireEnforceable(snapshot: PolicySnapshot, host: HostSupport):
     const group = NEEDS[mechanism];
     const loaded = group === undefined || host.support.some((each) => each.group === group && each.available);
     if (!loaded || (mechanism === "cgroup" && !host.cgroup)) lacking.add(mechanism);
+    if (mechanism === "fanotify" && !host.watched) lacking.add(mechanism);
   }
   const { home, found_running = false } = host;
   const unix_names = host.support.some(({ group, available }) => group === "unix" && available);

@@ -218,7 +218,8 @@ export class Guard implements StatusPort, ReloadPort {
     try {
       const cgroup = findCgroup2() !== undefined;
       const { home, found_running = false } = this.#parts;
-      requireEnforceable(loaded.value.snapshot, { support: this.reader.support, cgroup, home, found_running });
+      const watched = this.holder.watches;
+      requireEnforceable(loaded.value.snapshot, { support: this.reader.support, cgroup, watched, home, found_running });
       this.holder.requireHeld(loaded.value.snapshot);
       const arrange = this.control.prepare(loaded.value.snapshot.approval);
       const load = policyLoad(loaded.value, this.#parts);

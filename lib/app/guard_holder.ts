@@ -8,6 +8,7 @@ import type { PolicyLoad } from "./reader_protocol.ts";
 import type { ReaderThread } from "./reader_thread.ts";
 import type { RecorderThread } from "./recorder_thread.ts";
 import type { TallyReport } from "./tally_sink.ts";
+import { unwatchable } from "./watched_policy.ts";
 
 /** What it works with. */
 export interface GuardHolderParts {
@@ -23,6 +24,7 @@ export class GuardHolder {
   readonly #parts: GuardHolderParts;
   /** Actions whose calls running commands have waiting: their filters cannot be changed any more. */
   #held: ReadonlySet<ActionType> | undefined;
+  #watches = false;
   #thread: Promise<HolderThread> | undefined;
   #stats: (() => Record<HoldStatName, number>) | undefined;
 
@@ -36,8 +38,14 @@ export class GuardHolder {
     return await this.#thread;
   }
 
-  /** Notes which actions a command that starts now has waiting for the guard. */
-  started(actions: ReadonlySet<ActionType>): void {
+  /** What a running command reads waits by fanotify. */
+  get watches(): boolean {
+    return this.#watches;
+  }
+
+  /** Notes which actions a command that starts now has waiting for the guard; `watched`: reads by fanotify. */
+  started(actions: ReadonlySet<ActionType>, { watched }: { readonly watched: boolean }): void {
+    this.#watches ||= watched;
     const before = this.#held;
     this.#held = before === undefined ? actions : new Set([...before].filter((action) => actions.has(action)));
   }
@@ -49,6 +57,13 @@ export class GuardHolder {
   requireHeld(snapshot: PolicySnapshot): void {
     const held = this.#held;
     if (held === undefined) return;
+    const unseen = this.#watches && refusableActions(snapshot).has("file.read") ? unwatchable(snapshot) : undefined;
+    if (unseen !== undefined) {
+      throw new AgentguardError(
+        "unsupported",
+        `reload the policy: ${unseen}; start the command again under this policy`,
+      );
+    }
     const missing = [...refusableActions(snapshot)].filter((action) => HELD_ACTIONS.has(action) && !held.has(action));
     if (missing.length === 0) return;
     throw new AgentguardError(

@@ -17,6 +17,8 @@ export interface HeldChangesParts {
   readonly decisions: HeldDecisions;
   /** What follows from other names of what is touched, see `OtherNames`. */
   readonly otherNames: (event: Event, change: HeldChange) => Ruling | undefined;
+  /** Does what gives objects other names, so that nobody rests on the old ones meanwhile. */
+  readonly renaming: <T>(change: HeldChange, perform: () => T) => T;
 }
 
 const EPERM = 1;
@@ -100,8 +102,10 @@ export class HeldChanges {
     const state = { now: true };
     decisions.submit({
       listener,
+      mechanism: "seccomp",
       call,
       event,
+      waits: () => calls.waits(listener, call.id),
       release: (terms) => {
         const moved = (): Released => {
           // While this is the call that was received last it can be looked at anew; later it is the caller's to repeat.
@@ -135,7 +139,9 @@ export class HeldChanges {
     } catch (error) {
       return { kind: "unsafe", reason: errorMessage(error) };
     }
-    const done = calls.perform(listener, change);
+    const named = change.kind === "rename" || change.kind === "link";
+    const perform = (): ReturnType<HeldCalls["perform"]> => calls.perform(listener, change);
+    const done = named ? this.#parts.renaming(change, perform) : perform();
     if (done === "again" && this.#later.size < LATER_MAX) {
       this.#later.add({ listener, change });
       return { kind: "later" };

@@ -27,10 +27,13 @@ export class HeldDecider implements Decider {
     const ruling = decider.evaluate(event);
     if (event.held !== true || !stops(ruling) || event.session === undefined) return ruling;
     const resolved = withoutRequest(event.action);
-    if (resolved === undefined || heldActions(event.session.session_id)?.has(event.action.type) !== true) return ruling;
+    const held = heldActions(event.session.session_id)?.has(event.action.type) === true;
+    // Reads that do not wait by their calls wait by fanotify: no policy that refuses them is in force without that.
+    if (resolved === undefined || !(held || event.action.type === "file.read")) return ruling;
     const { base: _base, ...rest } = event;
     const again = decider.evaluate({ ...rest, action: resolved });
-    if (!stops(again)) return again;
+    // By fanotify the object was decided about, and nobody saw the name that was asked for.
+    if (!stops(again)) return held ? again : ruling;
     onDifference(event, ruling);
     return {
       verdict: "allow",

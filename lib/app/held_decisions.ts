@@ -12,7 +12,7 @@ import {
   type Ruling,
 } from "../core/mod.ts";
 import type { PolicySnapshot } from "../decide/mod.ts";
-import type { HeldCalls, SystemCalls } from "../../ffi/mod.ts";
+import type { SystemCalls } from "../../ffi/mod.ts";
 import { type HeldQuestion, HeldQuestions, questionOf, QUESTIONS_MAX } from "./held_questions.ts";
 import type { HeldRuling, HeldWork, ReleaseTerms } from "./held_work.ts";
 import type { HoldStatName } from "./holder_protocol.ts";
@@ -20,7 +20,6 @@ import { decisionEntry, decisionOf, outcomeEntry } from "./holder_record.ts";
 
 /** What deciding needs. */
 export interface HeldDecisionsParts {
-  readonly calls: HeldCalls;
   readonly system: SystemCalls;
   readonly clock: Clock;
   readonly ids: IdGenerator;
@@ -88,8 +87,7 @@ export class HeldDecisions {
   /** Ends the questions whose caller does not wait any more: a signal, or an exec of another thread, took it away. */
   sweep(): void {
     for (const question of this.questions.of()) {
-      const { listener, call } = question.work;
-      if (!this.#parts.calls.waits(listener, call.id)) this.#abandon(question, "requester-gone");
+      if (!question.work.waits()) this.#abandon(question, "requester-gone");
     }
   }
 
@@ -153,7 +151,7 @@ export class HeldDecisions {
     this.#outcome(work, {
       decision_id,
       label: gone ? "prevented" : "held",
-      mechanism: "seccomp",
+      mechanism: work.mechanism,
       ...who,
       ...(gone ? { error: CALLER_GONE } : undefined),
     });
@@ -165,7 +163,7 @@ export class HeldDecisions {
     this.#outcome(work, {
       decision_id,
       label: "prevented",
-      mechanism: "seccomp",
+      mechanism: work.mechanism,
       ...more,
       ...(there ? undefined : { error: CALLER_GONE }),
     });

@@ -73,8 +73,10 @@ export class HeldExecs {
     const { calls } = this.#parts;
     return {
       listener,
+      mechanism: "seccomp",
       call,
       event,
+      waits: () => calls.waits(listener, call.id),
       release: (terms) => program === undefined ? UNKNOWN : this.#release(listener, call, { program, terms }),
       refuse: (_decided: DecisionId) => calls.refuse(listener, call.id, EPERM),
     };

@@ -57,7 +57,7 @@ const TIMEOUT_MS = 300_000;
 
 /** What is put to a human. */
 export function questionOf(question: HeldQuestion, ruling: Ruling, policy: PolicySnapshot): ApprovalRequest {
-  const { work: { event }, decision, approval_id, asked_us } = question;
+  const { work, work: { event }, decision, approval_id, asked_us } = question;
   const timeout_ms = policy.rules[ruling.rule_index]?.approval_timeout_ms ?? policy.approval.timeout_ms ?? TIMEOUT_MS;
   return {
     approval_id,
@@ -70,7 +70,7 @@ export function questionOf(question: HeldQuestion, ruling: Ruling, policy: Polic
     ...(ruling.rule === undefined ? undefined : { rule: ruling.rule }),
     reason: ruling.reason,
     ...(event.risk === undefined ? undefined : { risk: event.risk }),
-    held_by: "seccomp",
+    held_by: work.mechanism,
     asked_us,
     expires_us: asked_us + timeout_ms * 1000,
   };

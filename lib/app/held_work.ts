@@ -1,5 +1,5 @@
 /** One call that waits for the guard, and the two ways to end its wait. */
-import type { DecisionId, Event, Ruling } from "../core/mod.ts";
+import type { DecisionId, Event, HoldMechanism, Ruling } from "../core/mod.ts";
 import type { HeldCall } from "../../ffi/mod.ts";
 
 /** How a call is let go. */
@@ -20,10 +20,14 @@ export type Released =
 
 /** A held call with what it would do. Exactly one of `release` and `refuse` ends it. */
 export interface HeldWork {
+  /** What it came from: all that waits there is refused together. */
   readonly listener: number;
-  readonly call: HeldCall;
+  readonly mechanism: Exclude<HoldMechanism, "reply">;
+  readonly call: Pick<HeldCall, "tgid">;
   readonly event: Event;
   release(terms: ReleaseTerms): Released;
+  /** Its caller still waits. */
+  waits(): boolean;
   /** Makes it fail with EPERM; false where nobody waits any more. */
   refuse(decided: DecisionId): boolean;
 }

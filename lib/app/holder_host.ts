@@ -3,7 +3,7 @@
  * its own: it gives up sharing its root and working directory, and nothing may keep it from answering.
  */
 import { execCalls, unansweredCalls } from "../act/mod.ts";
-import { AgentguardError, assertNever, type Clock, errorMessage, IdGenerator, type SessionInfo } from "../core/mod.ts";
+import { AgentguardError, assertNever, type Clock, errorMessage, IdGenerator, type SessionId } from "../core/mod.ts";
 import { asksThePast, type PolicySnapshot } from "../decide/mod.ts";
 import { HeldCallers } from "../source/mod.ts";
 import { Epoll, HELD_WAIT_MAX, HeldCalls, openShim, SystemCalls, wake } from "../../ffi/mod.ts";
@@ -13,12 +13,14 @@ import { HeldExecs } from "./held_execs.ts";
 import { HeldWait } from "./held_wait.ts";
 import { countStat } from "./hold_stats.ts";
 import { HOLD_STAT_NAMES, type HolderEvent, type HolderOpened, type HolderRequest } from "./holder_protocol.ts";
+import { gapEntry } from "./holder_record.ts";
+import type { HeldSession, Opened } from "./holder_state.ts";
 import { OtherNames } from "./other_names.ts";
 import { PastPort } from "./past_port.ts";
 import { compilePolicy } from "./policy_compile.ts";
 import type { PolicyLoad } from "./reader_protocol.ts";
-import type { WritePlace } from "./write_places.ts";
 import type { TallySink } from "./tally_sink.ts";
+import { WatchedReads } from "./watched_reads.ts";
 
 /** What the host needs. */
 export interface HolderHostParts {
@@ -36,27 +38,6 @@ const WAIT_BUSY_MS = 1;
 /** Wait between two tries of a call that waits for somebody else, milliseconds. */
 const WAIT_LATER_MS = 5;
 
-interface HeldSession {
-  readonly session: SessionInfo;
-  readonly listener: number;
-  readonly places: readonly WritePlace[] | undefined;
-}
-
-/** Everything that `open` makes. */
-interface Opened {
-  readonly system: SystemCalls;
-  readonly epoll: Epoll;
-  readonly wait: HeldWait;
-  readonly calls: HeldCalls;
-  readonly decisions: HeldDecisions;
-  readonly execs: HeldExecs;
-  readonly changes: HeldChanges;
-  readonly past: PastPort;
-  readonly stats: Float64Array;
-  /** Messages that main sent, at index 0. */
-  readonly sent: Int32Array;
-}
-
 /** Owner of the listeners and of the loop. */
 export class HolderHost {
   readonly #parts: HolderHostParts;
@@ -67,6 +48,7 @@ export class HolderHost {
   #other_names: OtherNames | undefined;
   #opened: Opened | undefined;
   #policy: PolicySnapshot | undefined;
+  #home: string | undefined;
   #woken = false;
   #received = 0;
   #answering = 0;
@@ -89,6 +71,8 @@ export class HolderHost {
       case "policy":
         this.#setPolicy(request.policy);
         return undefined;
+      case "watch":
+        return this.#use().reads.begin(request.session, request.pid, { snapshot: this.#usePolicy(), home: this.#home });
       case "begin":
         return this.#begin(request);
       case "end":
@@ -113,7 +97,6 @@ export class HolderHost {
     const { clock } = this.#parts;
     const { maps } = request;
     const decisions = new HeldDecisions({
-      calls,
       system,
       clock,
       ids: new IdGenerator(clock),
@@ -131,6 +114,18 @@ export class HolderHost {
     });
     const callers = new HeldCallers(calls, maps.scopes_fd);
     const execs = new HeldExecs({ calls, callers, system, maps, clock, decisions });
+    const reads = new WatchedReads({
+      shim,
+      system,
+      calls,
+      callers,
+      maps,
+      clock,
+      decisions,
+      epoll,
+      count: (name, by) => countStat(stats, name, by),
+      onUnread: (session, errno) => this.#parts.sink.append(gapEntry(session, errno, clock.wallUs())),
+    });
     const changes = new HeldChanges({
       calls,
       callers,
@@ -138,6 +133,7 @@ export class HolderHost {
       clock,
       decisions,
       otherNames: (event, change) => this.#other_names?.ruling(event, change),
+      renaming: (change, perform) => reads.renaming(change, perform),
     });
     const sent = new Int32Array(request.stats, HOLD_STAT_NAMES.length * 8, 1);
     this.#opened = {
@@ -148,6 +144,7 @@ export class HolderHost {
       decisions,
       execs,
       changes,
+      reads,
       past,
       stats,
       sent,
@@ -165,15 +162,20 @@ export class HolderHost {
     this.#startLoop();
   }
 
-  #end(session_id: string): void {
+  #end(session_id: SessionId): void {
+    this.#use().reads.end(session_id, "session-end");
     for (const { session, listener } of this.#sessions.values()) {
       if (session.session_id === session_id) this.#endListener(listener, "session-end");
     }
   }
 
   #endListener(listener: number, by: string): void {
-    const { decisions, changes, system } = this.#use();
-    if (!this.#sessions.delete(listener)) return;
+    const { decisions, changes, reads, system } = this.#use();
+    const held = this.#sessions.get(listener);
+    if (held === undefined) return;
+    this.#sessions.delete(listener);
+    // Where the guard fails and its sessions are to end with it, nothing may go on unwatched until they have.
+    if (by !== FAILURE || this.#usePolicy().guard.on_failure === "open") reads.end(held.session.session_id, by);
     decisions.refuseAll(by, listener);
     changes.forget(listener);
     system.close(listener);
@@ -220,8 +222,9 @@ export class HolderHost {
       }
     } catch (error) {
       // Closing the listeners makes the kernel refuse what waits and what comes.
+      this.#use().reads.refuse(FAILURE);
       this.#parts.emit({ event: "failed", reason: errorMessage(error) });
-      for (const listener of [...this.#sessions.keys()]) this.#endListener(listener, "guard-failure");
+      for (const listener of [...this.#sessions.keys()]) this.#endListener(listener, FAILURE);
     } finally {
       this.#looping = false;
     }
@@ -233,7 +236,7 @@ export class HolderHost {
   }
 
   #answerBatch(): void {
-    const { epoll, wait, decisions, past, changes } = this.#use();
+    const { epoll, wait, decisions, past, changes, reads } = this.#use();
     const busy = this.#answering > 0 || past.waiting > 0;
     let timeout_ms = busy ? WAIT_BUSY_MS : changes.later > 0 ? WAIT_LATER_MS : -1;
     if (changes.later > 0) changes.retry();
@@ -249,7 +252,7 @@ export class HolderHost {
       for (const listener of ready.ended) this.#endListener(listener, "session-end");
       if (!ready.other) continue;
       this.#woken = true;
-      for (const { fd } of [...epoll.waitReady(0)]) if (fd !== epoll.wake_fd) decisions.ended(fd);
+      for (const { fd } of [...epoll.waitReady(0)]) if (fd !== epoll.wake_fd && !reads.take(fd)) decisions.ended(fd);
       return;
     }
   }
@@ -261,13 +264,7 @@ export class HolderHost {
     if (!received.ok) {
       // Nobody can be found who asks: the call is refused, if somebody waits at all.
       calls.refuse(listener, received.error.id, EPERM);
-      this.#parts.sink.append({
-        time_us: this.#parts.clock.wallUs(),
-        kind: "gap",
-        session_id: session.session_id,
-        principal: session.principal,
-        gap: { source: "hold", type: received.error.errno, count: 1 },
-      });
+      this.#parts.sink.append(gapEntry(session, received.error.errno, this.#parts.clock.wallUs()));
       return;
     }
     const call = received.value;
@@ -286,6 +283,8 @@ export class HolderHost {
 
   #setPolicy(load: PolicyLoad): void {
     this.#policy = compilePolicy(load);
+    this.#home = load.home;
+    this.#opened?.reads.setPolicy(this.#policy, load.home);
     this.#other_names = new OtherNames(this.#policy, load.home, this.#parts.clock);
   }
 
@@ -297,3 +296,5 @@ export class HolderHost {
 
 const EPERM = 1;
 const ENOSYS = 38;
+/** Why questions end when this thread cannot go on. */
+const FAILURE = "guard-failure";

@@ -1,5 +1,5 @@
 /** What main and the thread that answers held calls say to each other. Structured clones of plain data. */
-import type { ApprovalAnswer, ApprovalId, ApprovalRequest, SessionInfo } from "../core/mod.ts";
+import type { ApprovalAnswer, ApprovalId, ApprovalRequest, SessionId, SessionInfo } from "../core/mod.ts";
 import type { PolicyLoad } from "./reader_protocol.ts";
 import type { WritePlace } from "./write_places.ts";
 import type { TallyReport } from "./tally_sink.ts";
@@ -28,6 +28,8 @@ export type HolderRequest =
     readonly reader_wake_fd: number;
   }
   | { readonly op: "policy"; readonly policy: PolicyLoad }
+  /** Has the opens of `pid`, which waits before its exec, and of its descendants wait by fanotify. */
+  | { readonly op: "watch"; readonly session: SessionInfo; readonly pid: number }
   /** Answers the calls of `listener_fd`, which the holder closes. */
   | {
     readonly op: "begin";
@@ -37,7 +39,7 @@ export type HolderRequest =
     readonly places: readonly WritePlace[] | undefined;
   }
   /** Nobody of the session is left: what still waits is refused. */
-  | { readonly op: "end"; readonly session_id: string }
+  | { readonly op: "end"; readonly session_id: SessionId }
   | { readonly op: "answer"; readonly answer: ApprovalAnswer }
   /** Refuses everything that waits; what was decided is durable when it is answered. */
   | { readonly op: "close" };

@@ -11,6 +11,7 @@ import type {
   Outcome,
   PolicyRef,
   Ruling,
+  SessionInfo,
   WallUs,
   Writable,
 } from "../core/mod.ts";
@@ -38,6 +39,11 @@ export function outcomeEntry(event: Event, outcome: Outcome, time_us: WallUs): E
   const { action } = event;
   const refused = outcome.label === "prevented" && isFileAction(action) ? { ...action, result: "EPERM" } : action;
   return { ...entry(event, "outcome", time_us), action: refused, outcome };
+}
+
+/** The entry of somebody who waited, was refused, and of whom nothing else is known. */
+export function gapEntry({ session_id, principal }: SessionInfo, errno: string, time_us: WallUs): EntryDraft {
+  return { time_us, kind: "gap", session_id, principal, gap: { source: "hold", type: errno, count: 1 } };
 }
 
 function isFileAction(action: Action): action is FileOpenAction | FileChangeAction | FileMoveAction {

@@ -82,6 +82,11 @@ export class HolderThread {
     return found;
   }
 
+  /** Watches what `pid`, which waits before its exec, and its descendants read. Throws `unsupported`. */
+  async watch(session: SessionInfo, pid: number): Promise<void> {
+    await this.#call({ op: "watch", session, pid });
+  }
+
   /** Answers the calls of a session from now on; the listener is the thread's to close. */
   async begin(session: SessionInfo, listener_fd: number, places?: readonly WritePlace[]): Promise<void> {
     await this.#call({ op: "begin", session, listener_fd, places });

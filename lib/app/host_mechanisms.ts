@@ -20,7 +20,9 @@ export function lackingHere(files: HostFiles = readHost()): ReadonlySet<Enforcem
   if (files.cgroup2 === undefined) lacking.add("cgroup");
   if (!files.seccomp_actions.split(/\s+/).includes("user_notif")) lacking.add("seccomp");
   // Everything is seen, and what is let go is compared, by programs.
-  if (!files.btf) { for (const each of ["cgroup", "seccomp", "exec_kill", "kill_after"] as const) lacking.add(each); }
+  if (!files.btf) {
+    for (const each of ["cgroup", "fanotify", "seccomp", "exec_kill", "kill_after"] as const) lacking.add(each);
+  }
   return lacking;
 }
 

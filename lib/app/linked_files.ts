@@ -1,12 +1,25 @@
 /** Files below a directory that have a name elsewhere, too: a rule about the directory is about them by every name. */
-import { type Dirent, lstatSync, readdirSync, type Stats } from "node:fs";
+import { type BigIntStats, type Dirent, lstatSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 
 /** Names that one search looks at; what lies beyond is known by its names below the directory alone. */
 export const NAMES_MAX = 20_000;
 
-/** By `device:inode`, the first name that was found. Links are not followed; what cannot be read is left out. */
-export function linkedFiles(directories: readonly string[]): ReadonlyMap<string, string> {
+/** Numbers of an object as one text; beyond 2^53 rounded, as doubles are. */
+export function roundedKey({ dev, ino }: Pick<BigIntStats, "dev" | "ino">): string {
+  return `${Number(dev)}:${Number(ino)}`;
+}
+
+/** Numbers of an object as one text. */
+export function exactKey({ dev, ino }: Pick<BigIntStats, "dev" | "ino">): string {
+  return `${dev}:${ino}`;
+}
+
+/** By the key of each object, the first name found. Links are not followed; what cannot be read is left out. */
+export function linkedFiles(
+  directories: readonly string[],
+  key: typeof exactKey = roundedKey,
+): ReadonlyMap<string, string> {
   const found = new Map<string, string>();
   const waiting = [...directories];
   let looked = 0;
@@ -17,17 +30,17 @@ export function linkedFiles(directories: readonly string[]): ReadonlyMap<string,
       if (entry.isDirectory()) waiting.push(path);
       if (!entry.isFile()) continue;
       const stat = statOf(path);
-      if (stat === undefined || stat.nlink < 2) continue;
-      const object = `${stat.dev}:${stat.ino}`;
+      if (stat === undefined || stat.nlink < 2n) continue;
+      const object = key(stat);
       if (!found.has(object)) found.set(object, path);
     }
   }
   return found;
 }
 
-function statOf(path: string): Stats | undefined {
+function statOf(path: string): BigIntStats | undefined {
   try {
-    return lstatSync(path);
+    return lstatSync(path, { bigint: true });
   } catch {
     return undefined; // gone meanwhile, or a file system that shows nothing to root
   }

@@ -10,9 +10,15 @@ import {
   type PolicySnapshot,
   type RuleEnforcement,
 } from "../decide/mod.ts";
+import { unwatchable } from "./watched_policy.ts";
 
 /** What this version brings into place where the host lets it. */
-export const BUILT_MECHANISMS: ReadonlySet<EnforcementMechanism> = new Set([...BASE_MECHANISMS, "seccomp", "lsm"]);
+export const BUILT_MECHANISMS: ReadonlySet<EnforcementMechanism> = new Set([
+  ...BASE_MECHANISMS,
+  "fanotify",
+  "seccomp",
+  "lsm",
+]);
 
 /** A rule with what enforces it. */
 export interface RuleReport extends RuleEnforcement {
@@ -56,6 +62,7 @@ export function reportDefaults(snapshot: PolicySnapshot, options: ReportOptions)
 function lowerHere(snapshot: PolicySnapshot, options: ReportOptions): Lowering {
   const { lacking, home, unix_names = false, found_running = false } = options;
   const available = new Set([...BUILT_MECHANISMS].filter((mechanism) => !lacking.has(mechanism)));
+  if (unwatchable(snapshot) !== undefined) available.delete("fanotify");
   return lower(snapshot, {
     host: { available, held: HELD_ACTIONS, unix_names, found_running },
     ...(home === undefined ? {} : { home }),

@@ -1,10 +1,16 @@
-/** Whether this host has security hooks for the guard: no file tells, so they are tried. */
+/** What no file tells of this host, so that it is tried: security hooks for the guard, and opens that wait. */
+import { BASELINE_PARTS } from "../core/mod.ts";
 import type { EnforcementMechanism } from "../decide/mod.ts";
 import { loadKernel } from "./loaded_kernel.ts";
+import { cannotWatch } from "./watched_policy.ts";
 
-/** Adds `lsm` where the hooks cannot be had, or where this user may not try. Nothing stays loaded. */
-export function lackingTried(lacking: ReadonlySet<EnforcementMechanism>): ReadonlySet<EnforcementMechanism> {
-  return process.geteuid?.() === 0 && hasSecurityHooks() ? lacking : new Set([...lacking, "lsm"]);
+/** Adds `lsm` and `fanotify` where they cannot be had, or where this user may not try. Nothing stays. */
+export function lackingTried(known: ReadonlySet<EnforcementMechanism>): ReadonlySet<EnforcementMechanism> {
+  const lacking = new Set(known);
+  const root = process.geteuid?.() === 0;
+  if (!root || !hasSecurityHooks()) lacking.add("lsm");
+  if (!root || cannotWatch(BASELINE_PARTS) !== undefined) lacking.add("fanotify");
+  return lacking;
 }
 
 function hasSecurityHooks(): boolean {

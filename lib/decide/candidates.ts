@@ -46,7 +46,7 @@ const NOTIFIED: ReadonlySet<ActionType> = new Set<ActionType>([
 ]);
 
 /** Opens that wait for user space where fanotify marks the mounts of the command. */
-const MARKED: ReadonlySet<ActionType> = new Set<ActionType>(["exec", "file.read"]);
+const MARKED: ReadonlySet<ActionType> = new Set<ActionType>(["file.read"]);
 
 /** Types whose acting process can be ended afterwards. */
 const KILLABLE = /^(?:exec$|file\.|net\.|unix\.)/;
@@ -56,15 +56,13 @@ const RESOLVED = "compared by resolved names";
 export interface Forbidden {
   readonly types: readonly ActionType[];
   readonly verdict: Verdict;
-  /** It depends on arguments: an open for execution shows the program alone. */
-  readonly asks_arguments: boolean;
 }
 
 /** The parts of a rule or default that forbids: types with the same candidates together, in the order of the types. */
 export function candidateParts(asked: Forbidden, forms: KernelForms): readonly EnforcementPart[] {
   const parts: { readonly key: string; readonly actions: ActionType[]; readonly part: EnforcementPart }[] = [];
   for (const type of asked.types) {
-    const candidates = orderCandidates(candidatesOf(type, asked, forms), asked.verdict);
+    const candidates = orderCandidates(candidatesOf(type, forms), asked.verdict);
     const key = JSON.stringify(candidates);
     const known = parts.find((part) => part.key === key);
     if (known !== undefined) known.actions.push(type);
@@ -76,7 +74,7 @@ export function candidateParts(asked: Forbidden, forms: KernelForms): readonly E
   return parts.map(({ part }) => part);
 }
 
-function candidatesOf(type: ActionType, asked: Forbidden, forms: KernelForms): readonly EnforcementCandidate[] {
+function candidatesOf(type: ActionType, forms: KernelForms): readonly EnforcementCandidate[] {
   const candidates: EnforcementCandidate[] = [];
   const add = (mechanism: EnforcementMechanism, complete: boolean, note = ""): void => {
     candidates.push({ mechanism, complete, note });
@@ -92,7 +90,7 @@ function candidatesOf(type: ActionType, asked: Forbidden, forms: KernelForms): r
     add("cgroup", false, joined(forms.unix.note, OTHER_NAMES));
   }
   if (NOTIFIED.has(type)) add("seccomp", true);
-  if (MARKED.has(type) && !(type === "exec" && asked.asks_arguments)) add("fanotify", true, RESOLVED);
+  if (MARKED.has(type)) add("fanotify", true, RESOLVED);
   // Why the programs of every start do not keep it; what would be missing on a host with more says nothing here.
   const why = typeof form === "string" && !type.startsWith("file.") ? form : "";
   if (KILLABLE.test(type)) add("kill_after", false, why);

@@ -3,15 +3,15 @@ import type { ActionType, OutcomeLabel, Verdict } from "../core/mod.ts";
 
 /**
  * How a rule is brought about, the strongest first. `lsm`: a program at a security hook refuses the call. `cgroup`: a
- * program of the session's cgroup refuses it. `seccomp`: the call waits while user space decides. `fanotify`: the open
+ * program of the session's cgroup refuses it. `fanotify`: the open waits while user space decides. `seccomp`: the call
  * waits. `exec_kill`: the program is killed before its first instruction. `kill_after`: user space ends the process
  * when the event arrives, after the effect. `observe_only`: nothing is prevented.
  */
 export const ENFORCEMENT_MECHANISMS = [
   "lsm",
   "cgroup",
-  "seccomp",
   "fanotify",
+  "seccomp",
   "exec_kill",
   "kill_after",
   "observe_only",

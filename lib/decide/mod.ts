@@ -71,4 +71,5 @@ export { type CommandLine, type InnerCommand, readCommandLine, readShellScript }
 export { PolicyState, type StateView } from "./state.ts";
 export { StatefulDecider } from "./stateful.ts";
 export { type PolicySource } from "./toml.ts";
+export { type NeededNames, neededNames, type NeededText, speaksOfProc } from "./watched.ts";
 export * from "./tools.ts";

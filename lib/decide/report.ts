@@ -137,7 +137,7 @@ export class EnforcementReport {
       (["deny", "ask"] as const).flatMap((verdict): readonly DefaultEnforcement[] => {
         const types = [...file.defaults].filter(([, each]) => each === verdict).map(([type]) => type);
         if (types.length === 0) return [];
-        const asked = { verdict, asks_arguments: false };
+        const asked = { verdict };
         const parts = [
           ...concluder.forbidden({ ...asked, types: types.filter((type) => !isNet(type) || in_kernel(type)) }, forms)
             .parts,
@@ -180,19 +180,11 @@ class Concluder {
   }
 
   conclude(rule: TypedRule, forms: KernelForms): Conclusion {
-    const { verdict, predicates } = rule.node;
+    const { verdict } = rule.node;
     let known = this.#known.get(rule.types);
     if (known === undefined) this.#known.set(rule.types, known = new Map());
-    const asks_arguments = predicates.argv !== undefined || predicates.opaque !== undefined;
-    const key = [
-      verdict,
-      String(asks_arguments),
-      keyOf(forms.net),
-      keyOf(forms.exec),
-      keyOf(forms.file),
-      keyOf(forms.unix),
-    ].join("\n");
-    const found = known.get(key) ?? this.forbidden({ types: rule.types, verdict, asks_arguments }, forms);
+    const key = [verdict, keyOf(forms.net), keyOf(forms.exec), keyOf(forms.file), keyOf(forms.unix)].join("\n");
+    const found = known.get(key) ?? this.forbidden({ types: rule.types, verdict }, forms);
     known.set(key, found);
     return found;
   }

@@ -119,18 +119,32 @@ export function unansweredCalls(arch: string = process.arch): readonly number[] 
   return UNANSWERED.map((name) => numberOf(name, arch));
 }
 
-/** The calls by which any of `actions` can be done, those that can be held. Empty: nothing need be held. */
-export function notifyRules(actions: ReadonlySet<ActionType>, arch: string = process.arch): readonly NotifyRule[] {
+/**
+ * The calls by which any of `actions` can be done, those that can be held. Empty: nothing need be held.
+ * `reads_watched`: opens for reading wait by fanotify, however they are made.
+ */
+export function notifyRules(
+  actions: ReadonlySet<ActionType>,
+  { reads_watched = false, arch = process.arch }: { readonly reads_watched?: boolean; readonly arch?: string } = {},
+): readonly NotifyRule[] {
   const names = new Set<CallName>();
-  const files = [...actions].some((action) => action.startsWith("file.") && HELD_ACTIONS.has(action));
-  for (const action of actions) for (const name of CALLS[action] ?? []) names.add(name);
-  if (files) { for (const name of [...NAME_CALLS, ...UNANSWERED]) names.add(name); }
+  const held = new Set([...actions].filter((action) => HELD_ACTIONS.has(action)));
+  const files = [...held].some((action) => action.startsWith("file."));
+  if (reads_watched) held.delete("file.read");
+  for (const action of held) for (const name of CALLS[action] ?? []) names.add(name);
+  if (files) { for (const name of [...NAME_CALLS, ...unanswered(held)]) names.add(name); }
   const rules: NotifyRule[] = [];
   for (const name of names) {
     const nr = numberOf(name, arch);
     if (nr >= 0) rules.push({ nr });
   }
-  return [...rules, ...openRules(actions, arch)];
+  return [...rules, ...openRules(held, arch)];
+}
+
+/** Where no open has to be held, only what does more than opening need not exist. */
+function unanswered(held: ReadonlySet<ActionType>): readonly CallName[] {
+  const opens = (["file.read", "file.write", "file.create", "file.truncate"] as const).some((type) => held.has(type));
+  return opens ? UNANSWERED : ["io_uring_setup"];
 }
 
 /** What kinds of calls rules are about. */

@@ -52,7 +52,7 @@ function moved(name: string, escape: string, line: string): EscapeCase {
   return {
     id: `move-${name}`,
     escape,
-    rules: ['action = ["file.read", "file.write"]\npath = "@DIR@/closed/**"\nverdict = "deny"'],
+    rules: ['action = "file.read"\npath = "@DIR@/closed/**"\nverdict = "deny"'],
     prepare: secret,
     command: ({ program }) => ["/bin/sh", "-c", line, program("read_file")],
     happened: leaked,
@@ -115,5 +115,7 @@ export const FILE_CHANGES: readonly EscapeCase[] = [
       await link(join(place.dir, "closed", "secret"), join(place.dir, "alias"));
     },
     command: ({ program }) => ["/bin/sh", "-c", 'mv alias beta && "$0" name "$PWD/beta"', program("read_file")],
+    // What the name says of it is nothing; what it is, the open shows.
+    expected: [{ needs: ["fanotify.open"], label: "prevented", mechanism: "fanotify" }, HELD],
   },
 ];

@@ -3,11 +3,13 @@ import { link, mkdir, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type EscapeCase, type Expectation, leaked, type Place, refusedBy, SECRET } from "../harness/mod.ts";
 
-const RULE = 'action = ["file.read", "file.write"]\npath = "@DIR@/closed/secret"\nverdict = "deny"';
+const RULE = 'action = "file.read"\npath = "@DIR@/closed/secret"\nverdict = "deny"';
 
 /** The kernel's own programs look at the object that would be opened. */
 const HOOKED: Expectation = { needs: ["probes.lsm"], label: "prevented", mechanism: "lsm" };
-/** The open waits for the guard. */
+/** The open waits for the guard, which sees the object. */
+const WATCHED: Expectation = { needs: ["fanotify.open"], label: "prevented", mechanism: "fanotify" };
+/** The call waits for the guard. */
 const HELD: Expectation = { label: "prevented", mechanism: "seccomp" };
 /** No system call that the guard can see. */
 const UNSEEN: Expectation = { label: "none", mechanism: "none", effect: "may" };
@@ -20,7 +22,7 @@ async function secret({ dir }: Place): Promise<void> {
   await writeFile(join(dir, "closed", "secret"), `${SECRET}\n`);
 }
 
-function way(name: string, escape: string, expected: readonly Expectation[] = [HELD]): EscapeCase {
+function way(name: string, escape: string, expected: readonly Expectation[] = [WATCHED, HELD]): EscapeCase {
   return {
     id: `read-${name}`,
     escape,
@@ -48,13 +50,15 @@ function alias(name: string, escape: string, make: (secret: string, alias: strin
 /** Attempts to read. */
 export const FILE_READS: readonly EscapeCase[] = [
   way("name", "the file by its name"),
-  // The filter cannot see its flags, and refuses it: programs then use openat.
-  way("openat2", "openat2", [{ label: "observed", mechanism: "none" }]),
+  // Where calls wait, the filter cannot see its flags, and refuses it: programs then use openat.
+  way("openat2", "openat2", [WATCHED, { label: "observed", mechanism: "none" }]),
   way("directory", "a relative name from an opened directory"),
   way("dots", ".. and doubled slashes"),
   way("handle", "name_to_handle_at and open_by_handle_at", [FILTERED, UNSEEN]),
   way("proc-root", "/proc/PID/root"),
-  way("proc-fd", "O_PATH, then /proc/self/fd", [{ ...HELD, alarm: "may" }]),
+  // Mounts of another namespace, that are not watched.
+  way("foreign-root", "/proc/PID/root of a process outside of the tree", [refusedBy("scope", "landlock"), HELD]),
+  way("proc-fd", "O_PATH, then /proc/self/fd", [{ ...WATCHED, alarm: "may" }, { ...HELD, alarm: "may" }]),
   way("i386", "32-bit system calls (int 0x80)", [FILTERED, UNSEEN]),
   way("x32", "x32 system calls", [FILTERED, UNSEEN]),
   way("chroot", "chroot to the directory of the file", [refusedBy("privileges", "privileges"), HOOKED, UNSEEN]),

@@ -70,6 +70,14 @@ static void by_proc_root(void)
 	show(open(longer, O_RDONLY));
 }
 
+static void by_foreign_root(void)
+{
+	char longer[8192];
+
+	snprintf(longer, sizeof(longer), "/proc/1/root%s", path);
+	show(open(longer, O_RDONLY));
+}
+
 /* O_PATH asks for no right to read; its /proc name opens the file again. */
 static void by_proc_fd(void)
 {
@@ -178,6 +186,7 @@ static const struct {
 	{"dots", by_dots},
 	{"handle", by_handle},
 	{"proc-root", by_proc_root},
+	{"foreign-root", by_foreign_root},
 	{"proc-fd", by_proc_fd},
 	{"i386", by_i386},
 	{"x32", by_x32},

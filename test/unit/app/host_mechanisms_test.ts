@@ -13,7 +13,7 @@ test.each<[string, Partial<typeof ALL> | { readonly cgroup2: undefined }, readon
   ["no hierarchy", { cgroup2: undefined }, ["cgroup"]],
   ["no seccomp", { seccomp_actions: "" }, ["seccomp"]],
   ["seccomp without questions", { seccomp_actions: "kill errno user_notify allow" }, ["seccomp"]],
-  ["no types of the kernel", { btf: false }, ["seccomp", "cgroup", "exec_kill", "kill_after"]],
+  ["no types of the kernel", { btf: false }, ["fanotify", "seccomp", "cgroup", "exec_kill", "kill_after"]],
 ])("%s", (_, changes, expected) => {
   expect([...lackingHere({ ...ALL, ...changes })].map(String).sort()).toEqual([...expected].sort());
 });

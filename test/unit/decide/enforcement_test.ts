@@ -36,11 +36,11 @@ describe("the first mechanism that the host has and that prevents all", () => {
   test.each<[string, readonly EnforcementMechanism[], EnforcementMechanism, string, boolean]>([
     // A read.
     ['action = "file.read"\npath = "/s/**"\nverdict = "deny"', ALL, "lsm", "prevented", true],
-    ['action = "file.read"\npath = "/s/**"\nverdict = "deny"', without("lsm"), "seccomp", "prevented", true],
+    ['action = "file.read"\npath = "/s/**"\nverdict = "deny"', without("lsm"), "fanotify", "prevented", true],
     [
       'action = "file.read"\npath = "/s/**"\nverdict = "deny"',
-      without("lsm", "seccomp"),
-      "fanotify",
+      without("lsm", "fanotify"),
+      "seccomp",
       "prevented",
       true,
     ],
@@ -53,7 +53,7 @@ describe("the first mechanism that the host has and that prevents all", () => {
     ],
     ['action = "file.read"\npath = "/s/**"\nverdict = "deny"', NONE, "observe_only", "unenforceable", false],
     // A pattern that no kernel program compares: what user space decides is stronger than half a rule.
-    ['action = "file.read"\npath = ["/s/**", "/t/*.key"]\nverdict = "deny"', ALL, "seccomp", "prevented", true],
+    ['action = "file.read"\npath = ["/s/**", "/t/*.key"]\nverdict = "deny"', ALL, "fanotify", "prevented", true],
     ['action = "file.read"\npath = ["/s/**", "/t/*.key"]\nverdict = "deny"', ["lsm"], "lsm", "prevented", false],
     // A change by name.
     ['action = "file.delete"\npath = "/s/**"\nverdict = "deny"', ALL, "lsm", "prevented", true],
@@ -66,11 +66,11 @@ describe("the first mechanism that the host has and that prevents all", () => {
       false,
     ],
     // Questions go to what can hold.
-    ['action = "file.read"\npath = "/s/**"\nverdict = "ask"', ALL, "seccomp", "held", true],
+    ['action = "file.read"\npath = "/s/**"\nverdict = "ask"', ALL, "fanotify", "held", true],
     ['action = "file.delete"\npath = "/s/**"\nverdict = "ask"', ALL, "seccomp", "held", true],
     ['action = "file.delete"\npath = "/s/**"\nverdict = "ask"', ["lsm"], "lsm", "prevented", true],
     ['action = "exec"\nexe = "git"\nverdict = "ask"', ALL, "seccomp", "held", true],
-    ['action = "exec"\nexe = "git"\nverdict = "ask"', ["fanotify"], "fanotify", "held", true],
+    ['action = "exec"\nexe = "git"\nverdict = "ask"', ["fanotify"], "observe_only", "unenforceable", false],
     ['action = "exec"\nexe = "git"\nverdict = "ask"', ["exec_kill"], "exec_kill", "killed_before_effect", true],
     ['action = "net.connect"\nport = 25\nverdict = "ask"', ALL, "cgroup", "prevented", true],
     // Programs and their arguments.
@@ -115,13 +115,13 @@ describe("the first mechanism that the host has and that prevents all", () => {
 test("a rule about several classes has a mechanism for each", () => {
   const found = report('action = ["file.read", "file.delete", "net.connect"]\nverdict = "deny"', without("lsm"));
   expect(shown(found.parts)).toEqual([
-    "file.read: seccomp prevented",
+    "file.read: fanotify prevented",
     "file.delete: seccomp prevented",
     "net.connect: cgroup prevented",
   ]);
   expect([found.mechanism, found.mechanisms, found.complete]).toEqual([
     "cgroup",
-    ["cgroup", "seccomp"],
+    ["cgroup", "fanotify", "seccomp"],
     true,
   ]);
 });
@@ -168,7 +168,7 @@ test("what a default refuses has its mechanisms too", () => {
     "deny true",
     "exec: seccomp prevented",
     "ask true",
-    "file.read: seccomp held",
+    "file.read: fanotify held",
   ]);
   expect(defaults(["[default]", 'exec = "deny"'], ["exec_kill"])).toEqual([
     "deny true",

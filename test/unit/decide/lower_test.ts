@@ -220,7 +220,7 @@ describe("program rules", () => {
     }]);
     expect(mechanisms(report)).toEqual(["exec_kill part"]);
     expect(report[0]?.note).toBe(
-      'only after the start: "~/bin/*"; seccomp or fanotify would prevent it',
+      'only after the start: "~/bin/*"; seccomp would prevent it',
     );
   });
 
@@ -291,7 +291,7 @@ test("rules of other classes are reported honestly", () => {
     "cgroup part",
   ]);
   expect(report.map(({ note }) => note)).toEqual([
-    "ended after the effect; lsm or seccomp or fanotify would prevent it",
+    "ended after the effect; lsm or fanotify or seccomp would prevent it",
     "answers to tool calls are not in this version",
     "a log rule changes no outcome",
     "an allow rule only lifts a default",
@@ -300,9 +300,9 @@ test("rules of other classes are reported honestly", () => {
     [
       "exec: a rule about every program has no kernel form, use [default] exec",
       "ended after the effect",
-      "seccomp or fanotify would hold or refuse it",
+      "seccomp would hold or refuse it",
       "file.read: ended after the effect",
-      "seccomp or fanotify would hold or refuse it",
+      "fanotify or seccomp would hold or refuse it",
       "file.write, file.create and 10 more: ended after the effect",
       "seccomp would hold or refuse it",
       "net.connect, net.send, net.bind: cgroup cannot hold: refused without asking",
