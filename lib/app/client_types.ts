@@ -42,7 +42,12 @@ const checkStatus = fields({
   uptime_ms: number,
   sessions: fields({ running: number, paused: number, ended: number }),
   layers: list(fields({ name: text, state: text, detail: text })),
-  policy: fields({ ref: fields({ name: text, digest: text, generation: number }), files: list(text), rules: number }),
+  policy: fields({
+    ref: fields({ name: text, digest: text, generation: number }),
+    files: list(text),
+    rules: number,
+    weaker: optional(list(text)),
+  }),
   queues: list(fields({ name: text, length: number, capacity: optional(number), unit: text })),
   losses: list(fields({ source: text, type: text, count: number })),
   counters: map(number),

@@ -1,8 +1,8 @@
 /** Whether this host can keep what a policy promises. */
-import { AgentguardError } from "../core/mod.ts";
+import { type ActionType, AgentguardError } from "../core/mod.ts";
 import type { EnforcementMechanism, PolicySnapshot } from "../decide/mod.ts";
 import type { ProbeGroup, ProbeSupport } from "../source/mod.ts";
-import { BUILT_MECHANISMS, reportRules } from "./rule_report.ts";
+import { BUILT_MECHANISMS, reportDefaults, type ReportOptions, reportRules, type RuleReport } from "./rule_report.ts";
 
 /** Which mechanism needs which programs. */
 const NEEDS: Readonly<Partial<Record<EnforcementMechanism, ProbeGroup>>> = {
@@ -34,6 +34,71 @@ export interface HostSupport {
  * promise that is silently not kept is worse than no start.
  */
 export function requireEnforceable(snapshot: PolicySnapshot, host: HostSupport): void {
+  const options = optionsOf(host);
+  const refused = reportRules(snapshot, options).filter((rule) => rule.refused !== undefined);
+  if (refused.length === 0) return;
+  throw new AgentguardError(
+    "unsupported",
+    `enforce the policy: ${listOf(refused)}; give these rules enforce = "best" or mode = "observe", or run with ` +
+      "--mode observe",
+  );
+}
+
+/**
+ * What a policy that is loaded now cannot do in commands that were started under another one, as sentences: which calls
+ * wait for the guard was settled at their start (`held`). Throws `unsupported` where a rule in enforce mode would not
+ * be kept there and does not say `enforce = "best"`.
+ */
+export function checkRunning(
+  snapshot: PolicySnapshot,
+  host: HostSupport,
+  held: ReadonlySet<ActionType>,
+): readonly string[] {
+  const options = optionsOf(host);
+  const [fresh, running] = [reportRules(snapshot, options), reportRules(snapshot, { ...options, held })];
+  const refused = running.filter((rule, at) => rule.refused !== undefined && fresh[at]?.refused === undefined);
+  if (refused.length > 0) {
+    throw new AgentguardError(
+      "unsupported",
+      `reload the policy: what runs was not started to wait for it: ${listOf(refused)}; ` +
+        'start the command again under this policy, or give these rules enforce = "best"',
+    );
+  }
+  const defaults = reportDefaults(snapshot, options);
+  return [
+    ...running.flatMap((rule, at) => weaker(`${rule.file}:${rule.line} ${rule.rule}`, rule, fresh[at])),
+    ...reportDefaults(snapshot, { ...options, held }).flatMap((each, at) =>
+      weaker(`${each.file} [default] of ${each.actions.join(", ")}`, each, defaults[at])
+    ),
+  ];
+}
+
+/** The parts that another mechanism must bring about. */
+function weaker(
+  what: string,
+  running: Pick<RuleReport, "parts">,
+  fresh: Pick<RuleReport, "parts"> | undefined,
+): readonly string[] {
+  return running.parts.flatMap(({ actions, mechanism, label }, at) => {
+    const wanted = fresh?.parts[at]?.mechanism;
+    if (wanted === undefined || wanted === mechanism) return [];
+    return [`${what}: ${actions.join(", ")} by ${mechanism} (${label}) and not by ${wanted}`];
+  });
+}
+
+function listOf(refused: readonly RuleReport[]): string {
+  const shown = refused.slice(0, SHOWN_MAX).map((rule) => `${rule.file}:${rule.line} ${rule.rule} (${rule.refused})`);
+  const more = refused.length - shown.length;
+  return [...shown, ...(more > 0 ? [`and ${more} more (agentguard policy check)`] : [])].join("; ");
+}
+
+function optionsOf(host: HostSupport): ReportOptions {
+  const { home, found_running = false } = host;
+  const unix_names = host.support.some(({ group, available }) => group === "unix" && available);
+  return { home, lacking: lackingOf(host), unix_names, found_running };
+}
+
+function lackingOf(host: HostSupport): ReadonlySet<EnforcementMechanism> {
   const lacking = new Set<EnforcementMechanism>();
   for (const mechanism of BUILT_MECHANISMS) {
     const group = NEEDS[mechanism];
@@ -41,16 +106,5 @@ export function requireEnforceable(snapshot: PolicySnapshot, host: HostSupport):
     if (!loaded || (mechanism === "cgroup" && !host.cgroup)) lacking.add(mechanism);
     if (mechanism === "fanotify" && !host.watched) lacking.add(mechanism);
   }
-  const { home, found_running = false } = host;
-  const unix_names = host.support.some(({ group, available }) => group === "unix" && available);
-  const rules = reportRules(snapshot, { home, lacking, unix_names, found_running });
-  const refused = rules.filter((rule) => rule.refused !== undefined);
-  if (refused.length === 0) return;
-  const shown = refused.slice(0, SHOWN_MAX).map((rule) => `${rule.file}:${rule.line} ${rule.rule} (${rule.refused})`);
-  if (refused.length > shown.length) shown.push(`and ${refused.length - shown.length} more (agentguard policy check)`);
-  const list = shown.join("; ");
-  throw new AgentguardError(
-    "unsupported",
-    `enforce the policy: ${list}; give these rules enforce = "best" or mode = "observe", or run with --mode observe`,
-  );
+  return lacking;
 }

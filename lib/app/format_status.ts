@@ -21,6 +21,7 @@ export function formatStatus(status: GuardStatus, format: StatusFormat): readonl
       ["policy", formatPolicy(status)],
       ["sessions", formatSessionCounts(status)],
     ]),
+    ...(status.policy.weaker ?? []).map((text) => `  ${paint("yellow", "in what runs already:")} ${escapeText(text)}`),
     ...section("layers", status.layers.map((layer) => layerRow(layer))),
     ...section("queues", status.queues.map((queue) => [escapeText(queue.name), formatQueue(queue)])),
     ...section(

@@ -14,7 +14,7 @@ import {
   ok,
   type Result,
 } from "../core/mod.ts";
-import { formatDiagnostic, type PolicySnapshot } from "../decide/mod.ts";
+import type { PolicySnapshot } from "../decide/mod.ts";
 import {
   type GuardStatus,
   type LossStatus,
@@ -23,17 +23,17 @@ import {
   type StatusPort,
 } from "../publish/mod.ts";
 import { ControlPlane } from "./control_plane.ts";
-import { requireEnforceable } from "./enforceable.ts";
+import { checkRunning, requireEnforceable } from "./enforceable.ts";
 import { EventHub } from "./event_hub.ts";
 import { GuardHolder } from "./guard_holder.ts";
 import type { HolderThread } from "./holder_thread.ts";
-import { type LoadedPolicy, loadPolicySources } from "./policy_files.ts";
+import type { LoadedPolicy } from "./policy_files.ts";
 import type { ReaderEvent, SessionEvent } from "./reader_protocol.ts";
 import { recordSettings } from "./record_settings.ts";
 import type { ReaderThread } from "./reader_thread.ts";
 import { RecorderThread } from "./recorder_thread.ts";
 import { Sessions } from "./sessions.ts";
-import { countLoss, makePrivate, policyEntry, policyLoad, reloadEntry } from "./guard_parts.ts";
+import { countLoss, loadAgain, makePrivate, policyEntry, policyLoad, reloadEntry } from "./guard_parts.ts";
 import { guardStatus } from "./guard_status.ts";
 import { recordLost } from "./lost_sessions.ts";
 
@@ -70,6 +70,8 @@ export class Guard implements StatusPort, ReloadPort {
   readonly #started_us: number;
   readonly #losses: Map<string, LossStatus>;
   #policy: LoadedPolicy;
+  /** What running commands keep in another way than one that starts now would. */
+  #weaker: readonly string[] = [];
   #ready = false;
 
   private constructor(
@@ -175,8 +177,7 @@ export class Guard implements StatusPort, ReloadPort {
     if (made.ok) return made.value;
     const detail = `no session cgroup (${made.error}): the tree is followed by descent alone, ` +
       "the network is not refused, and unconnected sends are not seen";
-    this.#parts.log.warn(detail);
-    this.note({ type: "guard.degraded", detail });
+    this.#degrade(detail);
     return undefined;
   }
 
@@ -200,32 +201,32 @@ export class Guard implements StatusPort, ReloadPort {
 
   /** Reads the policy files again. A bad file changes nothing. Absent `who`: the files changed, or a signal came. */
   async reload(who?: Approver): Promise<Result<PolicyStatus, AgentguardError>> {
-    if (who !== undefined) this.recorder.sink.append(reloadEntry(who, this.#parts.clock));
+    const { clock, log } = this.#parts;
+    if (who !== undefined) this.recorder.sink.append(reloadEntry(who, clock));
     if (who?.inside !== undefined) return err(new AgentguardError("permission", who.inside));
-    const loaded = loadPolicySources(this.#parts.policies, {
-      generation: this.snapshot.ref.generation + 1,
-      only: "check",
-      ...(this.#parts.config.mode.value === null ? undefined : { mode: this.#parts.config.mode.value }),
-    });
+    const loaded = loadAgain(this.#parts, this.snapshot.ref.generation + 1);
     if (!loaded.ok) {
-      const text = loaded.error.map(formatDiagnostic).join("; ");
-      this.#parts.log.error(`the policy was not reloaded, the old one stays: ${text}`);
-      this.note({ type: "guard.degraded", detail: `policy reload refused: ${text}` });
-      return err(new AgentguardError("policy", text));
+      log.error(`the policy was not reloaded, the old one stays: ${loaded.error}`);
+      this.note({ type: "guard.degraded", detail: `policy reload refused: ${loaded.error}` });
+      return err(new AgentguardError("policy", loaded.error));
     }
     // A watch and a signal may both tell of one change.
     if (loaded.value.snapshot.ref.digest === this.snapshot.ref.digest) return ok(this.#policyStatus());
     try {
       const cgroup = findCgroup2() !== undefined;
       const { home, found_running = false } = this.#parts;
-      const watched = this.holder.watches;
-      requireEnforceable(loaded.value.snapshot, { support: this.reader.support, cgroup, watched, home, found_running });
-      this.holder.requireHeld(loaded.value.snapshot);
+      const host = { support: this.reader.support, cgroup, watched: this.holder.watches, home, found_running };
+      requireEnforceable(loaded.value.snapshot, host);
+      this.holder.requireWatchable(loaded.value.snapshot);
+      const { held } = this.holder;
+      const weaker = held === undefined ? [] : checkRunning(loaded.value.snapshot, host, held);
       const arrange = this.control.prepare(loaded.value.snapshot.approval);
       const load = policyLoad(loaded.value, this.#parts);
       await this.reader.setPolicy(load);
       await this.holder.setPolicy(load);
       await arrange();
+      this.#weaker = weaker;
+      for (const text of weaker) this.#degrade(`in what runs already: ${text}`);
     } catch (error) {
       this.note({ type: "guard.degraded", detail: `policy reload refused: ${errorMessage(error)}` });
       return err(error instanceof AgentguardError ? error : new AgentguardError("policy", errorMessage(error)));
@@ -285,11 +286,19 @@ export class Guard implements StatusPort, ReloadPort {
     for (const held of this.sessions.running()) held.cgroup?.kill();
   }
 
+  /** Something is less than it should be: the log and the record say so. */
+  #degrade(detail: string): void {
+    this.#parts.log.warn(detail);
+    this.note({ type: "guard.degraded", detail });
+  }
+
   #recordPolicy(): void {
     this.recorder.sink.append(policyEntry(this.snapshot, this.#parts.policies, this.#parts.clock));
   }
 
   #policyStatus(): PolicyStatus {
-    return { ref: this.snapshot.ref, files: this.#parts.policies, rules: this.snapshot.rules.length };
+    const { ref, rules } = this.snapshot;
+    const weaker = this.#weaker.length === 0 ? undefined : { weaker: this.#weaker };
+    return { ref, files: this.#parts.policies, rules: rules.length, ...weaker };
   }
 }

@@ -1,5 +1,4 @@
 /** The thread that answers held calls, started when a session first needs it. */
-import { HELD_ACTIONS } from "../act/mod.ts";
 import { type ActionType, AgentguardError, type ApprovalPort } from "../core/mod.ts";
 import { type PolicySnapshot, refusableActions } from "../decide/mod.ts";
 import type { HoldStatName } from "./holder_protocol.ts";
@@ -50,29 +49,17 @@ export class GuardHolder {
     this.#held = before === undefined ? actions : new Set([...before].filter((action) => actions.has(action)));
   }
 
-  /**
-   * Throws `unsupported` where `snapshot` may refuse actions whose calls do not wait in a command that runs already:
-   * what waits is settled at a command's start.
-   */
-  requireHeld(snapshot: PolicySnapshot): void {
-    const held = this.#held;
-    if (held === undefined) return;
-    const unseen = this.#watches && refusableActions(snapshot).has("file.read") ? unwatchable(snapshot) : undefined;
-    if (unseen !== undefined) {
-      throw new AgentguardError(
-        "unsupported",
-        `reload the policy: ${unseen}; start the command again under this policy`,
-      );
-    }
-    const missing = [...refusableActions(snapshot)].filter((action) => HELD_ACTIONS.has(action) && !held.has(action));
-    if (missing.length === 0) return;
-    throw new AgentguardError(
-      "unsupported",
-      `reload the policy: it may refuse ${
-        missing.join(", ")
-      }, which the running command was not started to wait for; ` +
-        "start the command again under this policy",
-    );
+  /** Actions that every running command waits with; `undefined` where none was started. */
+  get held(): ReadonlySet<ActionType> | undefined {
+    return this.#held;
+  }
+
+  /** Throws `unsupported` where `snapshot` may refuse reads that a running command's marks do not tell of. */
+  requireWatchable(snapshot: PolicySnapshot): void {
+    const reads = this.#held !== undefined && this.#watches && refusableActions(snapshot).has("file.read");
+    const unseen = reads ? unwatchable(snapshot) : undefined;
+    if (unseen === undefined) return;
+    throw new AgentguardError("unsupported", `reload the policy: ${unseen}; start the command again under this policy`);
   }
 
   /** What became of held calls; `undefined` where none are held. */

@@ -1,10 +1,18 @@
 /** Small parts of a guard that need none of its state. */
 import { mkdirSync } from "node:fs";
-import { AgentguardError, type Approver, type Clock, type EntryDraft, errorMessage } from "../core/mod.ts";
+import {
+  AgentguardError,
+  type Approver,
+  type Clock,
+  type EntryDraft,
+  err,
+  errorMessage,
+  type Result,
+} from "../core/mod.ts";
 import type { Config } from "../config/mod.ts";
-import type { PolicySnapshot } from "../decide/mod.ts";
+import { formatDiagnostic, type PolicySnapshot } from "../decide/mod.ts";
 import { approverSocketDir, type LossStatus } from "../publish/mod.ts";
-import type { LoadedPolicy } from "./policy_files.ts";
+import { type LoadedPolicy, loadPolicySources } from "./policy_files.ts";
 import type { PolicyLoad } from "./reader_protocol.ts";
 import { ownPlaces } from "./session_baseline.ts";
 
@@ -25,6 +33,20 @@ export function makePrivate(directory: string): void {
       { cause: error },
     );
   }
+}
+
+/** Reads the policy files again, as the next generation; the error names every finding. */
+export function loadAgain(
+  parts: { readonly policies: readonly string[]; readonly config: Config },
+  generation: number,
+): Result<LoadedPolicy, string> {
+  const mode = parts.config.mode.value;
+  const loaded = loadPolicySources(parts.policies, {
+    generation,
+    only: "check",
+    ...(mode === null ? undefined : { mode }),
+  });
+  return loaded.ok ? loaded : err(loaded.error.map(formatDiagnostic).join("; "));
 }
 
 /** The policy in force, for the record. */

@@ -1,5 +1,6 @@
 /** What enforces each rule on this host, and which rules make enforce mode refuse to start. */
 import { HELD_ACTIONS } from "../act/mod.ts";
+import type { ActionType } from "../core/mod.ts";
 import {
   BASE_MECHANISMS,
   type DefaultEnforcement,
@@ -35,6 +36,8 @@ export interface ReportOptions {
   readonly unix_names?: boolean;
   /** Only sessions that were found running are meant. */
   readonly found_running?: boolean;
+  /** Actions whose calls the sessions have waiting; absent: all that can wait, as in a command that starts now. */
+  readonly held?: ReadonlySet<ActionType>;
 }
 
 /**
@@ -60,11 +63,11 @@ export function reportDefaults(snapshot: PolicySnapshot, options: ReportOptions)
 }
 
 function lowerHere(snapshot: PolicySnapshot, options: ReportOptions): Lowering {
-  const { lacking, home, unix_names = false, found_running = false } = options;
+  const { lacking, home, unix_names = false, found_running = false, held = HELD_ACTIONS } = options;
   const available = new Set([...BUILT_MECHANISMS].filter((mechanism) => !lacking.has(mechanism)));
   if (unwatchable(snapshot) !== undefined) available.delete("fanotify");
   return lower(snapshot, {
-    host: { available, held: HELD_ACTIONS, unix_names, found_running },
+    host: { available, held, unix_names, found_running },
     ...(home === undefined ? {} : { home }),
   });
 }

@@ -31,6 +31,8 @@ export interface PolicyStatus {
   /** Policy files in the order of their layers; empty for the built-in policy. */
   readonly files: readonly string[];
   readonly rules: number;
+  /** Rules that what runs already keeps in another way than what starts now would; absent where there are none. */
+  readonly weaker?: readonly string[];
 }
 
 /** How full a queue is. */
