@@ -4,18 +4,10 @@
  */
 import { ptr } from "bun:ffi";
 import { closeSync } from "node:fs";
-import { AgentguardError, ALL_PARTS, type BaselinePart, errorMessage } from "../lib/core/mod.ts";
-import { PART, PATH_BYTES } from "./launch_baseline.ts";
-import {
-  decodeMessage,
-  decodeStatus,
-  encodeConfig,
-  encodeMessage,
-  FDS_MAX,
-  LAUNCH_TYPE,
-  type LaunchMessage,
-  TESTS_MAX,
-} from "./launch_protocol.ts";
+import { AgentguardError, ALL_PARTS, type BaselinePart } from "../lib/core/mod.ts";
+import { PART } from "./launch_baseline.ts";
+import { argumentBytes, configBytes } from "./launch_config.ts";
+import { decodeMessage, decodeStatus, encodeMessage, LAUNCH_TYPE, type LaunchMessage } from "./launch_protocol.ts";
 import { resetHandler } from "./launch_self.ts";
 import { launcherProgram, spawnLauncher } from "./launch_spawn.ts";
 import { launchErrno, type LaunchSymbols, launchSymbols } from "./launch_symbols.ts";
@@ -61,32 +53,6 @@ export async function launchCommand(options: LaunchOptions): Promise<LaunchedCom
   const command = new LaunchedCommand(libc, guard_fd, { launcher_pid, sleep: options.sleep });
   await command.start(config);
   return command;
-}
-
-function argumentBytes(argument: string | Uint8Array): Uint8Array {
-  const bytes = typeof argument === "string" ? new TextEncoder().encode(argument) : argument;
-  if (bytes.includes(0)) throw new AgentguardError("usage", "remove the NUL from the command's arguments");
-  return bytes;
-}
-
-function configBytes(options: LaunchOptions): Uint8Array<ArrayBuffer> {
-  const { on_failure, cwd = "", lost_file: lost = "", cgroup_dir: cgroup = "", state, notify = [], baseline } = options;
-  try {
-    return encodeConfig({
-      on_failure,
-      cwd,
-      lost,
-      cgroup,
-      notify,
-      ...(baseline === undefined ? {} : { baseline }),
-      ...state,
-    });
-  } catch (cause) {
-    const bounds = `at most ${FDS_MAX} inherited descriptors, ${TESTS_MAX} tests, ${
-      PATH_BYTES - 1
-    } bytes for each path`;
-    throw new AgentguardError("usage", `start the command with ${bounds}: ${errorMessage(cause)}`, { cause });
-  }
 }
 
 /** A command that waits for `go`, runs or has ended. Made by `launchCommand`. */
@@ -183,6 +149,11 @@ export class LaunchedCommand implements AsyncDisposable {
     this.#restoreHandler(); // a continuation just before the next stop is not reported
     this.#restore_handler = resetHandler(this.#libc, signo);
     this.#send(encodeMessage(LAUNCH_TYPE.STOP, 0));
+  }
+
+  /** Nobody answers held calls any more: with `held_file` the launcher lets them go on, after those that wait. */
+  leaveHeld(): void {
+    if (this.#open) this.#send(encodeMessage(LAUNCH_TYPE.TAKE, 0));
   }
 
   /**

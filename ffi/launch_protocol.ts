@@ -14,7 +14,13 @@ import {
 } from "./launch_baseline.ts";
 
 /** Counts changes of the layout; the launcher refuses another one. */
-export const LAUNCH_VERSION = 7;
+export const LAUNCH_VERSION = 8;
+
+/** Held calls that the launcher can be told of: those that wait for a person. */
+export const HELD_MAX = 4096;
+
+/** Bytes of `held_file`: the id that was received last, and those of calls that wait for a person, 0 for none. */
+export const HELD_FILE_BYTES: number = 8 * (1 + HELD_MAX);
 
 /** `enum ag_launch_type`. */
 export const LAUNCH_TYPE = {
@@ -23,6 +29,7 @@ export const LAUNCH_TYPE = {
   FORWARD: 3,
   FINISH: 4,
   STOP: 5,
+  TAKE: 6,
   STARTED: 16,
   EXEC_FAILED: 17,
   EXITED: 18,
@@ -104,6 +111,7 @@ type ConfigField =
   | "cwd"
   | "lost"
   | "cgroup"
+  | "held"
   | "places"
   | "bytes";
 
@@ -133,8 +141,9 @@ export const CONFIG: Readonly<Record<ConfigField, number>> = {
   cwd: FDS + 4 * FDS_MAX,
   lost: FDS + 4 * FDS_MAX + PATH_BYTES,
   cgroup: FDS + 4 * FDS_MAX + 2 * PATH_BYTES,
-  places: FDS + 4 * FDS_MAX + 3 * PATH_BYTES,
-  bytes: FDS + 4 * FDS_MAX + 3 * PATH_BYTES + PLACES_BYTES,
+  held: FDS + 4 * FDS_MAX + 3 * PATH_BYTES,
+  places: FDS + 4 * FDS_MAX + 4 * PATH_BYTES,
+  bytes: FDS + 4 * FDS_MAX + 4 * PATH_BYTES + PLACES_BYTES,
 };
 
 /** Both ends run on one machine: its own byte order. */
@@ -156,6 +165,7 @@ export interface LaunchConfig {
   readonly cwd: string;
   readonly lost: string;
   readonly cgroup: string;
+  readonly held: string;
   /** At most `TESTS_MAX` rows: one for each test, and one for each rule without. */
   readonly notify: readonly NotifyRule[];
   readonly baseline?: Baseline;
@@ -211,10 +221,11 @@ export function encodeConfig(config: LaunchConfig): Uint8Array<ArrayBuffer> {
   setPath(bytes, CONFIG.cwd, config.cwd);
   setPath(bytes, CONFIG.lost, config.lost);
   setPath(bytes, CONFIG.cgroup, config.cgroup);
+  setPath(bytes, CONFIG.held, config.held);
   return bytes;
 }
 
-/** GO, FORWARD, FINISH or STOP. */
+/** GO, FORWARD, FINISH, STOP or TAKE. */
 export function encodeMessage(type: number, value: number): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(MESSAGE.bytes);
   const view = new DataView(bytes.buffer);

@@ -29,6 +29,11 @@ export interface LaunchOptions {
    * and when the tree `ended` or was `killed`, each with microseconds of the epoch, and locks it until then.
    */
   readonly lost_file?: string;
+  /**
+   * Absolute name of a file that whoever answers held calls keeps up to date (see `HELD_FILE_BYTES`): if nobody answers
+   * any more, the launcher refuses those that wait and lets later ones go on. Without it they all fail then.
+   */
+  readonly held_file?: string;
   /** From `captureStartState`. */
   readonly state: StartState;
   /** Waits, for the end of the launcher. */

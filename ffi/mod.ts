@@ -26,5 +26,6 @@ export type { WatchTable, WatchText } from "./watch_table.ts";
 export { hasTaskStorage } from "./task_storage.ts";
 export { notifySupervisor } from "./supervisor.ts";
 export type { Baseline, Place } from "./launch_baseline.ts";
+export { HELD_FILE_BYTES } from "./launch_protocol.ts";
 export type { ArgumentTest, NotifyRule } from "./launch_protocol.ts";
 export type { CommandExit, LaunchEvent, LaunchOptions } from "./launch_types.ts";

@@ -31,6 +31,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "launch_open.h"
+
 /* A signal that the launcher got with the group is matched with the guard's FORWARD of it within this time. */
 #define MATCH_MS 2000
 /* Signals of one kind that come closer than this may be merged, as the kernel merges those that are still pending. */
@@ -291,6 +293,7 @@ static void lose_guard(void)
 		if (command_ended)
 			exit_like_command();
 		thaw_tree();
+		take_listener(config.held);
 		return; /* the main loop ends with the command */
 	}
 	kill_tree();
@@ -329,6 +332,9 @@ static void handle_message(void)
 			(void)kill(guard_pid, stop_signal);
 		}
 		break;
+	case AG_LAUNCH_TAKE:
+		take_listener(config.held);
+		break;
 	case AG_LAUNCH_FINISH:
 		if (message.value != 0 || !command_released)
 			kill_tree();
@@ -350,7 +356,7 @@ static int config_is_bounded(void)
 	if (config.places_bytes > 0 && config.places[config.places_bytes - 1])
 		return 0;
 	return !config.cwd[AG_LAUNCH_PATH_BYTES - 1] && !config.lost[AG_LAUNCH_PATH_BYTES - 1] &&
-	       !config.cgroup[AG_LAUNCH_PATH_BYTES - 1];
+	       !config.cgroup[AG_LAUNCH_PATH_BYTES - 1] && !config.held[AG_LAUNCH_PATH_BYTES - 1];
 }
 
 static void receive_config(void)
@@ -383,6 +389,9 @@ static void await_ready(void)
 				message.value = report.confinement.lacking_errno[__builtin_ctz(part)];
 			tell(&message);
 		}
+	if (report.confinement.listener_fd >= 0 && config.held[0] &&
+	    copy_listener(command_pid, report.confinement.listener_fd) != 0)
+		setup_failed(AG_STAGE_NOTIFY, errno);
 	if (report.confinement.listener_fd >= 0)
 		tell_simple(AG_LAUNCH_LISTENER, report.confinement.listener_fd, 0);
 }
@@ -407,7 +416,7 @@ static void start_command(char **argv)
 	/*
 	 * Standard streams and inherited descriptors belong to the command: a pipe must end when the command ends it.
 	 */
-	int keep[] = {socket_fd, signal_fd, go_fd, status_fd, cgroup_fd};
+	int keep[] = {socket_fd, signal_fd, go_fd, status_fd, cgroup_fd, listener_fd};
 	if (close_others(0, keep, sizeof keep / sizeof keep[0]) != 0)
 		setup_failed(AG_STAGE_FDS, errno);
 	if (fcntl(status_fd, F_SETFL, O_NONBLOCK) != 0)
@@ -441,10 +450,13 @@ int main(int argc, char **argv)
 			{.fd = socket_fd, .events = POLLIN},
 			{.fd = signal_fd, .events = POLLIN},
 			{.fd = status_fd, .events = POLLIN},
+			{.fd = listener_taken ? listener_fd : -1, .events = POLLIN},
 		};
 		/* A frozen command that is continued tells nobody: it is asked. */
-		if (poll(polled, 3, frozen ? FROZEN_ROUND_MS : -1) < 0 && errno != EINTR)
+		if (poll(polled, 4, frozen ? FROZEN_ROUND_MS : -1) < 0 && errno != EINTR)
 			return EXIT_GUARD_FAILED;
+		if (listener_taken && listener_fd >= 0)
+			release_call(polled[3].revents);
 		if (socket_fd >= 0 && polled[0].revents)
 			handle_message();
 		/*

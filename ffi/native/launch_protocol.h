@@ -8,13 +8,14 @@
 
 #include <stdint.h>
 
-#define AG_LAUNCH_VERSION 7
+#define AG_LAUNCH_VERSION 8
 #define AG_LAUNCH_PATH_BYTES 4096 /* PATH_MAX, NUL included */
 #define AG_LAUNCH_FDS_MAX 1024    /* inherited descriptors >= 3 that the command keeps */
 #define AG_LAUNCH_KEEP_NOFILE UINT64_MAX
 #define AG_LAUNCH_TESTS_MAX 128 /* tests of system calls that the guard is asked about */
 #define AG_LAUNCH_ANY_ARGUMENT UINT32_MAX
 #define AG_LAUNCH_PORTS_MAX 128
+#define AG_LAUNCH_HELD_MAX 4096      /* held calls that wait for a person at once */
 #define AG_LAUNCH_PLACES_BYTES 32768 /* kinds and paths of all places together */
 
 enum ag_launch_type {
@@ -23,6 +24,7 @@ enum ag_launch_type {
 	AG_LAUNCH_GO = 2,      /* lets the command run */
 	AG_LAUNCH_FORWARD = 3, /* value: signal number that the guard received */
 	AG_LAUNCH_FINISH = 4,  /* value: 1 kills what is left of the tree, 0 leaves it */
+	AG_LAUNCH_TAKE = 6,    /* nobody answers held calls any more: they go on (only with `held`) */
 	AG_LAUNCH_STOP = 5,    /* stops the guard as the command is stopped, if it still is */
 	/* launcher to guard */
 	AG_LAUNCH_STARTED = 16,      /* pid: the command, waiting for GO */
@@ -134,6 +136,11 @@ struct ag_launch_config {
 	char cwd[AG_LAUNCH_PATH_BYTES];    /* empty: that of the guard */
 	char lost[AG_LAUNCH_PATH_BYTES];   /* file that tells of a lost guard; empty: none */
 	char cgroup[AG_LAUNCH_PATH_BYTES]; /* empty: none */
+	/*
+	 * A file that the guard keeps mapped: the id of the held call that it received last, and those of calls that
+	 * wait for a person, 0 where none does; 8 bytes each. Empty: held calls end with the guard.
+	 */
+	char held[AG_LAUNCH_PATH_BYTES];
 	/* One byte enum ag_launch_place and an absolute path with its NUL, for each, in order. */
 	char places[AG_LAUNCH_PLACES_BYTES];
 };

@@ -1,5 +1,6 @@
 /** `agentguard [run] -- CMD`: one command, guarded, with its own streams and its own exit code. */
 import { homedir } from "node:os";
+import { resolve } from "node:path";
 import type { Config } from "../config/mod.ts";
 import {
   type ActionType,
@@ -32,6 +33,7 @@ import type { StatName } from "./reader_protocol.ts";
 import type { ReaderThread } from "./reader_thread.ts";
 import type { LoadedPolicy } from "./policy_files.ts";
 import { usesStreams } from "./record_settings.ts";
+import { heldFile, makeHeldFile } from "./held_ledger.ts";
 import { painter } from "./format_text.ts";
 import { startedBaseline } from "./session_baseline.ts";
 import { launchSession } from "./session_launch.ts";
@@ -104,7 +106,11 @@ class GuardedRun {
       home: homedir(),
     });
     const refusable = refusableActions(guard.snapshot);
-    using _prompt = notifyRules(refusable).length > 0 ? await this.#askHere() : undefined;
+    const waits = notifyRules(refusable).length > 0;
+    using _prompt = waits ? await this.#askHere() : undefined;
+    const open = waits && guard.snapshot.guard.on_failure === "open";
+    const held_file = open ? heldFile(resolve(this.#parts.config.state_dir.value), session_id) : undefined;
+    using _held_file = held_file === undefined ? undefined : makeHeldFile(held_file);
     const { launched, session, notify, reads_watched, baseline } = await launchSession({
       ...this.#parts,
       guard,
@@ -112,8 +118,10 @@ class GuardedRun {
       session_id,
       leaf,
       refusable,
+      held_file,
     }, { watched });
     await using _launched = launched;
+    guard.holder.onFailed(() => launched.leaveHeld());
     releaseStreams(this.#parts.state.fds);
     guard.holder.started(refusable, { watched: reads_watched });
     this.#session = session;
@@ -121,7 +129,7 @@ class GuardedRun {
     // The calls of reads that are watched do not wait.
     const held_actions = [...refusable].filter((action) => !(reads_watched && action === "file.read"));
     const masks = launched.baseline.get("mounts") === 0 ? baseline?.masks ?? [] : [];
-    await this.#begin(session, launched, { leaf, held, held_actions, places: writePlaces(baseline), masks });
+    await this.#begin(session, launched, { leaf, held, held_actions, places: writePlaces(baseline), masks, held_file });
     using _signals = forwardSignals((signo) => launched.forward(signo), this.#parts.state.ignored);
     const end = this.#watch(launched, leaf);
     launched.go();
@@ -156,12 +164,13 @@ class GuardedRun {
   async #begin(
     session: SessionInfo,
     launched: LaunchedCommand,
-    { leaf, held, held_actions, places, masks }: {
+    { leaf, held, held_actions, places, masks, held_file }: {
       readonly leaf: SessionCgroup | undefined;
       readonly held: HeldClasses;
       /** Actions whose calls wait. */
       readonly held_actions: readonly ActionType[];
       readonly places: readonly WritePlace[] | undefined;
+      readonly held_file: string | undefined;
       readonly masks: readonly Mask[];
     },
   ): Promise<void> {
@@ -177,7 +186,7 @@ class GuardedRun {
     });
     if (held.exec || held.files) {
       const holder = await this.#guard.useHolder();
-      await holder.begin(session, launched.takeListener(new SystemCalls(openShim())), places);
+      await holder.begin(session, launched.takeListener(new SystemCalls(openShim())), { places, held_file });
     }
     // Attached and in scope: now the process may enter the leaf, and after that begin.
     leaf?.enter(launched.pid);

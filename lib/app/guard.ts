@@ -23,7 +23,7 @@ import {
   type StatusPort,
 } from "../publish/mod.ts";
 import { ControlPlane } from "./control_plane.ts";
-import { checkRunning, requireEnforceable } from "./enforceable.ts";
+import { requireEnforceable } from "./enforceable.ts";
 import { EventHub } from "./event_hub.ts";
 import { GuardHolder } from "./guard_holder.ts";
 import type { HolderThread } from "./holder_thread.ts";
@@ -217,9 +217,7 @@ export class Guard implements StatusPort, ReloadPort {
       const { home, found_running = false } = this.#parts;
       const host = { support: this.reader.support, cgroup, watched: this.holder.watches, home, found_running };
       requireEnforceable(loaded.value.snapshot, host);
-      this.holder.requireWatchable(loaded.value.snapshot);
-      const { held } = this.holder;
-      const weaker = held === undefined ? [] : checkRunning(loaded.value.snapshot, host, held);
+      const weaker = this.holder.check(loaded.value.snapshot, host);
       const arrange = this.control.prepare(loaded.value.snapshot.approval);
       const load = policyLoad(loaded.value, this.#parts);
       await this.reader.setPolicy(load);

@@ -1,6 +1,7 @@
 /** The thread that answers held calls, started when a session first needs it. */
 import { type ActionType, AgentguardError, type ApprovalPort } from "../core/mod.ts";
 import { type PolicySnapshot, refusableActions } from "../decide/mod.ts";
+import { checkRunning, type HostSupport } from "./enforceable.ts";
 import type { HoldStatName } from "./holder_protocol.ts";
 import { HolderThread } from "./holder_thread.ts";
 import type { PolicyLoad } from "./reader_protocol.ts";
@@ -25,6 +26,7 @@ export class GuardHolder {
   #held: ReadonlySet<ActionType> | undefined;
   #watches = false;
   #thread: Promise<HolderThread> | undefined;
+  readonly #failed: Set<() => void> = new Set();
   #stats: (() => Record<HoldStatName, number>) | undefined;
 
   constructor(parts: GuardHolderParts) {
@@ -49,17 +51,20 @@ export class GuardHolder {
     this.#held = before === undefined ? actions : new Set([...before].filter((action) => actions.has(action)));
   }
 
-  /** Actions that every running command waits with; `undefined` where none was started. */
-  get held(): ReadonlySet<ActionType> | undefined {
-    return this.#held;
+  /**
+   * What running commands would keep in another way under this policy than one that starts now: which of their calls
+   * wait was settled at their start. Throws `unsupported` where they would not keep it.
+   */
+  check(snapshot: PolicySnapshot, host: HostSupport): readonly string[] {
+    if (this.#held === undefined) return [];
+    const unseen = this.#watches && refusableActions(snapshot).has("file.read") ? unwatchable(snapshot) : undefined;
+    if (unseen === undefined) return checkRunning(snapshot, host, this.#held);
+    throw new AgentguardError("unsupported", `reload the policy: ${unseen}; start the command again under this policy`);
   }
 
-  /** Throws `unsupported` where `snapshot` may refuse reads that a running command's marks do not tell of. */
-  requireWatchable(snapshot: PolicySnapshot): void {
-    const reads = this.#held !== undefined && this.#watches && refusableActions(snapshot).has("file.read");
-    const unseen = reads ? unwatchable(snapshot) : undefined;
-    if (unseen === undefined) return;
-    throw new AgentguardError("unsupported", `reload the policy: ${unseen}; start the command again under this policy`);
+  /** Calls back when nobody answers held calls any more. */
+  onFailed(callback: () => void): void {
+    this.#failed.add(callback);
   }
 
   /** What became of held calls; `undefined` where none are held. */
@@ -87,7 +92,10 @@ export class GuardHolder {
       reader_wake_fd: reader.wake_fd,
       approvals,
       onTally,
-      onFailure,
+      onFailure: (reason) => {
+        onFailure(reason);
+        for (const callback of this.#failed) callback();
+      },
     });
     this.#stats = () => thread.stats();
     return thread;

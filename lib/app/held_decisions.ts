@@ -13,6 +13,7 @@ import {
 } from "../core/mod.ts";
 import type { PolicySnapshot } from "../decide/mod.ts";
 import type { SystemCalls } from "../../ffi/mod.ts";
+import type { HeldLedger } from "./held_ledger.ts";
 import { type HeldQuestion, HeldQuestions, questionOf, QUESTIONS_MAX } from "./held_questions.ts";
 import type { HeldRuling, HeldWork, ReleaseTerms } from "./held_work.ts";
 import type { HoldStatName } from "./holder_protocol.ts";
@@ -33,17 +34,20 @@ export interface HeldDecisionsParts {
   /** The wait also ends when this descriptor is readable. */
   readonly watch: (pidfd: number) => void;
   readonly unwatch: (pidfd: number) => void;
+  /** Where what waits at a listener is noted too; `undefined` where nobody reads it. */
+  readonly ledgerOf: (listener: number) => HeldLedger | undefined;
 }
 
 const CALLER_GONE = "the caller had gone";
 
 /** The decisions of one thread. */
 export class HeldDecisions {
-  readonly questions: HeldQuestions = new HeldQuestions();
+  readonly questions: HeldQuestions;
   readonly #parts: HeldDecisionsParts;
 
   constructor(parts: HeldDecisionsParts) {
     this.#parts = parts;
+    this.questions = new HeldQuestions(parts.ledgerOf);
   }
 
   /** Decides a call. `first` is what is known about it beside what the policy says of its event; the stricter holds. */

@@ -1,6 +1,7 @@
 /** Held calls that wait for somebody's answer. They cost memory and a descriptor each, and no processor time. */
 import { approvalDigest, type ApprovalId, type ApprovalRequest, type Decision, type Ruling } from "../core/mod.ts";
 import type { PolicySnapshot } from "../decide/mod.ts";
+import type { HeldLedger } from "./held_ledger.ts";
 import type { HeldWork } from "./held_work.ts";
 
 /** One that waits. */
@@ -20,6 +21,12 @@ export const QUESTIONS_MAX = 4_096;
 export class HeldQuestions {
   readonly #by_id: Map<ApprovalId, HeldQuestion> = new Map();
   readonly #by_pidfd: Map<number, HeldQuestion> = new Map();
+  readonly #ledgerOf: (listener: number) => HeldLedger | undefined;
+
+  /** `ledgerOf`: where what waits at a listener is noted too. */
+  constructor(ledgerOf: (listener: number) => HeldLedger | undefined) {
+    this.#ledgerOf = ledgerOf;
+  }
 
   /** How many wait. */
   get size(): number {
@@ -30,6 +37,8 @@ export class HeldQuestions {
   put(question: HeldQuestion): void {
     this.#by_id.set(question.approval_id, question);
     if (question.pidfd >= 0) this.#by_pidfd.set(question.pidfd, question);
+    const { listener, call: { id } } = question.work;
+    if (id !== undefined) this.#ledgerOf(listener)?.waits(id);
   }
 
   /** Takes one out: from then on it is the caller's to answer. */
@@ -38,6 +47,8 @@ export class HeldQuestions {
     if (question === undefined) return undefined;
     this.#by_id.delete(approval_id);
     this.#by_pidfd.delete(question.pidfd);
+    const { listener, call: { id } } = question.work;
+    if (id !== undefined) this.#ledgerOf(listener)?.answered(id);
     return question;
   }
 

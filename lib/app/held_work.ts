@@ -23,7 +23,8 @@ export interface HeldWork {
   /** What it came from: all that waits there is refused together. */
   readonly listener: number;
   readonly mechanism: Exclude<HoldMechanism, "reply">;
-  readonly call: Pick<HeldCall, "tgid">;
+  /** `id`: of a system call. */
+  readonly call: Pick<HeldCall, "tgid"> & Partial<Pick<HeldCall, "id">>;
   readonly event: Event;
   release(terms: ReleaseTerms): Released;
   /** Its caller still waits. */

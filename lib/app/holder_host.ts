@@ -9,6 +9,7 @@ import { HeldCallers } from "../source/mod.ts";
 import { Epoll, HELD_WAIT_MAX, HeldCalls, openShim, SystemCalls, wake } from "../../ffi/mod.ts";
 import { HeldChanges } from "./held_changes.ts";
 import { HeldDecisions } from "./held_decisions.ts";
+import { HeldLedger } from "./held_ledger.ts";
 import { HeldExecs } from "./held_execs.ts";
 import { HeldWait } from "./held_wait.ts";
 import { countStat } from "./hold_stats.ts";
@@ -111,6 +112,7 @@ export class HolderHost {
       count: (name, by) => countStat(stats, name, by),
       watch: (pidfd) => epoll.add(pidfd),
       unwatch: (pidfd) => epoll.remove(pidfd),
+      ledgerOf: (listener) => this.#sessions.get(listener)?.ledger,
     });
     const callers = new HeldCallers(calls, maps.scopes_fd);
     const execs = new HeldExecs({ calls, callers, system, maps, clock, decisions });
@@ -136,29 +138,19 @@ export class HolderHost {
       renaming: (change, perform) => reads.renaming(change, perform),
     });
     const sent = new Int32Array(request.stats, HOLD_STAT_NAMES.length * 8, 1);
-    this.#opened = {
-      system,
-      epoll,
-      wait: new HeldWait(calls, epoll.fd),
-      calls,
-      decisions,
-      execs,
-      changes,
-      reads,
-      past,
-      stats,
-      sent,
-    };
+    const wait = new HeldWait(calls, epoll.fd);
+    this.#opened = { system, epoll, wait, calls, decisions, execs, changes, reads, past, stats, sent };
     return { wake_fd: epoll.wake_fd };
   }
 
-  #begin({ session, listener_fd: listener, places }: Extract<HolderRequest, { op: "begin" }>): void {
+  #begin({ session, listener_fd: listener, places, held_file }: Extract<HolderRequest, { op: "begin" }>): void {
     const { calls } = this.#use();
     if (this.#sessions.size >= HELD_WAIT_MAX - 1) {
       throw new AgentguardError("overflow", `answer held calls of at most ${HELD_WAIT_MAX - 1} sessions`);
     }
     calls.tune(listener);
-    this.#sessions.set(listener, { session, listener, places });
+    const ledger = held_file === undefined ? undefined : new HeldLedger(held_file);
+    this.#sessions.set(listener, { session, listener, places, ledger });
     this.#startLoop();
   }
 
@@ -257,7 +249,7 @@ export class HolderHost {
     }
   }
 
-  #serve({ listener, session, places }: HeldSession): void {
+  #serve({ listener, session, places, ledger }: HeldSession): void {
     const { calls, decisions, execs, changes, stats } = this.#use();
     const received = calls.receive(listener);
     if (decisions.questions.size > 0) decisions.sweep();
@@ -269,6 +261,7 @@ export class HolderHost {
     }
     const call = received.value;
     if (call === undefined) return;
+    ledger?.received(call.id);
     countStat(stats, "held", 1);
     if (this.#exec_numbers.has(call.nr)) execs.take(listener, session, call);
     else if (this.#unanswered.has(call.nr)) calls.refuse(listener, call.id, ENOSYS);

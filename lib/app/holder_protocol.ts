@@ -37,6 +37,8 @@ export type HolderRequest =
     readonly listener_fd: number;
     /** Where its command may change files at all; absent: everywhere. */
     readonly places: readonly WritePlace[] | undefined;
+    /** Where what waits is noted for the launcher; absent: the command ends with the guard. */
+    readonly held_file: string | undefined;
   }
   /** Nobody of the session is left: what still waits is refused. */
   | { readonly op: "end"; readonly session_id: SessionId }

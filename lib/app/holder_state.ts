@@ -4,6 +4,7 @@ import type { Epoll, HeldCalls, SystemCalls } from "../../ffi/mod.ts";
 import type { HeldChanges } from "./held_changes.ts";
 import type { HeldDecisions } from "./held_decisions.ts";
 import type { HeldExecs } from "./held_execs.ts";
+import type { HeldLedger } from "./held_ledger.ts";
 import type { HeldWait } from "./held_wait.ts";
 import type { PastPort } from "./past_port.ts";
 import type { WatchedReads } from "./watched_reads.ts";
@@ -14,6 +15,8 @@ export interface HeldSession {
   readonly session: SessionInfo;
   readonly listener: number;
   readonly places: readonly WritePlace[] | undefined;
+  /** Where its calls are noted for the launcher; absent where its command ends with the guard. */
+  readonly ledger: HeldLedger | undefined;
 }
 
 /** Everything that opening makes. */

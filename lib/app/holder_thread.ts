@@ -88,8 +88,15 @@ export class HolderThread {
   }
 
   /** Answers the calls of a session from now on; the listener is the thread's to close. */
-  async begin(session: SessionInfo, listener_fd: number, places?: readonly WritePlace[]): Promise<void> {
-    await this.#call({ op: "begin", session, listener_fd, places });
+  async begin(
+    session: SessionInfo,
+    listener_fd: number,
+    { places, held_file }: {
+      readonly places: readonly WritePlace[] | undefined;
+      readonly held_file: string | undefined;
+    },
+  ): Promise<void> {
+    await this.#call({ op: "begin", session, listener_fd, places, held_file });
   }
 
   /** Refuses what of the session still waits. */

@@ -2,8 +2,8 @@
  * Sessions whose guard died: their launchers leave a file each in the state directory, from which the next guard
  * records since when nobody saw what the tree did, and until when.
  */
-import { closeSync, constants, fstatSync, openSync, readdirSync, readSync, unlinkSync } from "node:fs";
-import { join } from "node:path";
+import { closeSync, constants, fstatSync, openSync, readdirSync, readSync, rmSync, unlinkSync } from "node:fs";
+import { dirname, join } from "node:path";
 import {
   type EntryDraft,
   errorMessage,
@@ -14,6 +14,7 @@ import {
   sessionIdOf,
 } from "../core/mod.ts";
 import { openShim, SystemCalls } from "../../ffi/mod.ts";
+import { heldFile } from "./held_ledger.ts";
 
 const PREFIX = "lost-";
 /** `lost TIME`, and when the tree ended how and when it did; microseconds of the epoch. */
@@ -98,7 +99,11 @@ function readLost(
         { time_us: now_us, kind: "guard", session_id, action },
         { time_us: now_us, kind: "gap", session_id, gap },
       ],
-      forget: running ? () => {} : () => unlinkSync(path),
+      forget: () => {
+        if (running) return;
+        rmSync(heldFile(dirname(path), session_id), { force: true });
+        unlinkSync(path);
+      },
     };
   } finally {
     closeSync(fd);

@@ -23,6 +23,7 @@ import { ConsoleLog } from "./console_log.ts";
 import { DoctorHost } from "./doctor_host.ts";
 import { painter } from "./format_text.ts";
 import { lackingHere, seesUnixNames } from "./host_mechanisms.ts";
+import { explainBusy } from "./other_guard.ts";
 import { lackingTried } from "./security_hooks.ts";
 import { configTables, loadPolicySources } from "./policy_files.ts";
 import { ReaderThread } from "./reader_thread.ts";
@@ -148,8 +149,13 @@ async function guardCommand(command: RunCommand | DaemonCommand, io: CommandIo, 
       env: io.env,
       reader,
     };
-    if (command.kind === "daemon") return await commandDaemon(command, parts);
-    return await commandRun(command, { ...parts, state, notice: (text) => log.info(text) });
+    try {
+      if (command.kind === "daemon") return await commandDaemon(command, parts);
+      return await commandRun(command, { ...parts, state, notice: (text) => log.info(text) });
+    } catch (error) {
+      if (!(error instanceof AgentguardError)) throw error;
+      throw explainBusy(error, { state_dir: config.state_dir.value, runtime_dir: config.runtime_dir.value });
+    }
   } catch (error) {
     if (!(error instanceof AgentguardError) || error.code === "invariant") throw error;
     const usage = error.code === "usage" || error.code === "config" || error.code === "policy";

@@ -33,6 +33,8 @@ export interface LaunchParts {
   readonly leaf: SessionCgroup | undefined;
   /** Actions that may be refused or asked about. */
   readonly refusable: ReadonlySet<ActionType>;
+  /** Where what waits is noted for the launcher; absent: the command ends with the guard. */
+  readonly held_file: string | undefined;
 }
 
 /** A command that waits before its exec; dispose it. */
@@ -69,7 +71,7 @@ export async function launchSession(
 }
 
 async function launch(parts: LaunchParts, reads_watched: boolean): Promise<LaunchedSession> {
-  const { guard, config, state, command, session_id, leaf, refusable } = parts;
+  const { guard, config, state, command, session_id, leaf, refusable, held_file } = parts;
   const { snapshot } = guard;
   const home = homedir();
   const notify = notifyRules(refusable, { reads_watched });
@@ -79,6 +81,7 @@ async function launch(parts: LaunchParts, reads_watched: boolean): Promise<Launc
     ...(leaf === undefined ? undefined : { cgroup_dir: leaf.directory }),
     on_failure: snapshot.guard.on_failure,
     ...(notify.length === 0 ? undefined : { notify }),
+    ...(held_file === undefined ? undefined : { held_file }),
     lost_file: lostFile(resolve(config.state_dir.value), session_id),
     ...(baseline === undefined ? undefined : { baseline }),
     // All that the guard was started with but the secrets of the guard itself.

@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 import { IS_ROOT, python, run, runOnPty } from "../support/mod.ts";
 import { GuardedCgroup } from "../kernel/probes_support.ts";
 import { ApprovalHost, PUSH } from "./approval_host.ts";
-import { silentLog } from "../../lib/core/mod.ts";
+import { type Action, silentLog } from "../../lib/core/mod.ts";
 import { TcpPeerIdentity } from "../../lib/app/tcp_peer.ts";
 import { ApproverServer } from "../../lib/publish/mod.ts";
 
@@ -109,6 +109,31 @@ describe.skipIf(!IS_ROOT)("a person outside", () => {
     await host.office.close();
     const rest = await Promise.all(asked.filter((each) => each !== chosen).map(({ answer }) => answer));
     expect(rest.every(({ verdict, by }) => verdict === "deny" && by === "guard-stop")).toBe(true);
+  }, LIMIT_MS);
+
+  test("hundreds of questions, each with three who answer at once and its own end near: one answer each", async () => {
+    await using host = await ApprovalHost.start({ allow_same_uid: true });
+    const races = await Promise.all(Array.from({ length: 300 }, async (_, i) => {
+      const action: Action = { type: "exec", path: "/bin/true", argv: ["true", String(i)] };
+      const { id, answer } = host.ask({ action, timeout_ms: i % 3 === 0 ? 1 + i : 60_000 });
+      const vote = async (verb: "approve" | "deny"): Promise<number> => {
+        const response = await fetch(`http://guard/v1/approvals/${id}/${verb}`, { method: "POST", unix: host.socket });
+        await response.text();
+        return response.status;
+      };
+      const statuses = await Promise.all([vote("approve"), vote("deny"), vote("approve")]);
+      return { id, statuses, answer: await answer };
+    }));
+    const recorded = host.sink.approvals("approval.answered");
+    for (const { id, statuses, answer } of races) {
+      const accepted = statuses.filter((status) => status === 200).length;
+      // Either one of them was the first, or time was; whoever came later was told.
+      expect([accepted, answer.by]).toEqual(accepted === 1 ? [1, "uid:0"] : [0, "expiry"]);
+      expect(statuses.every((status) => status === 200 || status === 409)).toBe(true);
+      const entries = recorded.filter(({ approval_id }) => approval_id === id);
+      expect(entries.map(({ verdict, by }) => [verdict, by])).toEqual([[answer.verdict, answer.by]]);
+    }
+    expect(new Set(races.map(({ answer }) => answer.by))).toEqual(new Set(["uid:0", "expiry"]));
   }, LIMIT_MS);
 
   test("without a terminal the user that asks is refused, another one's question is not", async () => {

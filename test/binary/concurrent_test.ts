@@ -1,7 +1,17 @@
 /** Several guards on one host: each guards its own tree, by its own policy. */
 import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
-import { about, ALLOW_ALL, GuardSetup, IS_ROOT, PYTHON, UNCONFINED } from "../support/mod.ts";
+import {
+  about,
+  ALLOW_ALL,
+  EXECUTABLE,
+  GuardSetup,
+  IS_ROOT,
+  PYTHON,
+  run,
+  UNCONFINED,
+  waitUntil,
+} from "../support/mod.ts";
 
 const LIMIT_MS = 90_000;
 
@@ -60,5 +70,22 @@ describe.skipIf(!IS_ROOT)("guards at the same time", () => {
       const paths = about(await setup.entries(), "exec").map((entry) => entry.action.argv.join(" "));
       expect(paths.some((line) => line.startsWith(ATTEMPT[0] ?? "none"))).toBe(true);
     }
+  }, LIMIT_MS);
+
+  test("a second one on the same directories is told who is there and how to start beside it", async () => {
+    await using setup = await GuardSetup.create();
+    await using first = setup.start(["/bin/sh", "-c", "echo begins; read go"]);
+    await waitUntil("its begin", () => first.stdout === "begins\n", { detail: () => first.stderr });
+    const second = await setup.guard(["/bin/true"]);
+    expect(second.exit_code).toBe(125);
+    expect(second.stderr).toStartWith(
+      `agentguard: start a guard on ${setup.state}: process ${first.process.pid} (${EXECUTABLE} --policy `,
+    );
+    expect(second.stderr).toEndWith(`--state ${setup.state}-2 --runtime ${setup.runtime}-2\n`);
+    expect(second.stderr.trim().split("\n")).toHaveLength(1);
+    const own = ["--policy", setup.policy, "--state", `${setup.state}-2`, "--runtime", `${setup.runtime}-2`];
+    expect((await run([EXECUTABLE, ...own, "--", "/bin/true"])).exit_code).toBe(0);
+    await first.process.stdin.end();
+    expect(await first.ended()).toBe(1);
   }, LIMIT_MS);
 });

@@ -186,6 +186,7 @@ describe("what cannot be held", () => {
         cwd: "",
         lost: "",
         cgroup: "",
+        held: "",
         notify,
       });
     const good = { arg: 5, mask: 3n, value: 1n };
