@@ -26,6 +26,7 @@ export type HelpPath =
   | "doctor"
   | "status"
   | "events"
+  | "trace"
   | "sessions"
   | "sessions list"
   | "sessions show"
@@ -109,6 +110,19 @@ Examples:
   agentguard events --follow
   agentguard events --follow --type 'net.*' --json
 ${CLIENT_EXIT}`,
+  },
+  trace: {
+    purpose: `Follows one decision through the record: the action and what decided it, who was asked and what they said,
+what the kernel did, and what came of it. Any id on the way leads to all of it.`,
+    after: `
+Examples:
+  agentguard trace 01JABCDEFGHJKMNPQRSTVWXYZ0     id of a decision, an approval or an entry
+  agentguard trace 4711 --json                    number of an entry
+
+Exit codes:
+  0  done
+  1  no entry names the id, or the record cannot be read
+  2  wrong usage`,
   },
   sessions: {
     purpose: `Lists, shows and commands the sessions of the running guard.`,

@@ -1,4 +1,5 @@
 /** The commands of the command line: their options, and what becomes of them. */
+import { isUlid } from "../core/mod.ts";
 import { readSessionId, readType } from "./argv.ts";
 import type { HelpPath } from "./cli_help.ts";
 import { type GivenOptions, type OptionName, UsageProblem } from "./cli_options.ts";
@@ -103,6 +104,13 @@ export const LEAVES: readonly Leaf[] = [
   ...AUDIT_LEAVES,
   ...AUDIT_KEEP_LEAVES,
   {
+    name: "trace",
+    path: "trace",
+    options: ["state", "json"],
+    arguments: [["<id>", "id of a decision, an approval or an entry, or an entry's number"]],
+    make: (given, { words }) => ({ kind: "trace", id: readTraceId(words[0] ?? ""), flags: given.flags() }),
+  },
+  {
     group: "policy",
     name: "check",
     path: "policy check",
@@ -139,6 +147,12 @@ function readEvents(given: GivenOptions): Command {
     ...(type === undefined ? {} : { type }),
     flags: given.flags(),
   };
+}
+
+function readTraceId(word: string): string {
+  const id = word.toUpperCase();
+  if (isUlid(id) || /^[1-9]\d{0,14}$/.test(id)) return id;
+  throw new UsageProblem(`use an id of 26 characters, or the number of an entry, not ${formatWord(word, 64)}`);
 }
 
 function readSession(

@@ -77,6 +77,13 @@ export interface SessionCommand extends WithFlags {
   readonly session_id: SessionId;
 }
 
+/** Follows one decision through the record. */
+export interface TraceCommand extends WithFlags {
+  readonly kind: "trace";
+  /** Of a decision, an approval or an entry; or the number of an entry. */
+  readonly id: string;
+}
+
 /** Checks policy files. */
 export interface PolicyCheckCommand extends WithFlags {
   readonly kind: "policy.check";
@@ -107,6 +114,7 @@ export type Command =
   | SessionCommand
   | ApprovalsCommand
   | AuditCommand
+  | TraceCommand
   | PolicyCheckCommand
   | PolicyToolCommand
   | VersionCommand

@@ -18,6 +18,7 @@ import { commandPolicyTool } from "./command_policy_tools.ts";
 import { commandRun } from "./command_run.ts";
 import { commandSessions } from "./command_sessions.ts";
 import { commandStatus } from "./command_status.ts";
+import { commandTrace } from "./command_trace.ts";
 import { commandVersion } from "./command_version.ts";
 import { ConsoleLog } from "./console_log.ts";
 import { DoctorHost } from "./doctor_host.ts";
@@ -87,6 +88,8 @@ function plainCommand(command: PlainCommand, io: CommandIo): Promise<number> {
     case "audit.checkpoint":
     case "audit.rotate-key":
       return commandAudit(command, io);
+    case "trace":
+      return commandTrace(command, io);
     case "policy.check":
       return commandPolicyCheck(command, io, { lacking: lackingTried(lackingHere()), unix_names: seesUnixNames() });
     case "policy.explain":
