@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 import { IS_ROOT, python, run, runOnPty } from "../support/mod.ts";
 import { GuardedCgroup } from "../kernel/probes_support.ts";
 import { ApprovalHost, PUSH } from "./approval_host.ts";
-import { type Action, silentLog } from "../../lib/core/mod.ts";
+import { type Action, type ApprovalAnswer, silentLog } from "../../lib/core/mod.ts";
 import { TcpPeerIdentity } from "../../lib/app/tcp_peer.ts";
 import { ApproverServer } from "../../lib/publish/mod.ts";
 
@@ -21,6 +21,13 @@ def approve(s, id):
 def connect(path):
     s = socket.socket(socket.AF_UNIX); s.connect(path); return s
 `;
+
+/** What came of one question that several answered at once. */
+interface Race {
+  readonly id: string;
+  readonly statuses: readonly number[];
+  readonly answer: ApprovalAnswer;
+}
 
 describe.skipIf(!IS_ROOT)("a person outside", () => {
   test("lists, shows and approves from a terminal; the action that waits goes on", async () => {
@@ -113,9 +120,9 @@ describe.skipIf(!IS_ROOT)("a person outside", () => {
 
   test("hundreds of questions, each with three who answer at once and its own end near: one answer each", async () => {
     await using host = await ApprovalHost.start({ allow_same_uid: true });
-    const races = await Promise.all(Array.from({ length: 300 }, async (_, i) => {
+    const race = async (i: number): Promise<Race> => {
       const action: Action = { type: "exec", path: "/bin/true", argv: ["true", String(i)] };
-      const { id, answer } = host.ask({ action, timeout_ms: i % 3 === 0 ? 1 + i : 60_000 });
+      const { id, answer } = host.ask({ action, timeout_ms: i % 3 === 0 ? 1 + i % 50 : 60_000 });
       const vote = async (verb: "approve" | "deny"): Promise<number> => {
         const response = await fetch(`http://guard/v1/approvals/${id}/${verb}`, { method: "POST", unix: host.socket });
         await response.text();
@@ -123,7 +130,12 @@ describe.skipIf(!IS_ROOT)("a person outside", () => {
       };
       const statuses = await Promise.all([vote("approve"), vote("deny"), vote("approve")]);
       return { id, statuses, answer: await answer };
-    }));
+    };
+    const races: Race[] = [];
+    // As many at once as connections are taken.
+    for (let i = 0; i < 400; i += 50) {
+      races.push(...await Promise.all(Array.from({ length: 50 }, (_, at) => race(i + at))));
+    }
     const recorded = host.sink.approvals("approval.answered");
     for (const { id, statuses, answer } of races) {
       const accepted = statuses.filter((status) => status === 200).length;

@@ -26,8 +26,9 @@ path = "**/secret"
 verdict = "deny"
 `;
 
-/** Waits for a file, then makes the secret, in a process of its own. */
-const SCRIPT = 'echo begins; while [ ! -e go ]; do sleep 0.1; done; /bin/sh -c "echo x > secret"; echo "status $?"';
+/** Waits for a file, then makes the secret, in a process of its own, which lives on unless it is to be quick. */
+const SCRIPT =
+  'echo begins; while [ ! -e go ]; do sleep 0.1; done; /bin/sh -c "echo x > secret; [ -e quick ] || sleep 30.5"; echo "status $?"';
 
 async function started(setup: GuardSetup): Promise<RunningGuard> {
   const guard = setup.start(["/bin/sh", "-c", SCRIPT]);
@@ -55,6 +56,7 @@ describe.skipIf(!IS_ROOT)("a policy that is loaded while a command runs", () => 
     });
     const shown = JSON.parse((await setup.command(["status", "--json"])).stdout);
     expect(shown.policy).toMatchObject({ ref: { generation: 1 }, rules: 1 });
+    await writeFile(join(setup.work, "quick"), "");
     await writeFile(join(setup.work, "go"), "");
     expect(await guard.ended()).toBe(0);
     expect(guard.stdout).toBe("begins\nstatus 0\n");
