@@ -16,11 +16,8 @@ import {
 /** Counts changes of the layout; the launcher refuses another one. */
 export const LAUNCH_VERSION = 8;
 
-/** Held calls that the launcher can be told of: those that wait for a person. */
-export const HELD_MAX = 4096;
-
-/** Bytes of `held_file`: the id that was received last, and those of calls that wait for a person, 0 for none. */
-export const HELD_FILE_BYTES: number = 8 * (1 + HELD_MAX);
+/** Bytes of `held_file`: the id that was received last, and those of 4,096 calls that wait for a person or 0. */
+export const HELD_FILE_BYTES: number = 8 * (1 + 4096);
 
 /** `enum ag_launch_type`. */
 export const LAUNCH_TYPE = {

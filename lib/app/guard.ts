@@ -213,9 +213,9 @@ export class Guard implements StatusPort, ReloadPort {
     // A watch and a signal may both tell of one change.
     if (loaded.value.snapshot.ref.digest === this.snapshot.ref.digest) return ok(this.#policyStatus());
     try {
-      const cgroup = findCgroup2() !== undefined;
       const { home, found_running = false } = this.#parts;
-      const host = { support: this.reader.support, cgroup, watched: this.holder.watches, home, found_running };
+      const { reader: { support }, holder: { watches: watched } } = this;
+      const host = { support, cgroup: findCgroup2() !== undefined, watched, home, found_running };
       requireEnforceable(loaded.value.snapshot, host);
       const weaker = this.holder.check(loaded.value.snapshot, host);
       const arrange = this.control.prepare(loaded.value.snapshot.approval);
@@ -284,7 +284,6 @@ export class Guard implements StatusPort, ReloadPort {
     for (const held of this.sessions.running()) held.cgroup?.kill();
   }
 
-  /** Something is less than it should be: the log and the record say so. */
   #degrade(detail: string): void {
     this.#parts.log.warn(detail);
     this.note({ type: "guard.degraded", detail });
@@ -295,8 +294,7 @@ export class Guard implements StatusPort, ReloadPort {
   }
 
   #policyStatus(): PolicyStatus {
-    const { ref, rules } = this.snapshot;
     const weaker = this.#weaker.length === 0 ? undefined : { weaker: this.#weaker };
-    return { ref, files: this.#parts.policies, rules: rules.length, ...weaker };
+    return { ref: this.snapshot.ref, files: this.#parts.policies, rules: this.snapshot.rules.length, ...weaker };
   }
 }

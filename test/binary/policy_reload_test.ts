@@ -27,8 +27,8 @@ verdict = "deny"
 `;
 
 /** Waits for a file, then makes the secret, in a process of its own, which lives on unless it is to be quick. */
-const SCRIPT =
-  'echo begins; while [ ! -e go ]; do sleep 0.1; done; /bin/sh -c "echo x > secret; [ -e quick ] || sleep 30.5"; echo "status $?"';
+const SCRIPT = `echo begins; while [ ! -e go ]; do sleep 0.1; done
+/bin/sh -c "echo x > secret; [ -e quick ] || sleep 30.5"; echo "status $?"`;
 
 async function started(setup: GuardSetup): Promise<RunningGuard> {
   const guard = setup.start(["/bin/sh", "-c", SCRIPT]);
