@@ -12,7 +12,8 @@ import { type HeldCallLibrary, openHeldCallLibrary, type Shim } from "./native_l
 /** Descriptors of one wait. */
 export const HELD_WAIT_MAX = 64;
 
-const decoder = new TextDecoder();
+// A byte order mark is a character of a name like any other.
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 const ENOENT = 2;
 const EAGAIN = 11;
 const ESTALE = 116;

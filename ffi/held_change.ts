@@ -39,7 +39,8 @@ export interface HeldChange {
   readonly ino: number;
 }
 
-const decoder = new TextDecoder();
+// A byte order mark is a character of a name like any other.
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** Copies it out of the memory that the next call overwrites. */
 export function readChange(bytes: Uint8Array, view: DataView, pinned: Pointer): HeldChange {

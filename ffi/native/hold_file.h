@@ -92,8 +92,10 @@ static int split_name(const char *path, char *dir, struct place *place)
 }
 
 /* Looks at what is under the name now. */
-static int look(struct place *place)
+static int look(const struct ag_hold_state *state, struct place *place)
 {
+	if (is_closed_process(state, place->parent, place->name))
+		return -EACCES;
 	place->object = open_how(place->parent, place->name, O_PATH | O_NOFOLLOW, 0);
 	if (place->object == -ENOENT) {
 		place->object = -1;
@@ -130,7 +132,7 @@ static int find_place(struct ag_hold_state *state, int base, const char *path, i
 			place->parent = -1;
 			return found;
 		}
-		found = look(place);
+		found = look(state, place);
 		if (found || place->object < 0 || !S_ISLNK(place->info.st_mode) || !(follow || place->slash))
 			break;
 		length = read_link(state, place->parent, place->name, place->object, text, sizeof text);

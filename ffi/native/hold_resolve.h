@@ -7,7 +7,7 @@
 #ifndef AG_HOLD_RESOLVE_H
 #define AG_HOLD_RESOLVE_H
 
-#include "hold_caller.h"
+#include "hold_proc.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -29,13 +29,6 @@ static int open_how(int dir, const char *name, uint64_t flags, uint64_t resolve)
 	int fd = (int)syscall(SYS_openat2, dir, name, &how, sizeof how);
 
 	return fd < 0 ? -errno : fd;
-}
-
-static int is_proc(int fd)
-{
-	struct statfs info;
-
-	return fstatfs(fd, &info) == 0 && info.f_type == PROC_SUPER_MAGIC;
 }
 
 /*
@@ -174,7 +167,7 @@ static int step(struct ag_hold_state *state, int dir, char *name, char *rest, in
 	char text[AG_HOLD_PATH_BYTES];
 	struct stat info;
 	long length;
-	int next = open_how(dir, name, O_PATH | O_NOFOLLOW, 0);
+	int next = is_closed_process(state, dir, name) ? -EACCES : open_how(dir, name, O_PATH | O_NOFOLLOW, 0);
 
 	if (next >= 0 && is_own_process(state, next)) {
 		close(next);

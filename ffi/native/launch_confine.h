@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <linux/capability.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -75,9 +76,12 @@ static int confine(const struct ag_launch_config *config, pid_t guard, struct co
 {
 	const pid_t launcher = getppid();
 	const uint32_t filtered = config->parts & (AG_PART_NAMESPACES | AG_PART_SYSCALLS | AG_PART_TRACE);
+	/* The kernel writes a core file by itself, where the process is: no rule about files sees that. */
+	const struct rlimit no_core = {0, 0};
 	int error;
 	result->listener_fd = -1;
-	if (config->parts & AG_PART_PRIVILEGES && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+	if (config->parts & AG_PART_PRIVILEGES &&
+	    (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || setrlimit(RLIMIT_CORE, &no_core) != 0))
 		return fail(result, AG_STAGE_PRIVILEGES, errno);
 	if (config->parts & AG_PART_MOUNTS) {
 		if ((error = enter_mount_namespace()) != 0)
@@ -100,8 +104,7 @@ static int confine(const struct ag_launch_config *config, pid_t guard, struct co
 		if (result->listener_fd < 0)
 			return fail(result, AG_STAGE_NOTIFY, errno);
 	}
-	if ((filtered || config->test_count > 0) &&
-	    install_deny_filter(filtered, config->test_count > 0, guard, launcher) != 0)
+	if ((filtered || config->test_count > 0) && install_deny_filter(config, filtered, guard, launcher) != 0)
 		return fail(result, AG_STAGE_FILTER, errno);
 	return 0;
 }

@@ -7,6 +7,7 @@
 #define AG_LAUNCH_DENY_H
 
 #include "launch_filter.h"
+#include "launch_landlock.h"
 
 #include <linux/sched.h>
 #include <sys/socket.h>
@@ -106,6 +107,8 @@ static const struct denied DENIED[] = {
 	{CALLS, EPERM, {NR_QUOTACTL_FD, EVERY}},
 	{CALLS, EPERM, {SYS_settimeofday, EVERY}},
 	{CALLS, EPERM, {SYS_clock_settime, EVERY}},
+	{CALLS, EPERM, {SYS_clock_adjtime, EVERY}},
+	{CALLS, EPERM, {SYS_adjtimex, EVERY}},
 	{CALLS, EPERM, {SYS_syslog, EVERY}},
 	{CALLS, EPERM, {SYS_vhangup, EVERY}},
 #ifdef SYS_lookup_dcookie
@@ -162,12 +165,24 @@ static void deny_limits_of_others(struct filter *filter)
 	emit_return(filter, SECCOMP_RET_ERRNO | EPERM);
 }
 
-/*
- * Installs the filter of these parts. `held`: other calls wait for the guard; then nobody else may answer them, which a
- * listener of a later filter would do.
- */
-static int install_deny_filter(uint32_t parts, int held, pid_t guard, pid_t launcher)
+/* What is held is done by the guard in place of its caller; program starts the kernel does itself. */
+static int holds_files(const struct ag_launch_test *tests, uint32_t count)
 {
+	for (uint32_t i = 0; i < count; i++)
+		if (tests[i].nr != SYS_execve && tests[i].nr != SYS_execveat)
+			return 1;
+	return 0;
+}
+
+/*
+ * Installs the filter of these parts. Where other calls wait for the guard nobody else may answer them, which a
+ * listener of a later filter would do. Where the guard opens files for the command, a program that shuts itself in with
+ * Landlock would have nothing of it: it is told that there is none.
+ */
+static int install_deny_filter(const struct ag_launch_config *config, uint32_t parts, pid_t guard, pid_t launcher)
+{
+	const int held = config->test_count > 0;
+	static const struct ag_launch_test landlock = {NR_LANDLOCK_CREATE_RULESET, AG_LAUNCH_ANY_ARGUMENT, 0, 0};
 	static struct filter filter;
 	static const struct ag_launch_test listener = {SYS_seccomp, 1, SECCOMP_FILTER_FLAG_NEW_LISTENER,
 						       SECCOMP_FILTER_FLAG_NEW_LISTENER};
@@ -179,6 +194,8 @@ static int install_deny_filter(uint32_t parts, int held, pid_t guard, pid_t laun
 			emit_test(&filter, &DENIED[i].test, SECCOMP_RET_ERRNO | (uint32_t)DENIED[i].error);
 	if (held || (parts & AG_PART_SYSCALLS))
 		emit_test(&filter, &listener, SECCOMP_RET_ERRNO | EPERM);
+	if (holds_files(config->tests, config->test_count))
+		emit_test(&filter, &landlock, SECCOMP_RET_ERRNO | EOPNOTSUPP);
 	if (parts & AG_PART_SYSCALLS) {
 		deny_on_process(&filter, guard);
 		deny_on_process(&filter, launcher);

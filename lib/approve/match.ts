@@ -45,8 +45,12 @@ const FILE_PERMISSIONS: readonly (readonly ActionType[])[] = [
   ["file.chown"],
 ];
 
+/** Stands for bytes that are no UTF-8: many different names look the same with it. */
+const UNREADABLE = "\u{FFFD}";
+
 /** Why no standing grant may answer this action; `undefined` if one may. */
 export function whyNotStanding(action: Action): string | undefined {
+  if (JSON.stringify(action).includes(UNREADABLE)) return "it holds bytes that are no text";
   if (action.type === "exec") {
     if ([action.path, ...action.argv].some((word) => SHELL.test(word))) {
       return "its arguments hold characters of a shell (; & | ` $( < > or a line break)";

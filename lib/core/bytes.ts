@@ -1,6 +1,7 @@
 /** Bytes to text and back, bounded. */
 
-const decoder = new TextDecoder();
+// A byte order mark is a character of a name like any other.
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** UTF-8 text of `bytes[from, to)`; invalid sequences become U+FFFD. */
 export function utf8(bytes: Uint8Array, from: number, to: number): string {

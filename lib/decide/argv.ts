@@ -1,7 +1,7 @@
 /** Argument patterns, compiled: tokens in order, `...` for any number of arguments. */
 import type { ArgvPattern } from "./ast.ts";
 import { TextMatcher } from "./path_matcher.ts";
-import { argumentLists } from "./script_args.ts";
+import { argumentLists, isCut } from "./script_args.ts";
 import type { Check } from "./selection.ts";
 
 /** One token: a set of texts, or `undefined` for any number of arguments. */
@@ -24,21 +24,26 @@ export function compileArgv(
     if (action.type !== "exec") return false;
     if (!one_name && action.flags?.includes("args_truncated") === true) return false;
     if (!one_name && !any_code && names.opaque()) return false;
-    if (action.interpreter === undefined) return anyMatches(sequences, action.argv);
-    return argumentLists(action, one_name).some((list) => anyMatches(sequences, list));
+    const cut = isCut(action);
+    if (action.interpreter === undefined) return anyMatches(sequences, action.argv, cut);
+    return argumentLists(action, one_name).some((list) => anyMatches(sequences, list, cut));
   };
 }
 
-function anyMatches(sequences: readonly (readonly Token[])[], argv: readonly string[]): boolean {
+function anyMatches(sequences: readonly (readonly Token[])[], argv: readonly string[], cut: boolean): boolean {
   for (let i = 0; i < sequences.length; i++) {
     const sequence = sequences[i];
-    if (sequence !== undefined && matchSequence(sequence, argv)) return true;
+    if (sequence !== undefined && matchSequence(sequence, argv, cut)) return true;
   }
   return false;
 }
 
-/** Greedy with one remembered `...`: at most tokens times arguments steps. */
-export function matchSequence(tokens: readonly Token[], argv: readonly string[]): boolean {
+/**
+ * Greedy with one remembered `...`: at most tokens times arguments steps. Of a list that was `cut` the last argument
+ * and whatever followed may be anything: it matches if it could.
+ */
+export function matchSequence(tokens: readonly Token[], argv: readonly string[], cut = false): boolean {
+  const end = cut ? Math.max(1, argv.length - 1) : argv.length;
   let at = 1;
   let token = 0;
   let rest_token = -1;
@@ -51,7 +56,7 @@ export function matchSequence(tokens: readonly Token[], argv: readonly string[])
       continue;
     }
     // Not `>=`: whatever stands where a list should be, this ends.
-    if (!(at < argv.length)) return token === tokens.length;
+    if (!(at < end)) return cut || token === tokens.length;
     if (tokens[token]?.matches(argv[at] ?? "") === true) {
       token++;
       at++;

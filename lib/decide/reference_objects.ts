@@ -3,7 +3,7 @@ import type { Event } from "../core/mod.ts";
 import type { ArgvToken, PathPattern, ProgramPattern } from "./ast.ts";
 import { type Names, requested, type Unsure } from "./reference_names.ts";
 import { normal, pathHolds, type Side, textGlobHolds } from "./reference_patterns.ts";
-import { argumentLists } from "./script_args.ts";
+import { argumentLists, isCut } from "./script_args.ts";
 
 function namesHold(names: Names, side: Side, holds: (name: string) => boolean): boolean {
   const present = names.filter((name) => name !== undefined);
@@ -46,18 +46,23 @@ export function argvHolds(patterns: readonly (readonly ArgvToken[])[], event: Ev
   // Nobody knows what a cut list goes on with: what permits must not rest on it.
   if (side === "all" && action.flags?.includes("args_truncated") === true) return false;
   const lists = argumentLists(action, side === "any");
-  return lists.some((list) => patterns.some((tokens) => sequenceHolds(tokens, list.slice(1))));
+  const cut = isCut(action);
+  return lists.some((list) =>
+    patterns.some((tokens) => sequenceHolds(tokens, cut ? list.slice(1, -1) : list.slice(1), cut))
+  );
 }
 
-function sequenceHolds(tokens: readonly ArgvToken[], args: readonly string[]): boolean {
+/** `cut`: what follows the arguments may be anything, and the list holds if it could. */
+function sequenceHolds(tokens: readonly ArgvToken[], args: readonly string[], cut: boolean): boolean {
   const [token, ...rest] = tokens;
+  if (cut && args.length === 0) return true;
   if (token === undefined) return args.length === 0;
   if (token.kind === "rest") {
     return Array.from({ length: args.length + 1 }, (_, skip) => skip).some((skip) =>
-      sequenceHolds(rest, args.slice(skip))
+      sequenceHolds(rest, args.slice(skip), cut)
     );
   }
   const [arg, ...others] = args;
   if (arg === undefined) return false;
-  return token.globs.some((glob) => textGlobHolds(glob, arg)) && sequenceHolds(rest, others);
+  return token.globs.some((glob) => textGlobHolds(glob, arg)) && sequenceHolds(rest, others, cut);
 }

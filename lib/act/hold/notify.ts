@@ -23,6 +23,9 @@ const X64 = {
   fchown: 93,
   lchown: 94,
   mknod: 133,
+  setxattr: 188,
+  lsetxattr: 189,
+  fsetxattr: 190,
   openat: 257,
   mkdirat: 258,
   mknodat: 259,
@@ -38,10 +41,14 @@ const X64 = {
   io_uring_setup: 425,
   openat2: 437,
   fchmodat2: 452,
+  setxattrat: 463,
 } as const;
 
 /** include/uapi/asm-generic/unistd.h. */
 const ARM64: Readonly<Partial<Record<CallName, number>>> = {
+  setxattr: 5,
+  lsetxattr: 6,
+  fsetxattr: 7,
   execve: 221,
   truncate: 45,
   ftruncate: 46,
@@ -62,6 +69,7 @@ const ARM64: Readonly<Partial<Record<CallName, number>>> = {
   io_uring_setup: 425,
   openat2: 437,
   fchmodat2: 452,
+  setxattrat: 463,
 };
 
 /** By action, the calls that do it. Opens come in beside these. */
@@ -82,6 +90,8 @@ const CALLS: Readonly<Partial<Record<ActionType, readonly CallName[]>>> = {
 const NAME_CALLS: readonly CallName[] = ["rename", "renameat", "renameat2", "link", "linkat", "symlink", "symlinkat"];
 /** Ways to open and change files that cannot be held: they do not exist where files are. */
 const UNANSWERED: readonly CallName[] = ["openat2", "open_by_handle_at", "io_uring_setup"];
+/** An access control list gives and takes what a mode does. Its name is in the caller's memory: none is let through. */
+const LISTS: readonly CallName[] = ["setxattr", "lsetxattr", "fsetxattr", "setxattrat"];
 
 /** include/uapi/asm-generic/fcntl.h; the same on both architectures. */
 const O_ACCMODE = 3n;
@@ -116,7 +126,7 @@ export function execCalls(arch: string = process.arch): { readonly execve: numbe
 
 /** Numbers of the held calls that the guard answers with ENOSYS. */
 export function unansweredCalls(arch: string = process.arch): readonly number[] {
-  return UNANSWERED.map((name) => numberOf(name, arch));
+  return [...UNANSWERED, ...LISTS].map((name) => numberOf(name, arch));
 }
 
 /**
@@ -133,6 +143,7 @@ export function notifyRules(
   if (reads_watched) held.delete("file.read");
   for (const action of held) for (const name of CALLS[action] ?? []) names.add(name);
   if (files) { for (const name of [...NAME_CALLS, ...unanswered(held)]) names.add(name); }
+  if (actions.has("file.chmod")) { for (const name of LISTS) names.add(name); }
   const rules: NotifyRule[] = [];
   for (const name of names) {
     const nr = numberOf(name, arch);

@@ -1,6 +1,7 @@
 /** All cases, one file per kind. */
 import type { EscapeCase } from "../harness/mod.ts";
 import { BASELINE } from "./baseline.ts";
+import { DEPUTIES } from "./deputies.ts";
 import { FILE_CHANGES } from "./file_changes.ts";
 import { FILE_READS } from "./file_reads.ts";
 import { GUARD_ATTACKS } from "./guard.ts";
@@ -10,5 +11,14 @@ import { SOCKETS } from "./sockets.ts";
 
 /** Every case, in the order of the table. */
 export function escapeCases(): readonly EscapeCase[] {
-  return [...FILE_READS, ...FILE_CHANGES, ...PROGRAMS, ...NETWORK, ...SOCKETS, ...BASELINE, ...GUARD_ATTACKS];
+  return [
+    ...FILE_READS,
+    ...FILE_CHANGES,
+    ...PROGRAMS,
+    ...NETWORK,
+    ...SOCKETS,
+    ...DEPUTIES,
+    ...BASELINE,
+    ...GUARD_ATTACKS,
+  ];
 }

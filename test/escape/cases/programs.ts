@@ -62,6 +62,14 @@ export const PROGRAMS: readonly EscapeCase[] = [
     command: ({ dir }) => [LOADER, join(dir, "forbidden"), "proof"],
     expected: [HELD],
   },
+  shell(
+    "long",
+    "behind more arguments than anybody reads",
+    './forbidden proof "$(head -c 70000 /dev/zero | tr "\\0" a)" no',
+    {
+      rules: ['action = "exec"\nexe = "@DIR@/forbidden"\nargv = ["...", "no", "..."]\nverdict = "deny"'],
+    },
+  ),
   started("descriptor", "execveat on a descriptor"),
   started("thread", "from a thread that is not the first"),
   started("spawn", "posix_spawn (vfork)"),

@@ -89,6 +89,7 @@ describe("files", () => {
     expect(covers(subject.value, { type: "file.write", path: "/w/b", result: "0", flags: ["path_truncated"] })).toBe(
       false,
     );
+    expect(whyNotStanding(read("/w/\u{FFFD}"))).toContain("no text");
     expect(whyNotStanding(read("/w/../x"))).toContain("..");
   });
 

@@ -297,6 +297,19 @@ describe("programs", () => {
     expect(allows(body, cut)).toBe(false);
     expect(allows(body, exec("/usr/bin/git", "status"))).toBe(true);
   });
+
+  test("a deny holds where it could hold behind what was read of the arguments", () => {
+    const long = (...words: readonly string[]): Action => ({
+      type: "exec",
+      path: "/usr/bin/git",
+      argv: ["git", ...words, "a".repeat(65_536)],
+      flags: ["args_truncated"],
+    });
+    expect(denies('action = "exec"\nargv = ["push", "...", "--force", "..."]', long("push"))).toBe(true);
+    expect(denies('action = "exec"\nargv = ["push"]', long("push"))).toBe(true);
+    expect(denies('action = "exec"\nargv = ["push", "..."]', long("pull"))).toBe(false);
+    expect(denies('action = "exec"\nargv = ["...", "--force"]', exec("/usr/bin/git", "push"))).toBe(false);
+  });
 });
 
 describe("the other predicates", () => {
