@@ -78,13 +78,10 @@ class Daemon {
     const stopped = Promise.withResolvers<string>();
     const stop = (signal: string): void => stopped.resolve(signal);
     const reload = (): void => {
-      const record = JSON.stringify(guard.snapshot.record);
       void guard.reload().then((result) => {
         if (result.ok) log.info(`policy reloaded, generation ${result.value.ref.generation}`);
         else log.error(`policy generation ${guard.snapshot.ref.generation} stays in force: ${result.error.message}`);
-        if (JSON.stringify(guard.snapshot.record) !== record) {
-          log.warn("[record] changed: it counts from the next start");
-        }
+        for (const pending of result.ok ? result.value.pending ?? [] : []) log.warn(pending);
       });
     };
     process.on("SIGTERM", stop);

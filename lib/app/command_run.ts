@@ -4,7 +4,6 @@ import { resolve } from "node:path";
 import type { Config } from "../config/mod.ts";
 import {
   type ActionType,
-  AgentguardError,
   type Clock,
   errorMessage,
   type Log,
@@ -32,7 +31,7 @@ import type { HoldStatName } from "./holder_protocol.ts";
 import type { StatName } from "./reader_protocol.ts";
 import type { ReaderThread } from "./reader_thread.ts";
 import type { LoadedPolicy } from "./policy_files.ts";
-import { usesStreams } from "./record_settings.ts";
+import { requireFiles } from "./record_settings.ts";
 import { heldFile, makeHeldFile } from "./held_ledger.ts";
 import { painter } from "./format_text.ts";
 import { startedBaseline } from "./session_baseline.ts";
@@ -64,10 +63,7 @@ const REST_MS_MAX = 5_000;
 
 /** Runs the command to its end and returns its exit code; throws what kept the guard from starting it. */
 export async function commandRun(command: RunCommand, parts: RunParts): Promise<number> {
-  if (usesStreams(parts.policy.snapshot)) {
-    const fix = "name a file: the guarded command has stdout and stderr to itself";
-    throw new AgentguardError("config", `[[record.sink]] goes to a stream; ${fix}`);
-  }
+  requireFiles(parts.policy.snapshot);
   const guard = await Guard.start({ ...parts, policies: command.policies, home: homedir() });
   const run = new GuardedRun(guard, command, parts);
   try {

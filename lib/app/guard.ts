@@ -29,11 +29,19 @@ import { GuardHolder } from "./guard_holder.ts";
 import type { HolderThread } from "./holder_thread.ts";
 import type { LoadedPolicy } from "./policy_files.ts";
 import type { ReaderEvent, SessionEvent } from "./reader_protocol.ts";
-import { recordSettings } from "./record_settings.ts";
+import { recordSettings, requireFiles } from "./record_settings.ts";
 import type { ReaderThread } from "./reader_thread.ts";
 import { RecorderThread } from "./recorder_thread.ts";
 import { Sessions } from "./sessions.ts";
-import { countLoss, loadAgain, makePrivate, policyEntry, policyLoad, reloadEntry } from "./guard_parts.ts";
+import {
+  countLoss,
+  loadAgain,
+  makePrivate,
+  policyEntry,
+  policyLoad,
+  policyStatus,
+  reloadEntry,
+} from "./guard_parts.ts";
 import { guardStatus } from "./guard_status.ts";
 import { recordLost } from "./lost_sessions.ts";
 
@@ -218,6 +226,8 @@ export class Guard implements StatusPort, ReloadPort {
       const host = { support, cgroup: findCgroup2() !== undefined, watched, home, found_running };
       requireEnforceable(loaded.value.snapshot, host);
       const weaker = this.holder.check(loaded.value.snapshot, host);
+      if (!found_running) requireFiles(loaded.value.snapshot);
+      await this.recorder.configure(recordSettings(loaded.value.snapshot));
       const arrange = this.control.prepare(loaded.value.snapshot.approval);
       const load = policyLoad(loaded.value, this.#parts);
       await this.reader.setPolicy(load);
@@ -227,6 +237,9 @@ export class Guard implements StatusPort, ReloadPort {
       for (const text of weaker) this.#degrade(`in what runs already: ${text}`);
     } catch (error) {
       this.note({ type: "guard.degraded", detail: `policy reload refused: ${errorMessage(error)}` });
+      await this.recorder.configure(recordSettings(this.snapshot)).catch((thrown: unknown) => {
+        this.#parts.log.error(`the record keeps the new [record]: ${errorMessage(thrown)}`);
+      });
       return err(error instanceof AgentguardError ? error : new AgentguardError("policy", errorMessage(error)));
     }
     this.#policy = loaded.value;
@@ -290,11 +303,13 @@ export class Guard implements StatusPort, ReloadPort {
   }
 
   #recordPolicy(): void {
-    this.recorder.sink.append(policyEntry(this.snapshot, this.#parts.policies, this.#parts.clock));
+    this.recorder.sink.append(policyEntry(this.#policyStatus(), this.snapshot.mode, this.#parts.clock));
   }
 
   #policyStatus(): PolicyStatus {
-    const weaker = this.#weaker.length === 0 ? undefined : { weaker: this.#weaker };
-    return { ref: this.snapshot.ref, files: this.#parts.policies, rules: this.snapshot.rules.length, ...weaker };
+    return policyStatus(this.#parts.policy.snapshot, this.snapshot, {
+      files: this.#parts.policies,
+      weaker: this.#weaker,
+    });
   }
 }

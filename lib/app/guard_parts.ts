@@ -11,8 +11,9 @@ import {
 } from "../core/mod.ts";
 import type { Config } from "../config/mod.ts";
 import { formatDiagnostic, type PolicySnapshot } from "../decide/mod.ts";
-import { approverSocketDir, type LossStatus } from "../publish/mod.ts";
+import { approverSocketDir, type LossStatus, type PolicyStatus } from "../publish/mod.ts";
 import { type LoadedPolicy, loadPolicySources } from "./policy_files.ts";
+import { recordPending } from "./record_settings.ts";
 import type { PolicyLoad } from "./reader_protocol.ts";
 import { ownPlaces } from "./session_baseline.ts";
 
@@ -49,18 +50,31 @@ export function loadAgain(
   return loaded.ok ? loaded : err(loaded.error.map(formatDiagnostic).join("; "));
 }
 
-/** The policy in force, for the record. */
-export function policyEntry(snapshot: PolicySnapshot, policies: readonly string[], clock: Clock): EntryDraft {
-  const { ref, rules, mode } = snapshot;
+/** The policy in force, given the one that the guard started with. */
+export function policyStatus(
+  started: PolicySnapshot,
+  now: PolicySnapshot,
+  { files, weaker }: { readonly files: readonly string[]; readonly weaker: readonly string[] },
+): PolicyStatus {
+  const pending = recordPending(started, now);
   return {
-    time_us: clock.wallUs(),
-    kind: "policy",
-    action: {
-      type: "guard.policy.loaded",
-      detail: `${ref.name}, generation ${ref.generation}, sha256 ${ref.digest}, ${mode}, ` +
-        `${rules.length} rules, from ${policies.join(", ") || "built in"}`,
-    },
+    ref: now.ref,
+    files,
+    rules: now.rules.length,
+    ...(weaker.length === 0 ? undefined : { weaker }),
+    ...(pending.length === 0 ? undefined : { pending }),
   };
+}
+
+/** The policy in force, for the record. */
+export function policyEntry(policy: PolicyStatus, mode: PolicySnapshot["mode"], clock: Clock): EntryDraft {
+  const { ref, files, rules, pending = [] } = policy;
+  const parts = [
+    `${ref.name}, generation ${ref.generation}, sha256 ${ref.digest}, ${mode}, ${rules} rules`,
+    `from ${files.join(", ") || "built in"}`,
+  ];
+  const action = { type: "guard.policy.loaded", detail: [parts.join(", "), ...pending].join("; ") } as const;
+  return { time_us: clock.wallUs(), kind: "policy", action };
 }
 
 /** The policy as the threads load it. */

@@ -1,4 +1,5 @@
 /** From the `[record]` table of the policy to what the recorder thread is told. */
+import { AgentguardError } from "../core/mod.ts";
 import type { PolicySnapshot } from "../decide/mod.ts";
 import type { RecorderSettings } from "./recorder_protocol.ts";
 
@@ -12,7 +13,23 @@ export function recordSettings({ record }: PolicySnapshot): RecorderSettings {
   return { origin, on_tamper, sinks, keep, anchors, anchor_every_ms: anchor_every_ms ?? ANCHOR_EVERY_MS };
 }
 
+/** Keys of `[record]` that a reload cannot put in force. */
+const FIXED = ["origin", "on_tamper", "witness_for"] as const;
+
+/** What differs from the policy that the guard started with and counts only from the next start: a sentence for each. */
+export function recordPending(started: PolicySnapshot, now: PolicySnapshot): readonly string[] {
+  return FIXED.filter((key) => JSON.stringify(started.record[key]) !== JSON.stringify(now.record[key]))
+    .map((key) => `[record] ${key} counts from the next start`);
+}
+
+/** Throws `config` where entries would go to streams that belong to the guarded command. */
+export function requireFiles(snapshot: PolicySnapshot): void {
+  if (!usesStreams(snapshot)) return;
+  const fix = "name a file: the guarded command has stdout and stderr to itself";
+  throw new AgentguardError("config", `[[record.sink]] goes to a stream; ${fix}`);
+}
+
 /** True where entries go to the guard's own stdout or stderr: a guarded command writes there, too. */
-export function usesStreams({ record }: PolicySnapshot): boolean {
+function usesStreams({ record }: PolicySnapshot): boolean {
   return record.sinks.some(({ path, fallback }) => path.startsWith("/dev/std") || fallback?.startsWith("/dev/std"));
 }

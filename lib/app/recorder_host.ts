@@ -1,6 +1,7 @@
 /** What runs in the recorder thread: the one writer of the record, who feeds it, and where its entries go, too. */
 import { type EntryDraft, IdGenerator, type Log, systemClock } from "../core/mod.ts";
 import {
+  type Anchor,
   anchoredLog,
   anchoredNotes,
   Anchors,
@@ -43,7 +44,8 @@ export class RecorderHost {
   readonly #writer: RecordWriter;
   readonly #sinks: LineSinks;
   readonly #keeper: Keeper;
-  readonly #anchors: Anchors;
+  #anchors: Anchors;
+  #anchored: RecorderSettings;
   readonly #producers: ServedProducer[] = [];
   readonly #meter: CommitMeter = new CommitMeter();
   #metrics_due: Disposable | undefined;
@@ -53,7 +55,7 @@ export class RecorderHost {
     this.#options = options;
     this.#sinks = sinks;
     const { directory, boot_id, settings, log } = options;
-    const { origin, on_tamper, anchors, anchor_every_ms: every_ms } = settings;
+    const { origin, on_tamper, anchors } = settings;
     // A key that is none is found before anything is opened.
     const places = anchors.map(makeAnchor);
     this.#writer = openRecordWriter(directory, {
@@ -69,14 +71,10 @@ export class RecorderHost {
       brake: () => sinks.blocked(),
       onState: (state) => this.#tell(state),
     });
-    const parts = { clock: systemClock, timers: systemTimers, log };
-    this.#keeper = new Keeper(this.#writer, { ...parts, keep: options.settings.keep });
+    this.#keeper = new Keeper(this.#writer, { clock: systemClock, timers: systemTimers, log, keep: settings.keep });
     this.#keeper.start();
-    this.#anchors = new Anchors(anchoredLog((work) => this.#writer.look(work)), places, {
-      ...parts,
-      every_ms,
-      record: (action) => this.append({ time_us: systemClock.wallUs(), kind: "guard", action }),
-    });
+    this.#anchors = this.#anchorsAt(places, settings);
+    this.#anchored = settings;
     this.#anchors.start();
     this.#writer.onCommit((entries) => {
       this.#meter.add(this.#writer.stats().last_commit_ms);
@@ -126,6 +124,32 @@ export class RecorderHost {
     return this.#keeper.request(request);
   }
 
+  /**
+   * Puts sinks, retention and anchors in force. Rejects with what opening a sink or naming an anchor throws; then
+   * nothing has changed.
+   */
+  async configure(settings: RecorderSettings): Promise<void> {
+    const { anchors, anchor_every_ms } = this.#anchored;
+    const same = Bun.deepEquals([anchors, anchor_every_ms], [settings.anchors, settings.anchor_every_ms]);
+    const next = same ? this.#anchors : this.#anchorsAt(settings.anchors.map(makeAnchor), settings);
+    await this.#sinks.configure(settings.sinks);
+    this.#keeper.configure(settings.keep);
+    if (same || this.#closed) return;
+    this.#anchors.close();
+    this.#anchors = next;
+    this.#anchored = settings;
+    next.start();
+  }
+
+  #anchorsAt(places: readonly Anchor[], { anchor_every_ms: every_ms }: RecorderSettings): Anchors {
+    return new Anchors(anchoredLog((work) => this.#writer.look(work)), places, {
+      timers: systemTimers,
+      log: this.#options.log,
+      every_ms,
+      record: (action) => this.append({ time_us: systemClock.wallUs(), kind: "guard", action }),
+    });
+  }
+
   /** Opens the files of the sinks anew. */
   async reopen(): Promise<void> {
     await this.#sinks.reopen();
@@ -139,7 +163,7 @@ export class RecorderHost {
     this.#anchors.close();
     try {
       // The end of a record is what its anchors are for.
-      if (this.#options.settings.anchors.length > 0) {
+      if (this.#anchored.anchors.length > 0) {
         await this.#writer.flush().catch(() => {});
         // The first may be one that had begun before.
         for (let n = 0; n < 2; n++) await this.#anchors.anchorNow();

@@ -39,6 +39,8 @@ export type RecorderRequest =
   | { readonly op: "serve"; readonly port: MessagePort }
   /** Opens the files of the sinks anew. */
   | { readonly op: "reopen" }
+  /** Puts sinks, retention and anchors in force; answered by `configured` or `configure_failed`. */
+  | { readonly op: "configure"; readonly settings: RecorderSettings }
   /** Answered by `kept` or `keep_failed` with the same id. */
   | { readonly op: "keep"; readonly id: number; readonly request: KeepRequest }
   | { readonly op: "close" };
@@ -65,6 +67,8 @@ export type RecorderReport =
   | { readonly op: "failed"; readonly code: ErrorCode; readonly message: string }
   | { readonly op: "kept"; readonly id: number; readonly report: KeepReport }
   | { readonly op: "keep_failed"; readonly id: number; readonly code: ErrorCode; readonly message: string }
+  | { readonly op: "configured" }
+  | { readonly op: "configure_failed"; readonly code: ErrorCode; readonly message: string }
   | { readonly op: "state"; readonly state: RecorderState }
   | { readonly op: "metrics"; readonly metrics: RecorderMetrics }
   | { readonly op: "log"; readonly level: "info" | "warn" | "error"; readonly message: string };

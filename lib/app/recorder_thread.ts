@@ -26,6 +26,7 @@ export class RecorderThread {
   #waiting: MessagePort[] = [];
   readonly #keeping: Map<number, PromiseWithResolvers<KeepReport>> = new Map();
   #next_keep = 1;
+  #configuring: PromiseWithResolvers<void> | undefined;
   #is_open = false;
   #closing = false;
 
@@ -72,11 +73,20 @@ export class RecorderThread {
     if (this.#is_open && !this.#closing) this.#post({ op: "reopen" });
   }
 
+  /**
+   * Puts sinks, retention and anchors in force; the other settings count from the next start. One call after the other.
+   * Rejects with what opening a sink or naming an anchor throws; then nothing has changed.
+   */
+  configure(settings: RecorderSettings): Promise<void> {
+    if (!this.#is_open || this.#closing) return Promise.reject(closedError("configure the record"));
+    this.#configuring = Promise.withResolvers();
+    this.#post({ op: "configure", settings });
+    return this.#configuring.promise;
+  }
+
   /** Prunes, erases, holds; rejects as `Keeper.request` does, and with `closed` where the thread has ended. */
   keep(request: KeepRequest): Promise<KeepReport> {
-    if (!this.#is_open || this.#closing) {
-      return Promise.reject(new AgentguardError("closed", "keep the record: the recorder is closed"));
-    }
+    if (!this.#is_open || this.#closing) return Promise.reject(closedError("keep the record"));
     const waiting = Promise.withResolvers<KeepReport>();
     const id = this.#next_keep++;
     this.#keeping.set(id, waiting);
@@ -109,8 +119,8 @@ export class RecorderThread {
       await this.#closed.promise;
     } finally {
       this.sink.close("the recorder was closed");
-      const closed = new AgentguardError("closed", "keep the record: the recorder was closed");
-      for (const waiting of this.#keeping.values()) waiting.reject(closed);
+      for (const waiting of this.#keeping.values()) waiting.reject(closedError("keep the record"));
+      this.#configuring?.reject(closedError("configure the record"));
       this.#worker.terminate();
     }
   }
@@ -130,6 +140,12 @@ export class RecorderThread {
       case "keep_failed":
         this.#keeping.get(report.id)?.reject(new AgentguardError(report.code, report.message));
         this.#keeping.delete(report.id);
+        return;
+      case "configured":
+        this.#configuring?.resolve();
+        return;
+      case "configure_failed":
+        this.#configuring?.reject(new AgentguardError(report.code, report.message));
         return;
       case "metrics":
         this.#metrics = report.metrics;
@@ -157,6 +173,10 @@ export class RecorderThread {
   #post(request: RecorderRequest, transfer: Bun.Transferable[] = []): void {
     this.#worker.postMessage(request, transfer);
   }
+}
+
+function closedError(what: string): AgentguardError {
+  return new AgentguardError("closed", `${what}: the recorder is closed`);
 }
 
 /** The kernel's boot, random(4). */

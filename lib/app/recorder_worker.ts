@@ -34,6 +34,15 @@ async function keep({ id, request }: Extract<RecorderRequest, { op: "keep" }>): 
   }
 }
 
+async function configure({ settings }: Extract<RecorderRequest, { op: "configure" }>): Promise<void> {
+  try {
+    await recorder.host?.configure(settings);
+    post({ op: "configured" });
+  } catch (error) {
+    post({ op: "configure_failed", ...failure(error) });
+  }
+}
+
 async function carryOut(request: RecorderRequest): Promise<void> {
   switch (request.op) {
     case "open":
@@ -42,6 +51,8 @@ async function carryOut(request: RecorderRequest): Promise<void> {
       return recorder.host?.serve(request.port);
     case "keep":
       return await keep(request);
+    case "configure":
+      return await configure(request);
     case "reopen":
       return await recorder.host?.reopen();
     default:

@@ -33,6 +33,8 @@ export interface PolicyStatus {
   readonly rules: number;
   /** Rules that what runs already keeps in another way than what starts now would; absent where there are none. */
   readonly weaker?: readonly string[];
+  /** Settings that count from the guard's next start, a sentence for each; absent where there are none. */
+  readonly pending?: readonly string[];
 }
 
 /** How full a queue is. */

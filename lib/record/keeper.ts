@@ -37,6 +37,8 @@ export class Keeper implements Disposable {
   /** The end of what was asked for so far. */
   #last: Promise<unknown> = Promise.resolve();
   #next: Disposable | undefined;
+  #keep: KeepSettings;
+  #pause_ms = Infinity;
   #closed = false;
   #warned = false;
   /** Between the two clocks, at the start: a jump of the wall clock must not prune what is young. */
@@ -45,19 +47,23 @@ export class Keeper implements Disposable {
   constructor(writer: RecordWriter, options: KeeperOptions) {
     this.#writer = writer;
     this.#options = options;
+    this.#keep = options.keep;
     this.#clock_offset_us = options.clock.wallUs() - options.clock.monotonicUs();
   }
 
   /** Finishes what an earlier process left half done, and prunes by itself from now on where a bound is set. */
   start(): void {
-    const { keep_ms, max_bytes, keep_sessions } = this.#options.keep;
-    const pauses = [
-      ...(keep_ms === undefined ? [] : [Math.min(PASS_MS_MAX, Math.max(PASS_MS_MIN, keep_ms / PASSES_PER_AGE))]),
-      ...(max_bytes === undefined ? [] : [SIZE_PASS_MS]),
-      ...(keep_sessions === undefined ? [] : [SIZE_PASS_MS]),
-    ];
     void this.#enqueue(() => this.#resume()).catch((thrown: unknown) => this.#failed(thrown));
-    if (pauses.length > 0) this.#schedule(Math.min(...pauses));
+    this.configure(this.#keep);
+  }
+
+  /** Other bounds from the next pass on. */
+  configure(keep: KeepSettings): void {
+    this.#keep = keep;
+    this.#pause_ms = pauseOf(keep);
+    this.#next?.[Symbol.dispose]();
+    this.#next = undefined;
+    this.#schedule();
   }
 
   /**
@@ -95,11 +101,20 @@ export class Keeper implements Disposable {
     return done;
   }
 
-  #schedule(pause_ms: number): void {
-    if (this.#closed) return;
-    this.#next = this.#options.timers.after(pause_ms, () => {
-      const pass = this.#enqueue(() => this.#pruneBy(this.#options.keep, false));
-      pass.catch((thrown: unknown) => this.#failed(thrown)).finally(() => this.#schedule(pause_ms)).catch(() => {});
+  /** The next pass, where there is a bound and none is due. */
+  #schedule(): void {
+    if (this.#closed || this.#next !== undefined || this.#pause_ms === Infinity) return;
+    this.#next = this.#options.timers.after(this.#pause_ms, () => {
+      const due = this.#next;
+      const pass = this.#enqueue(() => this.#pruneBy(this.#keep, false)).catch((thrown: unknown) => {
+        this.#failed(thrown);
+      });
+      void pass.then(() => {
+        // Other bounds that came meanwhile have a pass of their own.
+        if (this.#next !== due) return;
+        this.#next = undefined;
+        this.#schedule();
+      });
     });
   }
 
@@ -258,4 +273,13 @@ function termsOf(
     ...(since === undefined ? undefined : { since }),
     ...(until === undefined ? undefined : { until }),
   };
+}
+
+/** Pause between two passes, milliseconds; infinite where there is no bound. */
+function pauseOf({ keep_ms, max_bytes, keep_sessions }: KeepSettings): number {
+  return Math.min(
+    keep_ms === undefined ? Infinity : Math.min(PASS_MS_MAX, Math.max(PASS_MS_MIN, keep_ms / PASSES_PER_AGE)),
+    max_bytes === undefined ? Infinity : SIZE_PASS_MS,
+    keep_sessions === undefined ? Infinity : SIZE_PASS_MS,
+  );
 }

@@ -47,6 +47,9 @@ export type LineSinkParts = Pick<JsonLinesOptions, "clock" | "log" | "timers" | 
 /** The bound where a sink names none. */
 const QUEUE_LINES = 65_536;
 
+/** A reload waits so long for what a sink that goes has still to write, milliseconds. */
+const END_MS_MAX = 5_000;
+
 /** One opened sink, and the groups that it has not taken yet. */
 class OpenSink {
   readonly settings: LineSinkSettings;
@@ -72,7 +75,9 @@ class OpenSink {
  */
 export class LineSinks implements AsyncDisposable {
   readonly #parts: LineSinkParts;
-  readonly #sinks: readonly OpenSink[];
+  #sinks: readonly OpenSink[];
+  /** Sinks that were replaced, while they write what they had taken. */
+  readonly #ending: Set<Promise<void>> = new Set();
   #closed = false;
 
   private constructor(sinks: readonly OpenSink[], parts: LineSinkParts) {
@@ -107,6 +112,34 @@ export class LineSinks implements AsyncDisposable {
     }`;
   }
 
+  /**
+   * Puts other sinks in their place; one whose settings are the same stays as it is, and one that goes first writes what
+   * it had taken. Rejects as `open`, with nothing changed.
+   */
+  async configure(settings: readonly LineSinkSettings[]): Promise<void> {
+    const kept = settings.map((each) => this.#sinks.find((open) => Bun.deepEquals(open.settings, each)));
+    const fresh = await LineSinks.open(settings.filter((_, index) => kept[index] === undefined), this.#parts);
+    if (this.#closed) return await fresh.close();
+    const opened = [...fresh.#sinks];
+    const gone = this.#sinks.filter((open) => !kept.includes(open));
+    this.#sinks = kept.flatMap((open) => open ?? opened.shift() ?? []);
+    const followed: Promise<void>[] = [];
+    for (const old of gone) {
+      const ended = this.#end(old);
+      this.#ending.add(ended);
+      void ended.then(() => this.#ending.delete(ended));
+      // Two sinks of one file never write at once.
+      const heir = fresh.#sinks.find((open) => open.settings.path === old.settings.path);
+      if (heir === undefined) continue;
+      this.#wait(heir, ended);
+      followed.push(ended);
+    }
+    // A file that takes nothing any more must not hold up the reload that names another one.
+    const { promise: late, resolve } = Promise.withResolvers<void>();
+    using _limit = this.#parts.timers.after(END_MS_MAX, resolve);
+    await Promise.race([Promise.all(followed), late]);
+  }
+
   /** Opens every file anew, for SIGHUP; what fails is logged, and that file stays in use. */
   async reopen(): Promise<void> {
     for (const { settings, sink, second } of this.#sinks) {
@@ -133,15 +166,23 @@ export class LineSinks implements AsyncDisposable {
   /** Writes what waits and closes the files; what could not be written is logged with its number. Never rejects. */
   async close(): Promise<void> {
     if (this.#closed) return;
+    await Promise.all(this.#ending);
     for (const open of this.#sinks) await this.#drain(open);
     this.#closed = true;
-    for (const { settings, sink, second } of this.#sinks) {
-      for (const each of [sink, second]) {
-        try {
-          await each?.close();
-        } catch (thrown) {
-          this.#parts.log.error("json lines: closing failed", { path: settings.path, error: errorMessage(thrown) });
-        }
+    for (const open of this.#sinks) await this.#shut(open);
+  }
+
+  async #end(open: OpenSink): Promise<void> {
+    await this.#drain(open);
+    await this.#shut(open);
+  }
+
+  async #shut({ settings, sink, second }: OpenSink): Promise<void> {
+    for (const each of [sink, second]) {
+      try {
+        await each?.close();
+      } catch (thrown) {
+        this.#parts.log.error("json lines: closing failed", { path: settings.path, error: errorMessage(thrown) });
       }
     }
   }
@@ -159,7 +200,11 @@ export class LineSinks implements AsyncDisposable {
     } catch (thrown) {
       return this.#refused(open, thrown);
     }
-    if (taken === undefined) return;
+    if (taken !== undefined) this.#wait(open, taken);
+  }
+
+  /** The sink takes nothing more before this. */
+  #wait(open: OpenSink, taken: Promise<unknown>): void {
     open.waiting++;
     open.last = taken.catch((thrown: unknown) => this.#refused(open, thrown)).then(() => {
       open.waiting--;

@@ -48,6 +48,35 @@ describe.skipIf(!IS_ROOT)("JSON-lines sinks", () => {
     expect((await linesOf(path)).length).toBeGreaterThan(0);
   }, LIMIT_MS);
 
+  test("the daemon: a changed [record] is in force after a reload, and what is not is said", async () => {
+    const { setup, path } = await setupWith((file) => `[[record.sink]]\npath = "${file}"\n`);
+    await using _setup = setup;
+    await using daemon = setup.startDaemon();
+    await waitUntil(
+      "the sink",
+      async () => (await linesOf(path).catch(() => [])).some((line) => line.includes("guard.ready")),
+    );
+    const [other, anchors] = [setup.dir.join("other.jsonl"), setup.dir.join("anchors.txt")];
+    const record =
+      `[record]\non_tamper = "alarm"\n[[record.sink]]\npath = "${other}"\n[[record.anchor]]\nfile = "${anchors}"\n`;
+    await Bun.write(setup.policy, `${ALLOW_ALL}\n${record}`);
+    daemon.process.kill("SIGHUP");
+    await waitUntil("the new sink", async () => (await linesOf(other).catch(() => [])).length > 0);
+    await waitUntil("the anchor", () => Bun.file(anchors).exists());
+    // A sink that cannot be opened: the policy in force stays, with its sinks.
+    await Bun.write(setup.policy, `${ALLOW_ALL}\n[[record.sink]]\npath = "/proc/no/such"\n`);
+    daemon.process.kill("SIGHUP");
+    await waitUntil("the refusal", async () => (await linesOf(other)).some((line) => line.includes("reload refused")));
+    daemon.process.kill("SIGTERM");
+    expect(await daemon.ended()).toBe(0);
+    const stored = (await setup.command(["audit", "query", "--json"])).stdout.trimEnd().split("\n");
+    expect([...await linesOf(path), ...await linesOf(other)]).toEqual(stored);
+    const loaded = stored.filter((line) => line.includes('"guard.policy.loaded"'));
+    expect(loaded).toHaveLength(2);
+    expect(loaded[1]).toContain("[record] on_tamper counts from the next start");
+    expect(loaded[1]).not.toContain("sink");
+  }, LIMIT_MS);
+
   test("a sink that cannot be opened, or takes the command's streams, keeps the guard from starting", async () => {
     const { setup } = await setupWith(() => `[[record.sink]]\npath = "/proc/no/such"\n`);
     await using _setup = setup;

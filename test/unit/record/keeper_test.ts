@@ -153,6 +153,21 @@ describe("by age", () => {
     expect(texts()).toHaveLength(20);
   });
 
+  test("other bounds count from when they are set, and none again", async () => {
+    keeper.start();
+    expect(timers.waiting).toBe(0);
+    await reads(20, "A", START_US - DAY_US);
+    keeper.configure({ ...UNLIMITED, keep_ms: 1_000 });
+    keeper.configure({ ...UNLIMITED, keep_ms: 2_000 });
+    expect(timers.waiting).toBe(1);
+    timers.fire();
+    await waitUntil("the next pass", () => timers.waiting > 0);
+    using reader = openRecordReader(dir.path);
+    expect([...reader.query({ type: "file.read" })]).toHaveLength(0);
+    keeper.configure(UNLIMITED);
+    expect(timers.waiting).toBe(0);
+  });
+
   test("by itself, and again, where the settings say so", async () => {
     keeper.close();
     keeper = new Keeper(writer, { clock, timers, log, keep: { ...UNLIMITED, keep_ms: 1_000 } });

@@ -71,6 +71,39 @@ function storedLines(): string[] {
   return [...reader.query()].map(({ line }) => line);
 }
 
+describe("other sinks while the record goes on", () => {
+  test("each entry is in one of them, and one that stays is not opened anew", async () => {
+    const [first, second, third] = [dir.join("first"), dir.join("second"), dir.join("third")];
+    const recorder = await Recorder.open([settings(first), settings(second)]);
+    recorder.writer?.append(decision(1));
+    await recorder.writer?.flush();
+    const opens = (): number => recorder.calls.made.filter((call) => call === "openAppend").length;
+    const before = opens();
+    // The first in another way, the second as it was, a third.
+    await recorder.sinks?.configure([settings(first, { sync: "batch" }), settings(second), settings(third)]);
+    expect(opens()).toBe(before + 2);
+    recorder.writer?.append(decision(2));
+    await recorder.writer?.flush();
+    await recorder.sinks?.configure([settings(third)]);
+    recorder.writer?.append(decision(3));
+    await recorder.close();
+    const stored = storedLines();
+    expect(await linesOf(first)).toEqual(stored.slice(0, 2));
+    expect(await linesOf(second)).toEqual(stored.slice(0, 2));
+    expect(await linesOf(third)).toEqual(stored.slice(1));
+  });
+
+  test("where one cannot be opened, all stay as they were", async () => {
+    const first = dir.join("first");
+    const recorder = await Recorder.open([settings(first)]);
+    const wanted = [settings(dir.join("second")), settings("/proc/no/such")];
+    await expect(recorder.sinks?.configure(wanted)).rejects.toThrow("/proc/no/such");
+    recorder.writer?.append(decision(1));
+    await recorder.close();
+    expect(await linesOf(first)).toEqual(storedLines());
+  });
+});
+
 describe("the sinks of a record", () => {
   test("every sink has every entry, as stored", async () => {
     const paths = [dir.join("a.jsonl"), dir.join("b.jsonl")];
