@@ -118,10 +118,14 @@ function parseWitness(reader: TableReader): RecordAnchorConfig | undefined {
 }
 
 function parseNats(reader: TableReader): RecordAnchorConfig | undefined {
-  reader.refuseUnknown(["nats", "subject", "credentials"]);
+  reader.refuseUnknown(["nats", "subject", "credentials", "ca"]);
   const url = reader.string("nats");
   const subject = reader.string("subject");
   const credentials = reader.has("credentials") ? absolutePath(reader, "credentials") : undefined;
+  const ca = reader.has("ca") ? absolutePath(reader, "ca") : undefined;
+  if (ca !== undefined && url?.startsWith("tls:") === false) {
+    reader.error("ca", "ca is given without TLS", 'write nats = "tls://HOST:PORT"');
+  }
   if (url !== undefined && !/^(?:nats|tls):\/\/[^\s/@]+$/.test(url)) {
     reader.error("nats", `nats is ${quote(url)}, not nats://HOST:PORT or tls://HOST:PORT`);
   }
@@ -136,7 +140,7 @@ function parseNats(reader: TableReader): RecordAnchorConfig | undefined {
     reader.error("subject", `subject ${quote(subject)} is not names of A-Z a-z 0-9 _ - with dots between`);
   }
   if (url === undefined || subject === undefined) return undefined;
-  return { kind: "nats", url, subject, credentials };
+  return { kind: "nats", url, subject, credentials, ca };
 }
 
 function parseLogs(reader: TableReader): readonly string[] {

@@ -23,7 +23,13 @@ export type RecordAnchorConfig =
   | { readonly kind: "file"; readonly path: string }
   /** `url`: a unix socket's absolute path, or http(s); `key`: the witness's verifier key (C2SP signed-note). */
   | { readonly kind: "witness"; readonly url: string; readonly key: string }
-  | { readonly kind: "nats"; readonly url: string; readonly subject: string; readonly credentials: string | undefined };
+  | {
+    readonly kind: "nats";
+    readonly url: string;
+    readonly subject: string;
+    readonly credentials: string | undefined;
+    readonly ca: string | undefined;
+  };
 
 /** The table; `undefined` was not set. */
 export interface RecordConfig {

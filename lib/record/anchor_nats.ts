@@ -13,6 +13,8 @@ export interface NatsTarget {
   readonly subject: string;
   /** File of NATS credentials. */
   readonly credentials: string | undefined;
+  /** File of certificates, PEM, that the server's must come from; those that the runtime trusts by default. */
+  readonly ca: string | undefined;
 }
 
 /** A subject; a connection lasts for one message, as there is one a minute. */
@@ -27,7 +29,7 @@ export class NatsAnchor implements Anchor {
 
   /** Settles once the server has the message: what it does with it is its subscribers' and its streams' matter. */
   async put({ note }: AnchorNote): Promise<string> {
-    const { url, subject, credentials } = this.#target;
+    const { url, subject, credentials, ca } = this.#target;
     try {
       // Loaded when it is needed: most guards have no such anchor, and starting must be quick.
       const { connect, credsAuthenticator } = await import("@nats-io/transport-node");
@@ -36,7 +38,7 @@ export class NatsAnchor implements Anchor {
         name: "agentguard",
         reconnect: false,
         timeout: CONNECT_MS_MAX,
-        ...(url.startsWith("tls:") ? { tls: {} } : undefined),
+        ...(url.startsWith("tls:") ? { tls: ca === undefined ? {} : { ca: await readFile(ca, "utf8") } } : undefined),
         ...(credentials === undefined ? undefined : { authenticator: credsAuthenticator(await readFile(credentials)) }),
       });
       try {

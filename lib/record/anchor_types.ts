@@ -9,7 +9,13 @@ export type AnchorSettings =
   | { readonly kind: "file"; readonly path: string }
   /** `url`: the absolute path of a control socket, or http(s); `key`: the witness's verifier key. */
   | { readonly kind: "witness"; readonly url: string; readonly key: string }
-  | { readonly kind: "nats"; readonly url: string; readonly subject: string; readonly credentials: string | undefined };
+  | {
+    readonly kind: "nats";
+    readonly url: string;
+    readonly subject: string;
+    readonly credentials: string | undefined;
+    readonly ca: string | undefined;
+  };
 
 /** The log as an anchor may see it. */
 export interface AnchoredLog {

@@ -11,6 +11,8 @@ export interface FileFacts {
   readonly is_device: boolean;
   /** When the file was made, wall-clock milliseconds; 0 where the file system does not say. */
   readonly born_ms: number;
+  /** Which file it is, whatever its name. */
+  readonly id: string;
 }
 
 /** Calls on files. Each rejects with the system's error, whose `code` names it. */
@@ -18,6 +20,8 @@ export interface FileCalls {
   /** Opens for appending, creating with `mode`; never follows a symbolic link, never waits for a reader. */
   openAppend(path: string, mode: number): Promise<number>;
   facts(fd: number): Promise<FileFacts>;
+  /** Which file has this name; `undefined` where none has. */
+  named(path: string): Promise<string | undefined>;
   /** Writes some of the bytes from `offset` on; gives how many. */
   write(fd: number, bytes: Uint8Array, offset: number): Promise<number>;
   datasync(fd: number): Promise<void>;
@@ -34,7 +38,15 @@ export const systemFileCalls: FileCalls = {
   facts: async (fd) => {
     const stat = await promisify(fs.fstat)(fd);
     const { size, birthtimeMs: born_ms } = stat;
-    return { size, is_regular: stat.isFile(), is_device: stat.isCharacterDevice(), born_ms };
+    return { size, is_regular: stat.isFile(), is_device: stat.isCharacterDevice(), born_ms, id: idOf(stat) };
+  },
+  named: async (path) => {
+    try {
+      return idOf(await promisify(fs.lstat)(path));
+    } catch (thrown) {
+      if (errorName(thrown) === "ENOENT") return undefined;
+      throw thrown;
+    }
   },
   write: (fd, bytes, offset) =>
     new Promise((resolve, reject) =>
@@ -48,6 +60,10 @@ export const systemFileCalls: FileCalls = {
   rename: promisify(fs.rename),
   close: promisify(fs.close),
 };
+
+function idOf({ dev, ino }: fs.Stats): string {
+  return `${dev}:${ino}`;
+}
 
 /** The name of the system's error, or "" for any other. */
 export function errorName(thrown: unknown): string {

@@ -31,6 +31,8 @@ export interface OutputParts extends RotationOptions {
 }
 
 const FILES_KEPT = 5;
+/** The name of a file that lines go to is looked at so often, microseconds. */
+const LOOK_US = 1_000_000;
 /** Rights of a new file: a record is for its owner. */
 const FILE_MODE = 0o600;
 /** Pause while a descriptor that does not block has no room, milliseconds. */
@@ -38,11 +40,19 @@ const AGAIN_MS = 5;
 
 const encoder = new TextEncoder();
 
+interface OpenFile {
+  readonly fd: number;
+  readonly id: string;
+}
+
 /** An opened target. Calls must not overlap. */
 export class JsonLinesOutput {
   readonly #target: JsonLinesTarget;
   readonly #parts: OutputParts;
   #fd: number;
+  /** Which file that is, and when its name was last looked at. */
+  #id: string;
+  #looked_us: number;
   #lines = 0;
   #opened_us: number;
   #rotations = 0;
@@ -51,17 +61,19 @@ export class JsonLinesOutput {
   /** Part of a line may stand at the end of the file. */
   #torn = false;
 
-  private constructor(target: JsonLinesTarget, parts: OutputParts, fd: number) {
+  private constructor(target: JsonLinesTarget, parts: OutputParts, { fd, id }: OpenFile) {
     this.#target = target;
     this.#parts = parts;
     this.#fd = fd;
+    this.#id = id;
     this.#opened_us = parts.clock.wallUs();
+    this.#looked_us = parts.clock.monotonicUs();
   }
 
   /** Opens the target. Rejects with `io`, or `config` for a path that is no file. */
   static async open(target: JsonLinesTarget, parts: OutputParts): Promise<JsonLinesOutput> {
-    const fd = target.kind === "file" ? await openFile(target.path, parts.calls) : target.fd;
-    return new JsonLinesOutput(target, parts, fd);
+    const file = target.kind === "file" ? await openFile(target.path, parts.calls) : { fd: target.fd, id: "" };
+    return new JsonLinesOutput(target, parts, file);
   }
 
   /** Files put aside so far. */
@@ -74,6 +86,7 @@ export class JsonLinesOutput {
    * all of them or, on a failure, none; a descriptor may have a part, which then stands on a line of its own.
    */
   async write(lines: readonly string[]): Promise<{ readonly count: number; readonly bytes: number }> {
+    if (this.#target.kind === "file") await this.#follow(this.#target.path);
     const chunk = this.#target.kind === "file" ? await this.#fitting(this.#target.path, lines) : lines;
     const bytes = encoder.encode(`${this.#torn ? "\n" : ""}${chunk.join("\n")}\n`);
     await this.#writeWhole(bytes);
@@ -94,13 +107,28 @@ export class JsonLinesOutput {
   /** Opens the path anew, for after somebody moved the file. On a failure, `io`, the file that is open stays in use. */
   async reopen(): Promise<void> {
     if (this.#target.kind === "descriptor") return;
-    const fd = await openFile(this.#target.path, this.#parts.calls);
-    await this.#replace(fd);
+    await this.#replace(await openFile(this.#target.path, this.#parts.calls));
   }
 
   /** Closes a file; a descriptor belongs to whoever gave it. */
   async close(): Promise<void> {
     if (this.#target.kind === "file") await this.#parts.calls.close(this.#fd);
+  }
+
+  /** Opens the path anew where somebody moved or removed the file: not every guard can be told by a signal. */
+  async #follow(path: string): Promise<void> {
+    const { calls, clock, log } = this.#parts;
+    const now_us = clock.monotonicUs();
+    if (now_us - this.#looked_us < LOOK_US) return;
+    this.#looked_us = now_us;
+    try {
+      if (await calls.named(path) !== this.#id) await this.#replace(await openFile(path, calls));
+    } catch (thrown) {
+      log.warn("json lines: the file has another name now and cannot be made anew", {
+        path,
+        error: errorMessage(thrown),
+      });
+    }
   }
 
   /** The lines that go into the current file, after rotation where it is full. */
@@ -172,10 +200,11 @@ export class JsonLinesOutput {
     return true;
   }
 
-  async #replace(fd: number): Promise<void> {
+  async #replace({ fd, id }: OpenFile): Promise<void> {
     const { calls, clock, log, syncs } = this.#parts;
     const before = this.#fd;
     this.#fd = fd;
+    this.#id = id;
     this.#lines = 0;
     this.#opened_us = clock.wallUs();
     this.#retry_size = 0;
@@ -190,7 +219,7 @@ export class JsonLinesOutput {
   }
 }
 
-async function openFile(path: string, calls: FileCalls): Promise<number> {
+async function openFile(path: string, calls: FileCalls): Promise<OpenFile> {
   let fd: number;
   try {
     fd = await calls.openAppend(path, FILE_MODE);
@@ -198,7 +227,7 @@ async function openFile(path: string, calls: FileCalls): Promise<number> {
     throw new AgentguardError("io", `open ${path} for JSON lines: ${errorMessage(cause)}`, { cause });
   }
   const facts = await calls.facts(fd);
-  if (facts.is_regular || facts.is_device) return fd;
+  if (facts.is_regular || facts.is_device) return { fd, id: facts.id };
   await calls.close(fd);
   throw new AgentguardError("config", `open ${path} for JSON lines: it is no file; give the path of a file`);
 }

@@ -3,11 +3,21 @@ import { Database } from "bun:sqlite";
 import { describe, expect, test } from "bun:test";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { certificates, NatsServer, natsUsers } from "./nats_server.ts";
 import { about, ALLOW_ALL, EXECUTABLE, GuardSetup, IS_ROOT, waitUntil } from "../support/mod.ts";
 
 const LIMIT_MS = 120_000;
 
-const NATS_SERVER = Bun.which("nats-server", { PATH: `${process.env["PATH"] ?? ""}:/usr/sbin` });
+function natsAnchor(url: string, more: Readonly<Record<string, string>>): string {
+  const members = { nats: url, subject: "agentguard.checkpoints", ...more };
+  const lines = Object.entries(members).map(([name, value]) => `${name} = "${value}"\n`);
+  return `[[record.anchor]]\n${lines.join("")}`;
+}
+
+async function anchorNow(setup: GuardSetup): Promise<readonly [number | null, string]> {
+  const { exit_code, stdout, stderr } = await setup.command(["audit", "anchor", "--policy", setup.policy]);
+  return [exit_code, stdout + stderr];
+}
 
 async function showKey(setup: GuardSetup): Promise<string> {
   const { stdout } = await setup.command(["audit", "checkpoint", "--show-key"]);
@@ -81,29 +91,52 @@ describe.skipIf(!IS_ROOT)("anchors", () => {
     expect(about(await setup.entries(), "guard.tamper")[0]?.action.detail).toContain("its end is cut");
   }, LIMIT_MS);
 
-  test.skipIf(NATS_SERVER === null)("a NATS subject (skipped where nats-server is not installed)", async () => {
+  test.skipIf(NatsServer.path === null)("a NATS subject (skipped where nats-server is not installed)", async () => {
     await using setup = await GuardSetup.create();
     await setup.guard(["/bin/true"]);
-    const server = Bun.spawn([NATS_SERVER ?? "", "-a", "127.0.0.1", "-p", "-1", "--ports_file_dir", setup.work], {
-      stdout: "ignore",
-      stderr: "ignore",
-    });
-    try {
-      const file = join(setup.work, `nats-server_${server.pid}.ports`);
-      const ports = async (): Promise<string> => await Bun.file(file).exists() ? await readFile(file, "utf8") : "";
-      await waitUntil("the server", async () => (await ports()).endsWith("}"));
-      const url = String(JSON.parse(await ports()).nats[0]);
-      const anchor = `[[record.anchor]]\nnats = "${url}"\nsubject = "agentguard.checkpoints"\n`;
-      await Bun.write(setup.policy, `${ALLOW_ALL}\n${anchor}`);
-      const done = await setup.command(["audit", "anchor", "--policy", setup.policy]);
-      expect([done.exit_code, done.stdout]).toEqual([
-        0,
-        expect.stringMatching(/^nats .*: ok: a checkpoint of \d+ entries\n$/),
-      ]);
-    } finally {
-      server.kill();
-      await server.exited;
+    await using server = await NatsServer.start(setup.work, "");
+    await Bun.write(setup.policy, `${ALLOW_ALL}\n${natsAnchor(`nats://${server.host}`, {})}`);
+    expect(await anchorNow(setup)).toEqual([0, expect.stringMatching(/: ok: a checkpoint of \d+ entries\n$/)]);
+  }, LIMIT_MS);
+
+  test.skipIf(NatsServer.path === null)("a NATS server with TLS: its certificate must come from the CA", async () => {
+    await using setup = await GuardSetup.create();
+    await setup.guard(["/bin/true"]);
+    const tls = await certificates(setup.work);
+    await using server = await NatsServer.start(
+      setup.work,
+      `tls { cert_file: "${tls.cert}", key_file: "${tls.key}" }\n`,
+    );
+    await Bun.write(setup.policy, `${ALLOW_ALL}\n${natsAnchor(`tls://${server.host}`, { ca: tls.ca })}`);
+    expect(await anchorNow(setup)).toEqual([0, expect.stringMatching(/: ok: a checkpoint of \d+ entries\n$/)]);
+    for (const ca of [{}, { ca: tls.other_ca }]) {
+      await Bun.write(setup.policy, `${ALLOW_ALL}\n${natsAnchor(`tls://${server.host}`, ca)}`);
+      expect(await anchorNow(setup)).toEqual([1, expect.stringMatching(/certificate/)]);
     }
+  }, LIMIT_MS);
+
+  test.skipIf(NatsServer.path === null)("a server that speaks no TLS is refused where TLS is asked for", async () => {
+    await using setup = await GuardSetup.create();
+    await setup.guard(["/bin/true"]);
+    await using server = await NatsServer.start(setup.work, "");
+    await Bun.write(setup.policy, `${ALLOW_ALL}\n${natsAnchor(`tls://${server.host}`, {})}`);
+    expect(await anchorNow(setup)).toEqual([1, expect.stringMatching(/does not support 'tls'|tls/i)]);
+  }, LIMIT_MS);
+
+  test.skipIf(NatsServer.path === null)("a NATS server that knows users by their credentials", async () => {
+    await using setup = await GuardSetup.create();
+    await setup.guard(["/bin/true"]);
+    const { config, credentials, strange } = await natsUsers(setup.work);
+    await using server = await NatsServer.start(setup.work, config);
+    const url = `nats://${server.host}`;
+    await Bun.write(setup.policy, `${ALLOW_ALL}\n${natsAnchor(url, { credentials })}`);
+    expect(await anchorNow(setup)).toEqual([0, expect.stringMatching(/: ok: a checkpoint of \d+ entries\n$/)]);
+    for (const more of [{}, { credentials: strange }]) {
+      await Bun.write(setup.policy, `${ALLOW_ALL}\n${natsAnchor(url, more)}`);
+      expect(await anchorNow(setup)).toEqual([1, expect.stringMatching(/authorization/i)]);
+    }
+    await Bun.write(setup.policy, `${ALLOW_ALL}\n${natsAnchor(url, { credentials: "/no/such.creds" })}`);
+    expect(await anchorNow(setup)).toEqual([1, expect.stringContaining("/no/such.creds")]);
   }, LIMIT_MS);
 
   test("without one, doctor says what is not found", async () => {

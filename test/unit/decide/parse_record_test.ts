@@ -46,7 +46,7 @@ queue = 9`)).toEqual({
       anchors: [
         { kind: "file", path: "/a" },
         { kind: "witness", url: "/run/w.sock", key: KEY },
-        { kind: "nats", url: "nats://h:4222", subject: "a.b", credentials: undefined },
+        { kind: "nats", url: "nats://h:4222", subject: "a.b", credentials: undefined, ca: undefined },
       ],
       witness_for: [KEY],
       sinks: [{

@@ -317,7 +317,13 @@ describe.skipIf(NATS_SERVER === null)("a NATS subject (skipped where nats-server
       const connection = await connect({ servers: url });
       const subscription = connection.subscribe("agentguard.checkpoints", { max: 2 });
       await connection.flush();
-      const settings: AnchorSettings = { kind: "nats", url, subject: "agentguard.checkpoints", credentials: undefined };
+      const settings: AnchorSettings = {
+        kind: "nats",
+        url,
+        subject: "agentguard.checkpoints",
+        credentials: undefined,
+        ca: undefined,
+      };
       await using logged = new Logged("a", [settings]);
       for (const count of [3, 4]) {
         await logged.append(count);

@@ -1,11 +1,22 @@
 /** The JSON-lines sink: what is written, strategies, rotation, durability, reopening, failures. */
 import { describe, expect, test } from "bun:test";
-import { closeSync, openSync, readFileSync, renameSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import type { Gap } from "../../../lib/core/mod.ts";
 import { openJsonLinesSink } from "../../../lib/record/jsonl_sink.ts";
 import type { CommittedEntry } from "../../../lib/record/mod.ts";
 import { systemTimers } from "../../../lib/task/mod.ts";
 import { TempDir, waitUntil } from "../../support/mod.ts";
+import { TestClock } from "../record/support.ts";
 import { decisions, numbersIn, observations, sinkOptions } from "./sink_support.ts";
 
 function read(path: string): readonly (number | string)[] {
@@ -119,6 +130,32 @@ describe("reopening", () => {
     await sink.close();
     expect(read(`${path}.old`)).toEqual([1, 2]);
     expect(read(path)).toEqual([3]);
+  });
+
+  test("happens by itself a second after somebody moved or removed the file", async () => {
+    await using dir = await TempDir.create();
+    const path = dir.join("out.jsonl");
+    const clock = new TestClock();
+    const sink = await openJsonLinesSink({ kind: "file", path }, { ...sinkOptions(), clock });
+    const write = async (seq: number, passed_us: number): Promise<void> => {
+      clock.now_us += passed_us;
+      await sink.accept(observations(seq));
+      await sink.flush();
+    };
+    await write(1, 2_000_000);
+    renameSync(path, `${path}.old`);
+    await write(2, 900_000);
+    await write(3, 100_000);
+    expect(read(`${path}.old`)).toEqual([1, 2]);
+    rmSync(path);
+    await write(4, 1_000_000);
+    expect(read(path)).toEqual([4]);
+    // A directory that is gone: nothing is lost but the name.
+    renameSync(path, `${path}.last`);
+    mkdirSync(path);
+    await write(5, 1_000_000);
+    expect(read(`${path}.last`)).toEqual([4, 5]);
+    await sink.close();
   });
 
   test("one that fails says so and leaves the file in use", async () => {

@@ -56,6 +56,10 @@ export class FaultyCalls implements FileCalls {
     return this.#call("facts", () => systemFileCalls.facts(fd));
   }
 
+  named(path: string): ReturnType<FileCalls["named"]> {
+    return this.#call("named", () => systemFileCalls.named(path));
+  }
+
   async write(fd: number, bytes: Uint8Array, offset: number): Promise<number> {
     await this.#held?.promise;
     if (this.partial > 0 && this.fails.has("write")) {
