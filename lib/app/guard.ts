@@ -25,11 +25,12 @@ import {
 import { ControlPlane } from "./control_plane.ts";
 import { requireEnforceable } from "./enforceable.ts";
 import { EventHub } from "./event_hub.ts";
+import { answerLoss } from "./answer_loss.ts";
 import { GuardHolder } from "./guard_holder.ts";
 import type { HolderThread } from "./holder_thread.ts";
 import type { LoadedPolicy } from "./policy_files.ts";
 import type { ReaderEvent, SessionEvent } from "./reader_protocol.ts";
-import { recordSettings, requireFiles } from "./record_settings.ts";
+import { recordSettings, reloadedSettings } from "./record_settings.ts";
 import type { ReaderThread } from "./reader_thread.ts";
 import { RecorderThread } from "./recorder_thread.ts";
 import { Sessions } from "./sessions.ts";
@@ -226,8 +227,7 @@ export class Guard implements StatusPort, ReloadPort {
       const host = { support, cgroup: findCgroup2() !== undefined, watched, home, found_running };
       requireEnforceable(loaded.value.snapshot, host);
       const weaker = this.holder.check(loaded.value.snapshot, host);
-      if (!found_running) requireFiles(loaded.value.snapshot);
-      await this.recorder.configure(recordSettings(loaded.value.snapshot));
+      await this.recorder.configure(reloadedSettings(loaded.value.snapshot, found_running));
       const arrange = this.control.prepare(loaded.value.snapshot.approval);
       const load = policyLoad(loaded.value, this.#parts);
       await this.reader.setPolicy(load);
@@ -237,9 +237,7 @@ export class Guard implements StatusPort, ReloadPort {
       for (const text of weaker) this.#degrade(`in what runs already: ${text}`);
     } catch (error) {
       this.note({ type: "guard.degraded", detail: `policy reload refused: ${errorMessage(error)}` });
-      await this.recorder.configure(recordSettings(this.snapshot)).catch((thrown: unknown) => {
-        this.#parts.log.error(`the record keeps the new [record]: ${errorMessage(thrown)}`);
-      });
+      await this.recorder.restore(recordSettings(this.snapshot));
       return err(error instanceof AgentguardError ? error : new AgentguardError("policy", errorMessage(error)));
     }
     this.#policy = loaded.value;
@@ -274,18 +272,8 @@ export class Guard implements StatusPort, ReloadPort {
 
   #onLoss(event: Extract<ReaderEvent, { event: "loss" }>): void {
     if (event.gap.source === "reader") return this.#onFailure(`the kernel reader failed: ${event.gap.type}`);
-    const answer = this.snapshot.guard.on_loss;
-    if (answer === "record" || event.gap.source === "coverage") return;
-    const who = { id: "guard", verified: "[guard] on_loss", terminal: false };
-    for (const held of this.sessions.running()) {
-      if (event.session_id !== undefined && held.info.session_id !== event.session_id) continue;
-      const acted = answer === "freeze"
-        ? this.sessions.pause(held.info.session_id, who)
-        : this.sessions.kill(held.info.session_id, who);
-      void acted.then((result) => {
-        if (!result.ok) this.#parts.log.error(`answer a loss of events: ${result.error.message}`);
-      });
-    }
+    if (event.gap.source === "coverage") return;
+    answerLoss(this.sessions, this.snapshot.guard.on_loss, { session_id: event.session_id, log: this.#parts.log });
   }
 
   /** A thread is gone: nobody sees or decides any more. `[guard] on_failure` says what becomes of the sessions. */
@@ -307,9 +295,6 @@ export class Guard implements StatusPort, ReloadPort {
   }
 
   #policyStatus(): PolicyStatus {
-    return policyStatus(this.#parts.policy.snapshot, this.snapshot, {
-      files: this.#parts.policies,
-      weaker: this.#weaker,
-    });
+    return policyStatus(this.#parts, this.snapshot, this.#weaker);
   }
 }

@@ -52,14 +52,14 @@ export function loadAgain(
 
 /** The policy in force, given the one that the guard started with. */
 export function policyStatus(
-  started: PolicySnapshot,
+  { policy, policies }: { readonly policy: LoadedPolicy; readonly policies: readonly string[] },
   now: PolicySnapshot,
-  { files, weaker }: { readonly files: readonly string[]; readonly weaker: readonly string[] },
+  weaker: readonly string[],
 ): PolicyStatus {
-  const pending = recordPending(started, now);
+  const pending = recordPending(policy.snapshot, now);
   return {
     ref: now.ref,
-    files,
+    files: policies,
     rules: now.rules.length,
     ...(weaker.length === 0 ? undefined : { weaker }),
     ...(pending.length === 0 ? undefined : { pending }),

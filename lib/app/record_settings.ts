@@ -13,10 +13,16 @@ export function recordSettings({ record }: PolicySnapshot): RecorderSettings {
   return { origin, on_tamper, sinks, keep, anchors, anchor_every_ms: anchor_every_ms ?? ANCHOR_EVERY_MS };
 }
 
+/** The same at a reload; throws as `requireFiles` where a command has the streams. */
+export function reloadedSettings(snapshot: PolicySnapshot, is_daemon: boolean): RecorderSettings {
+  if (!is_daemon) requireFiles(snapshot);
+  return recordSettings(snapshot);
+}
+
 /** Keys of `[record]` that a reload cannot put in force. */
 const FIXED = ["origin", "on_tamper", "witness_for"] as const;
 
-/** What differs from the policy that the guard started with and counts only from the next start: a sentence for each. */
+/** What differs from the policy that the guard started with, and counts from the next start: a sentence for each. */
 export function recordPending(started: PolicySnapshot, now: PolicySnapshot): readonly string[] {
   return FIXED.filter((key) => JSON.stringify(started.record[key]) !== JSON.stringify(now.record[key]))
     .map((key) => `[record] ${key} counts from the next start`);

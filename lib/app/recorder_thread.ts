@@ -1,6 +1,6 @@
 /** Main's side of the recorder thread. */
 import { readFileSync } from "node:fs";
-import { AgentguardError, type Log } from "../core/mod.ts";
+import { AgentguardError, errorMessage, type Log } from "../core/mod.ts";
 import {
   type CommitListener,
   type KeepReport,
@@ -82,6 +82,15 @@ export class RecorderThread {
     this.#configuring = Promise.withResolvers();
     this.#post({ op: "configure", settings });
     return this.#configuring.promise;
+  }
+
+  /** `configure` with the settings of before, after a reload that was refused half way; what fails is logged. */
+  async restore(settings: RecorderSettings): Promise<void> {
+    try {
+      await this.configure(settings);
+    } catch (error) {
+      this.#log.error(`the record keeps the new [record]: ${errorMessage(error)}`);
+    }
   }
 
   /** Prunes, erases, holds; rejects as `Keeper.request` does, and with `closed` where the thread has ended. */

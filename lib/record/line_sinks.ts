@@ -113,8 +113,8 @@ export class LineSinks implements AsyncDisposable {
   }
 
   /**
-   * Puts other sinks in their place; one whose settings are the same stays as it is, and one that goes first writes what
-   * it had taken. Rejects as `open`, with nothing changed.
+   * Puts other sinks in their place; one whose settings are the same stays as it is, and one that goes writes what it
+   * had taken. Rejects as `open`, with nothing changed.
    */
   async configure(settings: readonly LineSinkSettings[]): Promise<void> {
     const kept = settings.map((each) => this.#sinks.find((open) => Bun.deepEquals(open.settings, each)));
