@@ -112,6 +112,7 @@ export class KernelStages implements Disposable {
       policy: this.#install(this.#snapshot, parts.policy),
       onLoss: parts.onLoss,
       takeRuling: (id) => this.#takeRuling(id),
+      heldBy: ({ action, session }) => this.#waitsByCall(session?.session_id, action.type) ? "seccomp" : "fanotify",
     });
   }
 
@@ -168,6 +169,11 @@ export class KernelStages implements Disposable {
   /** The calls that do these actions wait for the guard, from the session's start. */
   holdSession(session: SessionId, actions: readonly ActionType[]): void {
     this.#held_actions.set(session, new Set(actions));
+  }
+
+  /** Reads that do not wait by their calls wait by fanotify. */
+  #waitsByCall(session: SessionId | undefined, type: ActionType): boolean {
+    return type !== "file.read" || session === undefined || this.#held_actions.get(session)?.has(type) === true;
   }
 
   /** These places are hidden from the session's command, by the policy in force now. */

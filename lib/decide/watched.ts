@@ -112,5 +112,7 @@ function neededText({ home, kind, text }: PathAnchor, known_home: string | undef
   if (kind === "segment") return { kind: "component", text };
   if (kind !== "exact" && kind !== "tree") return { kind, text };
   if (!home) return { kind, text };
-  return known_home === undefined ? undefined : { kind, text: `${known_home}${text}` };
+  if (known_home === undefined) return undefined;
+  // The root directory as home is empty here; its own name has a slash.
+  return { kind, text: `${known_home}${text}` || (kind === "exact" ? "/" : "") };
 }

@@ -16,6 +16,7 @@ import {
   type Gap,
   type IdGenerator,
   LIMITS,
+  type Mechanism,
   type PolicyRef,
   type RecordSink,
   type Ruling,
@@ -48,6 +49,8 @@ export interface PipelineParts {
   readonly onLoss?: (gap: Gap, session: SessionInfo | undefined) => void;
   /** What was ruled about a held call that the policy let go by what happened before it; once. */
   readonly takeRuling?: (decision_id: DecisionId) => Ruling | undefined;
+  /** What a call waited by that somebody let go; absent: `seccomp`. */
+  readonly heldBy?: (event: Event) => Mechanism;
 }
 
 const COUNTERS = ["actions", "denied", "asked", "observed_denials", "lost", "mismatches", "bytes_unmatched"] as const;
@@ -184,9 +187,10 @@ export class Pipeline {
     }
     const ended = this.#draft(event, "outcome");
     const error = errorOf(event.action);
+    const mechanism = this.#parts.heldBy?.(event) ?? "seccomp";
     ended.outcome = error === undefined
-      ? { decision_id, label: "allowed", mechanism: "seccomp" }
-      : { decision_id, label: "failed", mechanism: "seccomp", error };
+      ? { decision_id, label: "allowed", mechanism }
+      : { decision_id, label: "failed", mechanism, error };
     this.#append(ended);
     this.#remember(event, decision_id);
   }
