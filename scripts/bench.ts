@@ -38,7 +38,12 @@ const BENCHES: readonly Bench[] = [
   operations("open", "opening and closing a file", ["open_close"], SEEN),
   operations("calls", "starting programs, connecting", ["spawn_wait", "fork_exit", "tcp_refused", "udp_connect"], SEEN),
   operations("hot", "the most frequent system calls", ["getppid", "read_4k", "write_4k"], SEEN),
-  operations("held", "calls that wait for the guard", ["open_close", "create_unlink", "spawn_wait"], HELD),
+  operations(
+    "held",
+    "calls that wait for the guard",
+    ["open_close", "open_first", "create_unlink", "spawn_wait"],
+    HELD,
+  ),
   { name: "start", run: measureStart },
   { name: "idle", run: measureIdle },
   { name: "task", run: measureTask },

@@ -23,7 +23,7 @@
 
 extern char **environ;
 
-enum { BLOCK_BYTES = 4096, PAUSE_US = 2000, WARM_SAMPLES = 3 };
+enum { BLOCK_BYTES = 4096, PAUSE_US = 2000, WARM_SAMPLES = 3, UNTOUCHED = 1200 };
 
 static char file_path[4096], made_path[4096];
 static const char *true_program;
@@ -66,6 +66,32 @@ static void do_open_close(void)
 {
 	int fd = openat(AT_FDCWD, file_path, O_RDONLY | O_CLOEXEC);
 
+	if (fd < 0)
+		fail("openat");
+	close(fd);
+}
+
+/* Files that nobody has opened since they were written; each is opened once. */
+static void make_untouched(void)
+{
+	char path[4096 + 32];
+
+	for (int i = 0; i < UNTOUCHED; i++) {
+		snprintf(path, sizeof(path), "%s.%d", file_path, i);
+		int fd = openat(AT_FDCWD, path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+		if (fd < 0 || write(fd, block, 1) != 1)
+			fail(path);
+		close(fd);
+	}
+}
+
+static void do_open_first(void)
+{
+	static int next;
+	char path[4096 + 32];
+
+	snprintf(path, sizeof(path), "%s.%d", file_path, next++ % UNTOUCHED);
+	int fd = openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		fail("openat");
 	close(fd);
@@ -149,6 +175,7 @@ static const struct {
 	{"read_4k", do_read, 500},
 	{"write_4k", do_write, 500},
 	{"open_close", do_open_close, 200},
+	{"open_first", do_open_first, 20},
 	{"create_unlink", do_create_unlink, 20},
 	{"spawn_wait", do_spawn, 1},
 	{"fork_exit", do_fork, 1},
@@ -168,6 +195,8 @@ static void measure(const char *name, int samples)
 		exit(2);
 	}
 	batch = OPERATIONS[i].batch;
+	if (OPERATIONS[i].run == do_open_first)
+		make_untouched();
 	printf("{\"operation\":\"%s\",\"batch\":%d,\"ns\":[", name, batch);
 	for (n = -WARM_SAMPLES; n < samples; n++) {
 		long long start = now_ns(), end;

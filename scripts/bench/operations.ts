@@ -28,9 +28,18 @@ export const SEEN: readonly Condition[] = [
 ];
 
 /** Of benches about calls that wait for the guard; each is answered by the policy. */
-export const HELD: readonly Condition[] = ["bare", "guarded", "held", "held, 1,000 rules"];
+export const HELD: readonly Condition[] = [
+  "bare",
+  "guarded",
+  "held",
+  "held, 1,000 rules",
+  "held, reads by call",
+];
 
-/** `guarded`: no rule, so nothing waits. `held`: rules of every kind that match nothing; every call waits. */
+/**
+ * `guarded`: no rule, so nothing waits. `held`: rules of every kind that match nothing; every call waits, and a read by
+ * fanotify (`reads by call`: by seccomp).
+ */
 export type Condition =
   | "bare"
   | "beside a loop"
@@ -39,13 +48,15 @@ export type Condition =
   | "guarded"
   | "guarded, 1,000 rules"
   | "held"
-  | "held, 1,000 rules";
+  | "held, 1,000 rules"
+  | "held, reads by call";
 
 const POLICIES = {
   guarded: "plain",
   "guarded, 1,000 rules": "watching",
   held: "few",
   "held, 1,000 rules": "rules",
+  "held, reads by call": "called",
 } as const;
 
 /** Samples by operation, of one run of the workload. */
@@ -58,6 +69,7 @@ const SEEN_NOTES: readonly string[] = [
 ];
 const HELD_NOTES: readonly string[] = [
   "guarded: no rule, nothing waits; held: 8 or 1,000 rules that match nothing, each call waits for the guard's answer",
+  "a read waits by fanotify, once for each object that no rule can be about; reads by call: by seccomp, every time",
 ];
 
 /** Milliseconds that one run may take. */

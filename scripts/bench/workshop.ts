@@ -63,6 +63,7 @@ export class Workshop implements Disposable {
       }
       writeFileSync(shop.path("plain.toml"), policyText({ rules: 0 }));
       writeFileSync(shop.path("few.toml"), policyText({ rules: 8 }));
+      writeFileSync(shop.path("called.toml"), policyText({ rules: 8 }) + OF_PROC);
       writeFileSync(shop.path("rules.toml"), policyText({ rules: 1_000 }));
       writeFileSync(shop.path("watching.toml"), policyText({ rules: 1_000, observe: true }));
       return shop;
@@ -92,8 +93,11 @@ export class Workshop implements Disposable {
     return this.path(`${prefix}-${this.#next++}`);
   }
 
-  /** A policy file: without rules, with 8 of all kinds, with 1,000 (`watching`: in mode observe); none ever matches. */
-  policy(rules: "plain" | "few" | "rules" | "watching"): string {
+  /**
+   * A policy file: without rules, with 8 of all kinds (`called`: and one for which reads wait by their calls), with
+   * 1,000 (`watching`: in mode observe); none ever matches.
+   */
+  policy(rules: "plain" | "few" | "called" | "rules" | "watching"): string {
     return this.path(`${rules}.toml`);
   }
 
@@ -178,6 +182,10 @@ export function numberField(value: unknown, name: string): number {
   if (typeof field !== "number") throw new Error(`read a result: no number called ${name} in ${JSON.stringify(value)}`);
   return field;
 }
+
+/** A rule that fanotify cannot keep. */
+const OF_PROC =
+  '[[rules]]\nname = "proc"\nenforce = "best"\naction = "file.read"\npath = "/proc/none"\nverdict = "deny"\n';
 
 /** A field of a JSON object; `undefined` where there is none. */
 export function fieldOf(value: unknown, name: string): unknown {
