@@ -93,9 +93,9 @@ function listOf(refused: readonly RuleReport[]): string {
 }
 
 function optionsOf(host: HostSupport): ReportOptions {
-  const { home, found_running = false } = host;
+  const { home, found_running = false, watched: watchable } = host;
   const unix_names = host.support.some(({ group, available }) => group === "unix" && available);
-  return { home, lacking: lackingOf(host), unix_names, found_running };
+  return { home, lacking: lackingOf(host), unix_names, found_running, watchable };
 }
 
 function lackingOf(host: HostSupport): ReadonlySet<EnforcementMechanism> {

@@ -115,25 +115,17 @@ export class HolderHost {
       ledgerOf: (listener) => this.#sessions.get(listener)?.ledger,
     });
     const callers = new HeldCallers(calls, maps.scopes_fd);
-    const execs = new HeldExecs({ calls, callers, system, maps, clock, decisions });
+    const shared = { calls, callers, system, maps, clock, decisions };
+    const execs = new HeldExecs(shared);
     const reads = new WatchedReads({
+      ...shared,
       shim,
-      system,
-      calls,
-      callers,
-      maps,
-      clock,
-      decisions,
       epoll,
       count: (name, by) => countStat(stats, name, by),
       onUnread: (session, errno) => this.#parts.sink.append(gapEntry(session, errno, clock.wallUs())),
     });
     const changes = new HeldChanges({
-      calls,
-      callers,
-      maps,
-      clock,
-      decisions,
+      ...shared,
       otherNames: (event, change) => this.#other_names?.ruling(event, change),
       renaming: (change, perform) => reads.renaming(change, perform),
     });
@@ -187,9 +179,10 @@ export class HolderHost {
     this.#closed = true;
     if (this.#opened === undefined) return;
     for (const listener of [...this.#sessions.keys()]) this.#endListener(listener, "guard-stop");
+    const { reads, calls, epoll } = this.#opened;
+    reads[Symbol.dispose]();
     await this.#parts.sink.flush();
-    this.#opened.calls[Symbol.dispose]();
-    this.#opened.epoll[Symbol.dispose]();
+    for (const each of [calls, epoll]) each[Symbol.dispose]();
     this.#opened = undefined;
   }
 

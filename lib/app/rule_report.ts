@@ -38,6 +38,8 @@ export interface ReportOptions {
   readonly found_running?: boolean;
   /** Actions whose calls the sessions have waiting; absent: all that can wait, as in a command that starts now. */
   readonly held?: ReadonlySet<ActionType>;
+  /** Reads under this policy can wait by fanotify, as far as the policy is concerned; absent: found out here. */
+  readonly watchable?: boolean;
 }
 
 /**
@@ -63,9 +65,9 @@ export function reportDefaults(snapshot: PolicySnapshot, options: ReportOptions)
 }
 
 function lowerHere(snapshot: PolicySnapshot, options: ReportOptions): Lowering {
-  const { lacking, home, unix_names = false, found_running = false, held = HELD_ACTIONS } = options;
+  const { lacking, home, unix_names = false, found_running = false, held = HELD_ACTIONS, watchable } = options;
   const available = new Set([...BUILT_MECHANISMS].filter((mechanism) => !lacking.has(mechanism)));
-  if (unwatchable(snapshot) !== undefined) available.delete("fanotify");
+  if (!(watchable ?? unwatchable(snapshot) === undefined)) available.delete("fanotify");
   return lower(snapshot, {
     host: { available, held, unix_names, found_running },
     ...(home === undefined ? {} : { home }),

@@ -52,7 +52,7 @@ interface Watched {
 }
 
 /** The watched sessions of one thread. */
-export class WatchedReads {
+export class WatchedReads implements Disposable {
   readonly #parts: WatchedReadsParts;
   /** By the eventfd that says that something waits. */
   readonly #by_ready: Map<number, Watched> = new Map();
@@ -148,6 +148,11 @@ export class WatchedReads {
       opens.refuse();
       this.#parts.decisions.refuseAll(by, ready_fd);
     }
+  }
+
+  /** Ends every watch: what comes later goes on. */
+  [Symbol.dispose](): void {
+    for (const { session } of [...this.#by_ready.values()]) this.end(session.session_id, "guard-stop");
   }
 
   #close(ready_fd: number): void {

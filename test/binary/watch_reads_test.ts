@@ -74,7 +74,7 @@ describe.skipIf(!CAN_WATCH)("a watched read", () => {
     await using guard = setup.start(["/bin/bash", "-c", "echo started; cat keep/x; cat; cat keep/x"]);
     await waitUntil("the command", () => guard.stdout.includes("started"));
     expect(await readFile(join(setup.work, "keep/x"), "utf8")).toBe(SECRET);
-    guard.process.stdin.end();
+    await guard.process.stdin.end();
     await guard.ended();
     expect(guard.stdout).toBe("started\n");
   }, LIMIT_MS);
@@ -152,7 +152,7 @@ describe.skipIf(!CAN_WATCH)("a watched read", () => {
     await writeFile(setup.policy, closing(setup.work, { paths: `, "${setup.work}/free/a"` }));
     const socket = { unix: join(setup.runtime, "control.sock"), method: "POST" };
     expect((await fetch("http://guard/v1/policy/reload", socket)).status).toBe(200);
-    guard.process.stdin.end();
+    await guard.process.stdin.end();
     await guard.ended();
     expect(guard.stdout).toBe("free\nfree\nread\n");
     expect(await outcomes(setup)).toEqual(Array(2).fill("prevented fanotify"));
@@ -190,7 +190,8 @@ except PermissionError as e: print(e.errno)
     await using setup = await prepare((work) => `${closing(work, { verdict: "ask" })}[approval]\ntimeout = "20s"\n`);
     await using guard = setup.start(["/bin/bash", "-c", "cat keep/x & read; kill -9 $!; wait; cat alone; echo $?"]);
     await questions(setup, 1);
-    guard.process.stdin.write("\n");
+    await guard.process.stdin.write("\n");
+    await guard.process.stdin.flush();
     expect(await guard.ended()).toBe(0);
     expect(guard.stdout).toBe("1\n");
     const by = decided(await setup.entries()).flatMap((each) => each.outcomes.map(({ outcome }) => outcome?.by));
