@@ -43,6 +43,8 @@ export interface WatchedReadsParts {
 }
 
 const EFD_NONBLOCK_CLOEXEC = 0o2004000;
+/** What reading about a caller says that has ended. */
+const GONE: ReadonlySet<string> = new Set(["ENOENT", "ESRCH"]);
 
 interface Watched {
   readonly session: SessionInfo;
@@ -111,7 +113,7 @@ export class WatchedReads implements Disposable {
           throw new AgentguardError("io", `watch opens by fanotify: ${taken.errno}`);
         case "unread":
           opens.answer(taken.fd, { allow: false });
-          this.#parts.onUnread(session, taken.errno);
+          if (!GONE.has(taken.errno)) this.#parts.onUnread(session, taken.errno);
           break;
         case "open":
           this.#decide(ready_fd, watched, taken.open);
