@@ -15,6 +15,9 @@
 #include <unistd.h>
 
 #define STATUS_BYTES 16384
+/* How long a caller may take to fall asleep: 100 ms at most. */
+#define SLEEP_TRIES 1000
+#define SLEEP_US 100
 
 /* Reads a small file of /proc/TID; its length, or -errno. */
 static long read_small(int task, const char *name, char *text, size_t room)
@@ -51,20 +54,38 @@ static int read_numbers(struct ag_watch_open *open, int task)
 }
 
 /*
+ * The call's number and registers. Until its caller sleeps the kernel says that it is running: it is on its way there,
+ * but somebody else may have its processor.
+ */
+static int read_call_of(int task, int *nr, unsigned long long args[6])
+{
+	char text[256];
+
+	for (int tries = 0; tries < SLEEP_TRIES; tries++) {
+		long got = read_small(task, "syscall", text, sizeof text);
+		if (got <= 0)
+			return got < 0 ? (int)got : -ESRCH;
+		if (strncmp(text, "running", 7) != 0)
+			return sscanf(text, "%d %llx %llx %llx %llx %llx %llx", nr, &args[0], &args[1], &args[2],
+				      &args[3], &args[4], &args[5]) == 7 ?
+				       0 :
+				       -EPROTO;
+		usleep(SLEEP_US);
+	}
+	return -EAGAIN;
+}
+
+/*
  * How it is opened, as far as registers tell: the call is on its way, nobody can change them. What cannot be told is
  * taken for an open for reading.
  */
 static void read_how(struct ag_watch_open *open, int task)
 {
 	unsigned long long args[6];
-	char text[256];
 	int nr;
 
 	open->nr = -1;
-	if (read_small(task, "syscall", text, sizeof text) <= 0 ||
-	    sscanf(text, "%d %llx %llx %llx %llx %llx %llx", &nr, &args[0], &args[1], &args[2], &args[3], &args[4],
-		   &args[5]) != 7 ||
-	    nr < 0)
+	if (read_call_of(task, &nr, args) != 0 || nr < 0)
 		return;
 	open->nr = nr;
 	if (nr == SYS_execve || nr == SYS_execveat) {

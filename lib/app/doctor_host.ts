@@ -151,7 +151,7 @@ function fanotifyCheck(): Check {
     detail: why ?? "opens can wait, and FIFOs and devices stay untouched",
     ...(why === undefined
       ? undefined
-      : { fix: "use Linux 6.18 with landlock in lsm=; until then the call is held (seccomp)" }),
+      : { fix: "use Linux 6.12 or later with landlock in lsm=; until then the call is held (seccomp)" }),
     needed_for: ["fanotify"],
   };
 }
