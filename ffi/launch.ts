@@ -151,6 +151,11 @@ export class LaunchedCommand implements AsyncDisposable {
     this.#send(encodeMessage(LAUNCH_TYPE.STOP, 0));
   }
 
+  /** Before `go`: while the launcher lives, the end of this process lets no open go on that waits in this group. */
+  keepWatch(group_fd: number): void {
+    this.#sendOrThrow(encodeMessage(LAUNCH_TYPE.KEEP, group_fd));
+  }
+
   /** Nobody answers held calls any more: with `held_file` the launcher lets them go on, after those that wait. */
   leaveHeld(): void {
     if (this.#open) this.#send(encodeMessage(LAUNCH_TYPE.TAKE, 0));

@@ -13,7 +13,7 @@ import {
   PORTS_MAX,
 } from "./launch_baseline.ts";
 
-/** Counts changes of the layout; the launcher refuses another one. */
+/** Counts changes of the layout. */
 export const LAUNCH_VERSION = 8;
 
 /** Bytes of `held_file`: the id that was received last, and those of 4,096 calls that wait for a person or 0. */
@@ -27,6 +27,7 @@ export const LAUNCH_TYPE = {
   FINISH: 4,
   STOP: 5,
   TAKE: 6,
+  KEEP: 7,
   STARTED: 16,
   EXEC_FAILED: 17,
   EXITED: 18,
@@ -116,7 +117,7 @@ const TESTS = 72;
 const PORTS = TESTS + TEST.bytes * TESTS_MAX;
 const FDS = PORTS + PORT_BYTES * PORTS_MAX;
 
-/** `struct ag_launch_config`: byte offsets and size. */
+/** `struct ag_launch_config`: byte offsets. */
 export const CONFIG: Readonly<Record<ConfigField, number>> = {
   type: 0,
   version: 4,
@@ -215,14 +216,11 @@ export function encodeConfig(config: LaunchConfig): Uint8Array<ArrayBuffer> {
   config.fds.forEach((fd, index) => view.setInt32(CONFIG.fds + 4 * index, fd, LITTLE_ENDIAN));
   setTests(view, config.notify);
   if (config.baseline !== undefined) setBaseline(bytes, config.baseline);
-  setPath(bytes, CONFIG.cwd, config.cwd);
-  setPath(bytes, CONFIG.lost, config.lost);
-  setPath(bytes, CONFIG.cgroup, config.cgroup);
-  setPath(bytes, CONFIG.held, config.held);
+  for (const name of ["cwd", "lost", "cgroup", "held"] as const) setPath(bytes, CONFIG[name], config[name]);
   return bytes;
 }
 
-/** GO, FORWARD, FINISH, STOP or TAKE. */
+/** What has a type and a number. */
 export function encodeMessage(type: number, value: number): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(MESSAGE.bytes);
   const view = new DataView(bytes.buffer);

@@ -138,6 +138,7 @@ export interface WatchLibrary {
   ag_watch_open(process: number, ready: number, table: Pointer | null, bytes: number): Pointer | null;
   ag_watch_close(state: Pointer | null): void;
   ag_watch_memory(state: Pointer | null): Pointer | null;
+  ag_watch_group(state: Pointer | null): number;
   ag_watch_rules(state: Pointer | null, table: Pointer | null, bytes: number): number;
   ag_watch_bar(state: Pointer | null, first: number, second: number, all: number): void;
   ag_watch_unbar(state: Pointer | null): void;
@@ -230,6 +231,7 @@ const WATCH = {
   ag_watch_open: { args: [T.u32, T.i32, T.ptr, T.u32], returns: T.ptr },
   ag_watch_close: { args: [T.ptr], returns: T.void },
   ag_watch_memory: { args: [T.ptr], returns: T.ptr },
+  ag_watch_group: { args: [T.ptr], returns: T.i32 },
   ag_watch_rules: { args: [T.ptr, T.ptr, T.u32], returns: T.i32 },
   ag_watch_bar: { args: [T.ptr, T.i32, T.i32, T.i32], returns: T.void },
   ag_watch_unbar: { args: [T.ptr], returns: T.void },

@@ -332,6 +332,10 @@ static void handle_message(void)
 			(void)kill(guard_pid, stop_signal);
 		}
 		break;
+	case AG_LAUNCH_KEEP:
+		if (!command_released && copy_watch(guard_pid, message.value) != 0)
+			setup_failed(AG_STAGE_NOTIFY, errno);
+		break;
 	case AG_LAUNCH_TAKE:
 		take_listener(config.held);
 		break;

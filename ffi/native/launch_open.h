@@ -13,6 +13,7 @@
 #include <linux/seccomp.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/fanotify.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -21,8 +22,42 @@
 #define HELD_BEFORE (1u << 20)
 #define HELD_AFTER 64
 
+/* Descriptors that the guard may have had open; an open that waits is answered by the number that it had there. */
+#define GUARD_FDS_MAX 65536
+
 static int listener_fd = -1;
 static int listener_taken; /* nobody else answers */
+static int watch_fd = -1;
+
+/*
+ * A copy of a group of fanotify. When the last descriptor of a group is closed the kernel lets all go on that waits
+ * there: with this one nothing goes on before the tree is ended. Returns -1 with errno.
+ */
+static int copy_watch(pid_t guard, int number)
+{
+	int pidfd = (int)syscall(SYS_pidfd_open, guard, 0);
+	if (pidfd < 0)
+		return -1;
+	watch_fd = (int)syscall(SYS_pidfd_getfd, pidfd, number, 0);
+	int error = errno;
+	close(pidfd);
+	errno = error;
+	return watch_fd < 0 ? -1 : 0;
+}
+
+/* Refuses opens that wait, by whatever number the guard knew them; later ones do not wait any more. */
+static void release_watch(void)
+{
+	if (watch_fd < 0)
+		return;
+	for (int fd = 0; fd < GUARD_FDS_MAX; fd++) {
+		struct fanotify_response refused = {.fd = fd, .response = FAN_DENY};
+		ssize_t written = write(watch_fd, &refused, sizeof refused); /* fails where nobody waits */
+		(void)written;
+	}
+	close(watch_fd);
+	watch_fd = -1;
+}
 
 /* A copy of the command's listener, while the command has one: it waits for GO. Returns -1 with errno. */
 static int copy_listener(pid_t command, int number)
@@ -65,6 +100,7 @@ static void refuse_received(const char *path)
 /* From now on the launcher answers. */
 static void take_listener(const char *path)
 {
+	release_watch();
 	if (listener_fd < 0 || listener_taken)
 		return;
 	listener_taken = 1;

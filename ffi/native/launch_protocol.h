@@ -24,8 +24,9 @@ enum ag_launch_type {
 	AG_LAUNCH_GO = 2,      /* lets the command run */
 	AG_LAUNCH_FORWARD = 3, /* value: signal number that the guard received */
 	AG_LAUNCH_FINISH = 4,  /* value: 1 kills what is left of the tree, 0 leaves it */
-	AG_LAUNCH_TAKE = 6,    /* nobody answers held calls any more: they go on (only with `held`) */
-	AG_LAUNCH_STOP = 5,    /* stops the guard as the command is stopped, if it still is */
+	AG_LAUNCH_KEEP = 7, /* value: the guard's descriptor of the fanotify group in which opens of the command wait */
+	AG_LAUNCH_TAKE = 6, /* nobody answers held calls any more: they go on (only with `held`) */
+	AG_LAUNCH_STOP = 5, /* stops the guard as the command is stopped, if it still is */
 	/* launcher to guard */
 	AG_LAUNCH_STARTED = 16,      /* pid: the command, waiting for GO */
 	AG_LAUNCH_EXEC_FAILED = 17,  /* stage, value: errno; EXITED follows */

@@ -325,6 +325,12 @@ void *ag_watch_memory(struct ag_watch *w)
 	return &w->open;
 }
 
+/* The group's descriptor, for whoever is to keep it open longer than this process. */
+int32_t ag_watch_group(const struct ag_watch *w)
+{
+	return w->mounts.group;
+}
+
 /* Replaces the table, and looks at everything again. 0 or -errno; then the old one stays. */
 int32_t ag_watch_rules(struct ag_watch *w, const uint8_t *bytes, uint32_t length)
 {

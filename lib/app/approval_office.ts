@@ -37,6 +37,7 @@ import type { ApprovalDesk, SignedMessage } from "../publish/mod.ts";
 import { createRedactor, openGrantKey, openRedactKey, type Redactor } from "../record/mod.ts";
 import { type Subscription, systemTimers } from "../task/mod.ts";
 import { formatAction } from "./format_entry.ts";
+import { signalWaits } from "./process_facts.ts";
 
 /** What it needs. */
 export interface ApprovalOfficeParts {
@@ -150,6 +151,11 @@ export class ApprovalOffice implements ApprovalDesk {
 
   revoke(grant_id: string, who: Approver): Result<GrantView, AgentguardError> {
     return this.#approvals.standing.revoke(grant_id, who);
+  }
+
+  /** Ends the questions of processes for which this signal waits. */
+  interrupt(signo: number): void {
+    this.#approvals.interrupt(({ process }) => process !== undefined && signalWaits(process.pid, signo));
   }
 
   /** The session has ended: its questions end without effect. */

@@ -37,6 +37,7 @@ import { painter } from "./format_text.ts";
 import { startedBaseline } from "./session_baseline.ts";
 import { launchSession } from "./session_launch.ts";
 import { forwardSignals } from "./signals.ts";
+import { systemTimers } from "../task/mod.ts";
 import { watchesReads } from "./watched_policy.ts";
 import { type WritePlace, writePlaces } from "./write_places.ts";
 
@@ -58,6 +59,8 @@ export interface RunParts {
 
 /** The session's number in the kernel: the only one of a run. */
 const SCOPE = 1;
+/** How long after a signal it is looked for where something waits, milliseconds. */
+const INTERRUPT_MS = 100;
 /** How long what the command left behind may take to die, milliseconds. */
 const REST_MS_MAX = 5_000;
 
@@ -126,13 +129,19 @@ class GuardedRun {
     const held_actions = [...refusable].filter((action) => !(reads_watched && action === "file.read"));
     const masks = launched.baseline.get("mounts") === 0 ? baseline?.masks ?? [] : [];
     await this.#begin(session, launched, { leaf, held, held_actions, places: writePlaces(baseline), masks, held_file });
-    using _signals = forwardSignals((signo) => launched.forward(signo), this.#parts.state.ignored);
+    using _signals = forwardSignals((signo) => this.#forward(launched, signo), this.#parts.state.ignored);
     const end = this.#watch(launched, leaf);
     launched.go();
     const exit = await end;
     await launched.finish({ kill_rest: true });
     await this.#endSession(session, exit, leaf);
     return exit.code;
+  }
+
+  /** What waits for a person is interrupted once the signal is where it is to go; the launcher takes a moment. */
+  #forward(launched: LaunchedCommand, signo: number): void {
+    launched.forward(signo);
+    systemTimers.after(INTERRUPT_MS, () => this.#guard.control.approvals.interrupt(signo), { unref: true });
   }
 
   /** Asks on this terminal, where the command does not read from it or the user wants both. */

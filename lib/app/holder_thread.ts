@@ -82,9 +82,14 @@ export class HolderThread {
     return found;
   }
 
-  /** Watches what `pid`, which waits before its exec, and its descendants read. Throws `unsupported`. */
-  async watch(session: SessionInfo, pid: number): Promise<void> {
-    await this.#call({ op: "watch", session, pid });
+  /**
+   * Watches what `pid`, which waits before its exec, and its descendants read. Gives a descriptor of this process which
+   * somebody must keep who outlives it. Throws `unsupported`.
+   */
+  async watch(session: SessionInfo, pid: number): Promise<number> {
+    const fd = await this.#call({ op: "watch", session, pid });
+    if (typeof fd === "number") return fd;
+    throw new AgentguardError("invariant", "watch opens: the holder answered with something else");
   }
 
   /** Answers the calls of a session from now on; the listener is the thread's to close. */

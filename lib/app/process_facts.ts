@@ -41,6 +41,15 @@ export function processFacts(pid: number): ProcessFacts | undefined {
   };
 }
 
+/** True if the signal was sent to the process and neither arrived nor is blocked: proc_pid_status(5). */
+export function signalWaits(pid: number, signo: number): boolean {
+  const status = read(pid, "status") ?? "";
+  const mask = (name: string): bigint =>
+    BigInt(`0x${new RegExp(`^${name}:\\s*([0-9a-f]+)$`, "m").exec(status)?.[1] ?? "0"}`);
+  const bit = 1n << BigInt(signo - 1);
+  return ((mask("SigPnd") | mask("ShdPnd")) & ~mask("SigBlk") & bit) !== 0n;
+}
+
 /** The name of a terminal's device number: proc_pid_stat(5), admin-guide/devices.txt. */
 function terminalName(tty: number): string | undefined {
   if (tty === 0) return undefined;

@@ -59,7 +59,7 @@ export async function launchSession(
   try {
     if (!staysWatched(launched.baseline)) throw new AgentguardError("unsupported", "the baseline is not complete");
     const holder = await parts.guard.useHolder();
-    await holder.watch(session, launched.pid);
+    launched.keepWatch(await holder.watch(session, launched.pid));
     return first;
   } catch (error) {
     await launched.finish({ kill_rest: true });

@@ -66,13 +66,14 @@ export class WatchedReads implements Disposable {
 
   /**
    * Watches what `process` and its descendants read: it waits before its exec, alone in its mount namespace. Throws
-   * `unsupported` where that is not possible; then nothing is watched.
+   * `unsupported` where that is not possible; then nothing is watched. Gives the descriptor that must stay open as
+   * long as nothing may go on unanswered.
    */
   begin(
     session: SessionInfo,
     process: number,
     { snapshot, home }: { readonly snapshot: PolicySnapshot; readonly home: string | undefined },
-  ): void {
+  ): number {
     const { shim, system, epoll } = this.#parts;
     const mounts = parseMounts(mountsOf(process));
     const names = new WatchedNames(snapshot, home, mounts);
@@ -81,6 +82,7 @@ export class WatchedReads implements Disposable {
       const opens = new WatchedOpens(shim, process, { ready_fd, table: names.table() });
       this.#by_ready.set(ready_fd, { session, opens, mounts, names });
       epoll.add(ready_fd);
+      return opens.group_fd;
     } catch (error) {
       this.#close(ready_fd);
       throw error;

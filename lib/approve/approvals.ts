@@ -22,6 +22,7 @@ import {
   expiringWithin,
   GUARD_STOP,
   type Held,
+  INTERRUPTED,
   REQUESTER_GONE,
   UNATTENDED,
   whyNotAsked,
@@ -121,6 +122,14 @@ export class Approvals implements ApprovalPort, AsyncDisposable {
     const held = this.#book.waiting.get(approval_id);
     const settlement = held?.question.settle(REQUESTER_GONE);
     if (held !== undefined && settlement !== undefined) void this.#answer(held, settlement);
+  }
+
+  /** Ends the questions of those for whom a signal waits: a call that waits for a person lets only SIGKILL through. */
+  interrupt(waits: (request: ApprovalRequest) => boolean): void {
+    for (const held of [...this.#book.waiting.values()]) {
+      const settlement = waits(held.question.request) ? held.question.settle(INTERRUPTED) : undefined;
+      if (settlement !== undefined) void this.#answer(held, settlement);
+    }
   }
 
   /** The session has ended: its questions end without effect, and what was granted to it alone. */

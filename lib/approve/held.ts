@@ -43,6 +43,13 @@ export const REQUESTER_GONE: Settlement = {
   reason: "the process that asked is gone",
 };
 
+/** A signal waits for the process that asks: only the end of its call lets it arrive. */
+export const INTERRUPTED: Settlement = {
+  verdict: "deny",
+  by: "interrupted",
+  reason: "a signal waits for the process that asks",
+};
+
 /** The guard ends in order. */
 export const GUARD_STOP: Settlement = { verdict: "deny", by: "guard-stop", reason: "the guard stops" };
 

@@ -7,7 +7,7 @@ import { APPROVAL_LIMITS } from "./limits.ts";
 import type { Settlement } from "./question.ts";
 
 /** `by` of a no that no person and no time said. */
-const NOBODY: readonly string[] = ["requester-gone", "unattended"];
+const NOBODY: readonly string[] = ["requester-gone", "unattended", "interrupted"];
 
 interface Denial {
   readonly settlement: Settlement;

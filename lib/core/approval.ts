@@ -35,7 +35,8 @@ export interface ApprovalAnswer {
   readonly verdict: "allow" | "deny";
   /**
    * Who: `uid:0`, `uid:0/alice` (root by sudo), `token:ops`, `webhook:ops`, `grant:01J...` (a standing grant),
-   * `expiry`, `unattended`, `requester-gone`, `guard-stop`, `guard`; several with commas where a quorum said yes.
+   * `expiry`, `unattended`, `requester-gone`, `interrupted`, `guard-stop`, `guard`; several with commas where a quorum
+   * said yes.
    */
   readonly by: string;
   readonly reason: string;

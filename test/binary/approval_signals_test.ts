@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { constants } from "node:os";
 import type { ApprovalView, Entry } from "../../lib/core/mod.ts";
-import { GuardSetup, IS_ROOT, isAbout, type RunningGuard, waitFor, waitUntil } from "../support/mod.ts";
+import { GuardSetup, IS_ROOT, isAbout, type RunningGuard, runOnPty, waitFor, waitUntil } from "../support/mod.ts";
 
 const LIMIT_MS = 60_000;
 
@@ -40,15 +40,21 @@ function answers(entries: readonly Entry[]): readonly string[] {
 }
 
 describe.skipIf(!IS_ROOT)("while an action waits", () => {
-  test.each(["SIGHUP", "SIGINT", "SIGTERM"] as const)(
-    "%s to the guard ends a command that waits itself, and its question",
-    async (signal) => {
+  // The kernel lets a held call be ended by what ends its process without a dump; the guard looks for other signals.
+  test.each(
+    [["SIGHUP", "requester-gone"], ["SIGINT", "requester-gone"], ["SIGTERM", "requester-gone"], [
+      "SIGQUIT",
+      "interrupted",
+    ]] as const,
+  )(
+    "%s to the guard ends a command that waits itself, and its question: %s",
+    async (signal, by) => {
       await using setup = await GuardSetup.create(POLICY);
       const { guard } = await hold(setup, ["/usr/bin/touch", "made"]);
       await using _guard = guard;
       guard.process.kill(signal);
       expect(await guard.ended()).toBe(128 + constants.signals[signal]);
-      expect(answers(await setup.entries())).toEqual(["deny requester-gone"]);
+      expect(answers(await setup.entries())).toEqual([`deny ${by}`]);
       expect((await setup.verify()).exit_code).toBe(0);
     },
     LIMIT_MS,
@@ -65,6 +71,18 @@ describe.skipIf(!IS_ROOT)("while an action waits", () => {
     expect(await guard.ended()).toBe(0);
     expect(guard.stdout).toBe("got it\nstatus 0\n");
     expect(answers(await setup.entries())).toEqual(["allow uid:0"]);
+  }, LIMIT_MS);
+
+  test("the interrupt key of a terminal ends the command and the question", async () => {
+    await using setup = await GuardSetup.create(POLICY);
+    const command = setup.argv(["/bin/sh", "-c", "echo begins; /usr/bin/touch made"]);
+    const done = await runOnPty(command, [
+      { expect: "begins" },
+      { expect: "(or show, deny)" },
+      { send: "\x03" },
+    ], { cwd: setup.work });
+    expect(done.exit_code).toBe(130);
+    expect(answers(await setup.entries())).toEqual([expect.stringMatching(/^deny (interrupted|requester-gone)$/)]);
   }, LIMIT_MS);
 
   test("sessions kill ends it", async () => {

@@ -31,18 +31,24 @@ exe = "git"
 argv = ["push", "..."]
 verdict = "ask"
 [[rules]]
+name = "precious-needs-a-human"
+action = "file.read"
+path = "**/precious"
+verdict = "ask"
+[[rules]]
 name = "no-secrets"
 action = "file.create"
 path = "**/secret"
 verdict = "deny"
 `;
 
-/** Two pushes wait; what follows runs when the file `go` is there. Everything is written down. */
+/** Two pushes and a read wait; what follows runs when the file `go` is there. Everything is written down. */
 const SCRIPT = `exec > out 2> err
 ./git push one & a=$!
 ./git push two & b=$!
+/bin/cat precious & c=$!
 while [ ! -e go ]; do sleep 0.1; done
-wait $a; echo "one $?"; wait $b; echo "two $?"
+wait $a; echo "one $?"; wait $b; echo "two $?"; wait $c; echo "read $?"
 ./git push three; echo "three $?"
 echo x > secret; echo "secret $?"
 i=0; while [ $i -lt 20 ]; do /bin/true || echo "true $?"; i=$((i + 1)); done
@@ -54,12 +60,13 @@ async function hold(
   const git = join(setup.work, "git");
   await writeFile(git, '#!/bin/sh\necho "pushed $*"\n');
   await chmod(git, 0o755);
+  await writeFile(join(setup.work, "precious"), "what was precious\n");
   await writeFile(join(setup.work, "script"), SCRIPT);
   const guard = setup.start(["/bin/sh", join(setup.work, "script")]);
-  const views = await waitFor("two questions", async () => {
+  const views = await waitFor("three questions", async () => {
     const listed = await setup.command(["approvals", "list", "--json"]);
     const found: readonly ApprovalView[] = listed.exit_code === 0 ? JSON.parse(listed.stdout) : [];
-    return found.length === 2 ? found : undefined;
+    return found.length === 3 ? found : undefined;
   }, { detail: () => guard.stderr });
   return { guard, views };
 }
@@ -70,6 +77,10 @@ function answers(entries: readonly Entry[]): readonly string[] {
       ? [`${entry.action.approval_id} ${entry.action.verdict} ${entry.action.by}`]
       : []
   );
+}
+
+function denied(views: readonly ApprovalView[]): string[] {
+  return views.map(({ approval_id }) => `${approval_id} deny guard-restart`).toSorted();
 }
 
 function left(setup: GuardSetup): readonly string[] {
@@ -94,12 +105,12 @@ describe.skipIf(!IS_ROOT)("a guard that is killed while actions wait", () => {
       }
       // Nothing that waited was let go; nobody asks or refuses any more.
       expect(await readFile(join(setup.work, "out"), "utf8")).toBe(
-        "one 126\ntwo 126\npushed push three\nthree 0\nsecret 0\ndone\n",
+        "one 126\ntwo 126\nread 1\npushed push three\nthree 0\nsecret 0\ndone\n",
       );
       await waitUntil("the launcher's end", () => processesNaming(setup.state).length === 0);
       expect((await setup.guard(["/bin/true"])).exit_code).toBe(0);
       const entries = await setup.entries();
-      expect(answers(entries)).toEqual(views.map(({ approval_id }) => `${approval_id} deny guard-restart`));
+      expect(answers(entries).toSorted()).toEqual(denied(views));
       const gap = entries.find((entry) => entry.gap?.type === "unguarded")?.gap;
       expect(Date.parse(gap?.to ?? "") - Date.parse(gap?.from ?? "")).toBeGreaterThan(0);
       expect(left(setup)).toEqual([]);
@@ -116,10 +127,10 @@ describe.skipIf(!IS_ROOT)("a guard that is killed while actions wait", () => {
     guard.process.kill("SIGKILL");
     await guard.process.exited;
     await waitUntil("the end of the tree", () => processesNaming(setup.work).length === 0);
-    expect(await readFile(join(setup.work, "out"), "utf8")).not.toContain("pushed");
+    expect(await readFile(join(setup.work, "out"), "utf8")).not.toMatch(/pushed|precious/);
     expect(existsSync(join(setup.work, "secret"))).toBe(false);
     expect((await setup.guard(["/bin/true"])).exit_code).toBe(0);
-    expect(answers(await setup.entries())).toEqual(views.map(({ approval_id }) => `${approval_id} deny guard-restart`));
+    expect(answers(await setup.entries()).toSorted()).toEqual(denied(views));
     expect(left(setup)).toEqual([]);
   }, LIMIT_MS);
 

@@ -314,6 +314,16 @@ describe("a no", () => {
   });
 });
 
+test("a signal that waits ends the questions of its process, and of no other", async () => {
+  await using fixture = new ApprovalsFixture();
+  const { approvals } = fixture;
+  const [one, two] = [fixture.request(), fixture.request({ process: { pid: 43, start: "1", uid: 1000 } })];
+  const [first, second] = [approvals.ask(one), approvals.ask(two)];
+  approvals.interrupt(({ process }) => process?.pid === 43);
+  expect(await second).toMatchObject({ verdict: "deny", by: "interrupted" });
+  expect(await stateOf(first)).toBe("waiting");
+});
+
 describe("where nobody is told", () => {
   test("a question is denied at once if the policy says so, no grant answers and nobody watches", async () => {
     await using fixture = new ApprovalsFixture({ settings: { unattended_ms: 0 } });
