@@ -8,6 +8,7 @@ import { measurePipeline } from "./bench/pipeline.ts";
 import { renderMarkdown, renderText, type Report } from "./bench/report.ts";
 import { measureIdle, measureStart } from "./bench/start.ts";
 import { measureTask } from "./bench/task.ts";
+import { measureWaiting } from "./bench/waiting.ts";
 import { Workshop } from "./bench/workshop.ts";
 import { runScript } from "./support/cli.ts";
 
@@ -46,6 +47,7 @@ const BENCHES: readonly Bench[] = [
   ),
   { name: "start", run: measureStart },
   { name: "idle", run: measureIdle },
+  { name: "waiting", run: measureWaiting },
   { name: "task", run: measureTask },
   { name: "build", run: measureBuild },
 ];

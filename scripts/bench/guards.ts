@@ -39,6 +39,12 @@ export class Background implements AsyncDisposable {
     }
   }
 
+  /** Types something at it. */
+  type(text: string): void {
+    void this.#child.stdin.write(text);
+    void this.#child.stdin.flush();
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#child.stdin.end();
     const soft = setTimeout(() => this.#child.kill("SIGTERM"), 5_000);
