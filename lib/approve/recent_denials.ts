@@ -24,10 +24,9 @@ export class RecentDenials {
    * because nobody was there, is about nothing that comes.
    */
   note(request: ApprovalRequest, settlement: Settlement, now_ms: number): void {
+    if (settlement.verdict === "allow" || settlement.by.startsWith("guard") || NOBODY.includes(settlement.by)) return;
     const key = keyOf(request);
-    if (key === undefined || settlement.verdict === "allow") return;
-    if (settlement.by.startsWith("guard") || NOBODY.includes(settlement.by)) return;
-    if (this.find(request, now_ms) !== undefined) return;
+    if (key === undefined || (this.#by_key.get(key)?.until_ms ?? 0) > now_ms) return;
     this.#by_key.delete(key);
     this.#by_key.set(key, { settlement, until_ms: now_ms + APPROVAL_LIMITS.denied_again_ms });
     for (const [old, { until_ms }] of this.#by_key) {
@@ -38,6 +37,7 @@ export class RecentDenials {
 
   /** The no that holds for this question too. */
   find(request: ApprovalRequest, now_ms: number): Settlement | undefined {
+    if (this.#by_key.size === 0) return undefined;
     const key = keyOf(request);
     const denial = key === undefined ? undefined : this.#by_key.get(key);
     if (denial === undefined || denial.until_ms <= now_ms) return undefined;
