@@ -29,6 +29,8 @@ export interface HeldCall {
   readonly tgid: number;
   readonly ppid: number;
   readonly uid: number;
+  /** Of the calling thread: another one has another number. */
+  readonly serial: number;
 }
 
 /** What a held execve would bring up, found in the caller's own view. */
@@ -101,6 +103,7 @@ export class HeldCalls implements Disposable {
       tgid: view.getUint32(CALL.tgid, true),
       ppid: view.getUint32(CALL.ppid, true),
       uid: view.getUint32(CALL.uid, true),
+      serial: view.getUint32(CALL.serial, true),
     });
   }
 
@@ -167,7 +170,20 @@ export class HeldCalls implements Disposable {
 
   /** Gives back what a pinned change holds, once. */
   drop(change: HeldChange): void {
-    this.#library.ag_hold_drop(change.pinned);
+    this.#library.ag_hold_drop(this.#state, change.pinned);
+  }
+
+  /**
+   * Back to the guard's own credentials: `pin` and `perform` leave the caller's, for its next call. Whatever opens
+   * files asks for this first, and so does whoever lets something else run on this thread.
+   */
+  settle(): void {
+    this.#library.ag_hold_settle(this.#state);
+  }
+
+  /** Gives back what is kept of callers from one call to the next. */
+  forget(): void {
+    this.#library.ag_hold_forget(this.#state);
   }
 
   /**
@@ -197,6 +213,7 @@ export class HeldCalls implements Disposable {
 
   /** Writes the grant of a thread into the map that `map_fd` is open on. Throws `io` or `overflow`. */
   grant(map_fd: number, thread: number, grant: Uint8Array): void {
+    this.settle();
     // SAFETY: the kernel reads one value, whose size the caller took from the generated ABI.
     const result = this.#library.ag_hold_grant(map_fd, thread, ptr(grant));
     if (result === 0) return;
@@ -206,11 +223,13 @@ export class HeldCalls implements Disposable {
 
   /** Takes a grant back that will not be used. */
   revoke(map_fd: number, thread: number): void {
+    this.settle();
     this.#library.ag_hold_revoke(map_fd, thread);
   }
 
   /** Copies the scope of a process from task storage into `value`; false where the process ended or has none. */
   scope(map_fd: number, process: number, value: Uint8Array): boolean {
+    this.settle();
     // SAFETY: the kernel writes one value, for which the caller made room.
     return this.#library.ag_hold_scope(map_fd, process, ptr(value)) === 0;
   }

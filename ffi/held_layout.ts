@@ -9,6 +9,7 @@ export const CALL = {
   tgid: 64,
   ppid: 68,
   uid: 72,
+  serial: 4204,
   bytes: 4208,
 } as const;
 

@@ -88,7 +88,7 @@ export interface Shim {
   ag_messages_clear(): void;
 }
 
-/** Functions for held calls (native/hold.c). */
+/** Functions for held calls (native/hold.c, native/hold_map.c). */
 export interface HeldCallLibrary {
   ag_hold_open(key: Pointer | null): Pointer | null;
   ag_hold_close(state: Pointer | null): void;
@@ -99,7 +99,9 @@ export interface HeldCallLibrary {
   ag_hold_pin(state: Pointer | null, listener: number, error: Pointer | null): Pointer | null;
   ag_hold_perform(state: Pointer | null, change: Pointer | null, listener: number, result: Pointer | null): number;
   ag_hold_object(change: Pointer | null, second: number): number;
-  ag_hold_drop(change: Pointer | null): void;
+  ag_hold_drop(state: Pointer | null, change: Pointer | null): void;
+  ag_hold_settle(state: Pointer | null): void;
+  ag_hold_forget(state: Pointer | null): void;
   ag_hold_poll(fds: Pointer | null, events: Pointer | null, count: number, timeout_ms: number): number;
   ag_hold_valid(listener: number, id: Pointer | null): number;
   ag_hold_answer(listener: number, id: Pointer | null, error: number): number;
@@ -204,7 +206,9 @@ const HELD_CALLS = {
   ag_hold_pin: { args: [T.ptr, T.i32, T.ptr], returns: T.ptr },
   ag_hold_perform: { args: [T.ptr, T.ptr, T.i32, T.ptr], returns: T.i32 },
   ag_hold_object: { args: [T.ptr, T.i32], returns: T.i32 },
-  ag_hold_drop: { args: [T.ptr], returns: T.void },
+  ag_hold_drop: { args: [T.ptr, T.ptr], returns: T.void },
+  ag_hold_settle: { args: [T.ptr], returns: T.void },
+  ag_hold_forget: { args: [T.ptr], returns: T.void },
   ag_hold_poll: { args: [T.ptr, T.ptr, T.i32, T.i32], returns: T.i32 },
   ag_hold_valid: { args: [T.i32, T.ptr], returns: T.i32 },
   ag_hold_answer: { args: [T.i32, T.ptr, T.i32], returns: T.i32 },

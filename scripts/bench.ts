@@ -42,7 +42,7 @@ const BENCHES: readonly Bench[] = [
   operations(
     "held",
     "calls that wait for the guard",
-    ["open_close", "open_first", "create_unlink", "spawn_wait"],
+    ["open_close", "open_first", "each_open", "each_change", "spawn_wait"],
     HELD,
   ),
   { name: "start", run: measureStart },

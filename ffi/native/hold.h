@@ -13,6 +13,7 @@
 #define AG_HOLD_TEXT_BYTES 131072 /* all texts of one call: argv and ten paths */
 #define AG_HOLD_GROUPS_MAX 1024   /* supplementary groups of a caller */
 #define AG_HOLD_SCRIPTS_MAX 5     /* interpreters of interpreters (fs/exec.c) */
+#define AG_HOLD_TASKS_MAX 64      /* callers that are remembered, two descriptors each */
 #define AG_HOLD_STEPS_MAX 4096    /* components of one name, those of its symbolic links included */
 
 enum ag_hold_flag {
@@ -45,7 +46,7 @@ struct ag_hold_call {
 	uint32_t inner_tgid;
 	uint32_t group_count;
 	uint32_t groups[AG_HOLD_GROUPS_MAX];
-	uint32_t reserved;
+	uint32_t serial; /* of the caller: two that differ have two, until they wrap */
 };
 
 /* The program that would come up. */
@@ -98,6 +99,29 @@ struct ag_hold {
 	char text[AG_HOLD_TEXT_BYTES];
 };
 
+/* A caller that is remembered, see hold_task.h. `tid` 0: nobody. */
+struct ag_task {
+	uint32_t tid;
+	uint32_t serial;
+	int dir_fd;    /* /proc/TID */
+	int status_fd; /* /proc/TID/status */
+	uint64_t used;
+};
+
+/* Which directory of which mount something is; both exist for as long as a descriptor on them is open. */
+struct ag_spot {
+	uint64_t mount, ino;
+	uint32_t dev_major, dev_minor;
+};
+
+/* The root of a caller, see hold_view.h. */
+struct ag_view {
+	int fd;
+	struct ag_spot spot;
+	int outside; /* names and paths below it mean from here what they mean to the caller */
+	int entered; /* it is this thread's root now */
+};
+
 /* SipHash key of this load of the probes, and descriptors that stay open. Private to the native code. */
 struct ag_hold_state {
 	struct ag_hold hold;
@@ -107,12 +131,26 @@ struct ag_hold_state {
 	int info_fd; /* /proc/self/fdinfo */
 	int root_fd; /* this thread's own root and working directory */
 	int cwd_fd;
-	int task_fd; /* /proc/TID of the caller, -1 between calls */
+	struct ag_spot root_spot;
+	int task_fd; /* /proc/TID of the caller, -1 where there is none */
+	struct ag_task tasks[AG_HOLD_TASKS_MAX];
+	uint64_t turns;
+	uint32_t serial;
+	uint32_t umask; /* this thread's, as long as nobody else changes it */
+	struct ag_view view;
+	struct ag_pinned *fresh; /* its caller was there, and nothing else has happened since */
+	struct ag_pinned *spare; /* memory for the next */
 	/* Who this thread is by itself; `is_other` while it acts for a caller. */
 	uint64_t permitted, effective, inheritable;
 	uint32_t fsuid, fsgid;
 	int group_count, is_other;
+	int reads_as_self; /* callers are closed to themselves here: what is read of them is read as the guard */
 	uint32_t groups[AG_HOLD_GROUPS_MAX];
+	/* Whom it acts for. */
+	uint64_t acting_caps;
+	uint32_t acting_fsuid, acting_fsgid;
+	uint32_t acting_group_count;
+	uint32_t acting_groups[AG_HOLD_GROUPS_MAX];
 	char args[AG_HOLD_ARGS_BYTES + AG_HOLD_PATH_BYTES];
 };
 

@@ -52,10 +52,24 @@ static int note_self(struct ag_hold_state *state)
 	return state->group_count < 0 ? -errno : 0;
 }
 
-static int same_groups(const struct ag_hold_state *state, const struct ag_hold_call *call)
+/* True where a caller's identifiers are the guard's own. */
+static int has_own_ids(const struct ag_hold_state *state, const struct ag_hold_call *call)
 {
-	return state->group_count == (int)call->group_count &&
+	return call->fsuid == state->fsuid && call->fsgid == state->fsgid &&
+	       state->group_count == (int)call->group_count &&
 	       memcmp(state->groups, call->groups, call->group_count * sizeof call->groups[0]) == 0;
+}
+
+/* True while this thread has the credentials of this caller already, with these capabilities. */
+static int acts_for(const struct ag_hold_state *state, const struct ag_hold_call *call, uint64_t caps)
+{
+	if (!state->is_other || state->acting_caps != caps)
+		return 0;
+	if (state->is_other == AG_OTHER_CAPS)
+		return has_own_ids(state, call);
+	return call->fsuid == state->acting_fsuid && call->fsgid == state->acting_fsgid &&
+	       call->group_count == state->acting_group_count &&
+	       memcmp(call->groups, state->acting_groups, call->group_count * sizeof call->groups[0]) == 0;
 }
 
 /* Back to the guard's own. A thread that cannot must not go on. */
@@ -75,18 +89,28 @@ static void become_self(struct ag_hold_state *state)
 	state->is_other = 0;
 }
 
-/* Takes the caller's; where they are the guard's own, nothing is done. Its end is become_self. */
-static int become_caller(struct ag_hold_state *state, const struct ag_hold_call *call)
-{
-	uint64_t caps = call->caps & state->permitted;
+/* What reading about a caller may need and no file system asks for but /proc, which is not for become_reader. */
+#define AG_READING (1ULL << CAP_SYS_PTRACE)
 
-	if (call->fsuid == state->fsuid && call->fsgid == state->fsgid && same_groups(state, call)) {
+/* Takes a caller's identifiers and these of the capabilities that this thread may have; 0 or -errno. */
+static int become(struct ag_hold_state *state, const struct ag_hold_call *call, uint64_t caps)
+{
+	caps &= state->permitted;
+	if (acts_for(state, call, caps))
+		return 0;
+	become_self(state);
+	state->acting_caps = caps;
+	if (has_own_ids(state, call)) {
 		if (caps == state->effective)
 			return 0;
 		state->is_other = AG_OTHER_CAPS;
 		return set_effective(state, caps);
 	}
 	state->is_other = AG_OTHER_IDS;
+	state->acting_fsuid = call->fsuid;
+	state->acting_fsgid = call->fsgid;
+	state->acting_group_count = call->group_count;
+	memcpy(state->acting_groups, call->groups, call->group_count * sizeof call->groups[0]);
 	if (syscall(SYS_setgroups, call->group_count, call->groups) != 0) {
 		int error = -errno;
 		become_self(state);
@@ -101,6 +125,38 @@ static int become_caller(struct ag_hold_state *state, const struct ag_hold_call 
 		return -EPERM;
 	}
 	return 0;
+}
+
+/*
+ * Takes the caller's; where they are the guard's own, nothing is done. Its end is become_self, which comes when
+ * somebody needs it: new credentials are dear, and the next call may be the same caller's.
+ */
+static int become_caller(struct ag_hold_state *state, const struct ag_hold_call *call)
+{
+	return become(state, call, call->caps);
+}
+
+/*
+ * The same, and this thread can still read about the caller, so that nothing changes until its next call. For places
+ * that are not in /proc alone.
+ */
+static int become_reader(struct ag_hold_state *state, const struct ag_hold_call *call)
+{
+	return become(state, call, call->caps | (state->reads_as_self ? 0 : AG_READING));
+}
+
+/*
+ * Something about a caller could not be read: true where that is to be tried again, as the guard itself, which this
+ * thread is then. Where become_reader was not enough it will not be for the next caller either.
+ */
+static int reads_again(struct ag_hold_state *state, int error)
+{
+	if (!state->is_other || (error != EACCES && error != EPERM))
+		return 0;
+	state->reads_as_self =
+		state->reads_as_self || (state->acting_caps & AG_READING) || !(state->permitted & AG_READING);
+	become_self(state);
+	return 1;
 }
 
 #endif

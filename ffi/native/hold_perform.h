@@ -117,11 +117,11 @@ static int slash_error(const struct place *place)
  * EBUSY where something is mounted on a name in the caller's own namespace, as it would have been for the caller: this
  * process is in another one, where the name is free, and would take away what the mount keeps.
  */
-static int mount_error(const struct place *place)
+static int mount_error(const struct place *place, int fresh)
 {
 	struct statx above, here;
 
-	if (place->parent < 0 || place->object < 0)
+	if (place->parent < 0 || place->object < 0 || (fresh && place->same_mount))
 		return 0;
 	if (statx(place->parent, "", AT_EMPTY_PATH, STATX_MNT_ID, &above) != 0 ||
 	    statx(place->object, "", AT_EMPTY_PATH, STATX_MNT_ID, &here) != 0)
@@ -129,14 +129,14 @@ static int mount_error(const struct place *place)
 	return above.stx_mnt_id == here.stx_mnt_id ? 0 : -EBUSY;
 }
 
-static int perform_change(struct ag_hold_state *state, struct ag_pinned *p)
+static int perform_change(struct ag_hold_state *state, struct ag_pinned *p, int fresh)
 {
 	int wrong = p->old.parent >= 0 ? slash_error(&p->old) : 0;
 
 	if (!wrong && (p->action == AG_HOLD_DELETE || p->action == AG_HOLD_RMDIR || p->action == AG_HOLD_RENAME))
-		wrong = mount_error(&p->old);
+		wrong = mount_error(&p->old, fresh);
 	if (!wrong && p->action == AG_HOLD_RENAME)
-		wrong = mount_error(&p->new);
+		wrong = mount_error(&p->new, fresh);
 
 	switch (p->action) {
 	case AG_HOLD_DELETE:
@@ -193,31 +193,42 @@ static int answer_with(int listener, const struct ag_pinned *p, int result)
 	return ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &answer) == 0 ? 0 : -errno;
 }
 
+/* Gives this thread a caller's umask. It keeps it: nothing else that this thread does makes files. */
+static void take_umask(struct ag_hold_state *state, uint32_t wanted)
+{
+	if (state->umask == wanted)
+		return;
+	umask((mode_t)wanted);
+	state->umask = wanted;
+}
+
 /*
  * Does it and answers. 0 where the caller has the result, which is in *result; -EAGAIN to be called again later, with
  * the caller still waiting; -ESTALE where the place has changed and must be pinned and decided anew; -ENOENT where the
- * caller has gone (what was done was done).
+ * caller has gone (what was done was done). The thread may have the caller's credentials afterwards.
  */
 static int perform(struct ag_hold_state *state, struct ag_pinned *p, int listener, int32_t *result)
 {
-	int done, answered, waits = ioctl(listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &p->call.id) == 0;
-	mode_t own;
+	int fresh = state->fresh == p, done, answered;
+	int waits = fresh || ioctl(listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &p->call.id) == 0;
 
+	state->fresh = NULL;
 	if (!p->fifo && !waits)
 		return -ENOENT; /* nothing is done for somebody who has gone */
-	own = umask(p->call.umask);
-	done = p->fifo ? fifo_result(&p->fifo, !waits) : become_caller(state, &p->call);
+	take_umask(state, p->call.umask);
+	if (p->fifo)
+		done = fifo_result(&p->fifo, !waits);
+	else
+		done = p->by_walk || p->by_descriptor ? become_caller(state, &p->call) : become_reader(state, &p->call);
 	if (!done && !p->fifo)
-		done = p->action == AG_HOLD_OPEN ? perform_open(state, p) : perform_change(state, p);
-	umask(own);
-	become_self(state);
+		done = p->action == AG_HOLD_OPEN ? perform_open(state, p) : perform_change(state, p, fresh);
 	if (p->action == AG_HOLD_OPEN && (p->fifo || done == -ESTALE))
 		return p->fifo ? -EAGAIN : done;
 	*result = done < 0 ? done : 0;
 	if (p->action != AG_HOLD_OPEN || done < 0)
 		return answer_with(listener, p, done);
+	p->opened = done;
 	answered = answer_with_descriptor(listener, p, done);
-	close(done);
 	if (answered == -EMFILE || answered == -ENFILE) { /* the caller has no room for it */
 		*result = answered;
 		return answer_with(listener, p, answered);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Names as the caller would find them. This thread shares its root and working directory with nobody, so it takes the
- * caller's root while it looks, and puts its own back: the kernel then walks the caller's own mounts. Only /proc/self
- * would be another one for us: names that lead through /proc are walked step by step.
+ * Names as the caller would find them, looked up in its root (hold_view.h): the kernel then walks the caller's own
+ * mounts. Only /proc/self would be another one for us: names that lead through /proc are walked step by step.
  */
 #ifndef AG_HOLD_RESOLVE_H
 #define AG_HOLD_RESOLVE_H
 
 #include "hold_proc.h"
+#include "hold_view.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -58,26 +58,6 @@ static int is_own_process(const struct ag_hold_state *state, int fd)
 	return 0;
 }
 
-/* Takes the caller's root. Its end is leave_view, whatever happens between. */
-static int enter_view(struct ag_hold_state *state)
-{
-	int root = openat(state->task_fd, "root", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	int failed;
-
-	if (root < 0)
-		return -errno;
-	failed = fchdir(root) != 0 || chroot(".") != 0 ? -errno : 0;
-	close(root);
-	return failed;
-}
-
-/* A thread that cannot come back must not go on: everything that it would look at is another's. */
-static void leave_view(struct ag_hold_state *state)
-{
-	if (fchdir(state->root_fd) != 0 || chroot(".") != 0 || fchdir(state->cwd_fd) != 0)
-		abort();
-}
-
 /* A descriptor on the directory that a relative name begins from, or on what `dirfd` is. */
 static int open_base(struct ag_hold_state *state, int dirfd)
 {
@@ -94,6 +74,8 @@ static int open_base(struct ag_hold_state *state, int dirfd)
 	}
 	if (fd >= 0)
 		return fd;
+	if (reads_again(state, errno))
+		return open_base(state, dirfd);
 	return errno == ENOENT && dirfd != AT_FDCWD ? -EBADF : -errno;
 }
 
@@ -253,13 +235,33 @@ static int resolve(struct ag_hold_state *state, int base, const char *path, int 
 	return walk(state, base, path, follow);
 }
 
-/* The path of a descriptor as the caller sees it: its length or -errno. The root must have been taken. */
+/* True where `path` leads to what `fd` is open on, to the guard itself in the caller's root. */
+static int is_named(struct ag_hold_state *state, int fd, const char *path)
+{
+	struct stat info, named;
+	int there, same;
+
+	become_self(state);
+	there = state->view.entered ? open_how(AT_FDCWD, path, O_PATH | O_NOFOLLOW, 0) :
+				      open_how(state->view.fd, path, O_PATH | O_NOFOLLOW, RESOLVE_IN_ROOT);
+	if (there < 0)
+		return 0;
+	same = fstat(fd, &info) == 0 && fstat(there, &named) == 0 && named.st_ino == info.st_ino &&
+	       named.st_dev == info.st_dev;
+	close(there);
+	return same;
+}
+
+/*
+ * The path of a descriptor as the caller sees it: its length or -errno. The caller's root must have been taken unless
+ * it can be seen from outside.
+ */
 static long path_of(struct ag_hold_state *state, int fd, char *to, size_t room, uint32_t *flags)
 {
 	static const char gone[] = " (deleted)", outside[] = "(unreachable)";
 	const size_t gone_bytes = sizeof gone - 1, outside_bytes = sizeof outside - 1;
 	char name[16];
-	struct stat info, named;
+	struct stat info;
 	long length;
 
 	snprintf(name, sizeof name, "%d", fd);
@@ -272,8 +274,7 @@ static long path_of(struct ag_hold_state *state, int fd, char *to, size_t room, 
 		memmove(to, to + outside_bytes, (size_t)length + 1);
 	}
 	if ((size_t)length > gone_bytes && memcmp(to + length - gone_bytes, gone, gone_bytes) == 0 &&
-	    fstat(fd, &info) == 0 &&
-	    (stat(to, &named) != 0 || named.st_ino != info.st_ino || named.st_dev != info.st_dev)) {
+	    !is_named(state, fd, to) && fstat(fd, &info) == 0) {
 		length -= (long)gone_bytes;
 		*flags |= AG_HOLD_DELETED;
 		if (info.st_nlink == 0 && length > 7 && memcmp(to, "/memfd:", 7) == 0)

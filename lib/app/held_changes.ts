@@ -85,6 +85,7 @@ export class HeldChanges {
     { call, moves }: { readonly call: HeldCall; readonly moves: number },
   ): void {
     const { calls, callers, clock, decisions } = this.#parts;
+    const start = callers.startOf(call) ?? processStart(call.tgid);
     const pinned = calls.pin(listener);
     if (!pinned.ok) {
       calls.refuse(listener, call.id, pinned.error);
@@ -97,7 +98,6 @@ export class HeldChanges {
       calls.refuse(listener, call.id, EACCES);
       return;
     }
-    const start = callers.start(call.tgid) ?? processStart(call.tgid);
     const event = heldChangeEvent({ time_us: clock.wallUs(), session, call, start, change });
     const state = { now: true };
     decisions.submit({
@@ -141,6 +141,7 @@ export class HeldChanges {
     }
     const named = change.kind === "rename" || change.kind === "link";
     const perform = (): ReturnType<HeldCalls["perform"]> => calls.perform(listener, change);
+    if (named) calls.settle(); // other names are looked at by the guard itself
     const done = named ? this.#parts.renaming(change, perform) : perform();
     if (done === "again" && this.#later.size < LATER_MAX) {
       this.#later.add({ listener, change });

@@ -44,7 +44,7 @@ export class HeldExecs {
       calls.release(listener, call.id);
       return;
     }
-    const start = callers.start(call.tgid) ?? processStart(call.tgid);
+    const start = callers.startOf(call) ?? processStart(call.tgid);
     const time_us = clock.wallUs();
     if (found.ok) {
       const program = found.value;

@@ -4,7 +4,6 @@
  */
 import { execCalls, unansweredCalls } from "../act/mod.ts";
 import { AgentguardError, assertNever, type Clock, errorMessage, IdGenerator, type SessionId } from "../core/mod.ts";
-import { asksThePast, type PolicySnapshot } from "../decide/mod.ts";
 import { HeldCallers } from "../source/mod.ts";
 import { Epoll, HELD_WAIT_MAX, HeldCalls, openShim, SystemCalls, wake } from "../../ffi/mod.ts";
 import { HeldChanges } from "./held_changes.ts";
@@ -14,11 +13,10 @@ import { HeldExecs } from "./held_execs.ts";
 import { HeldWait } from "./held_wait.ts";
 import { countStat } from "./hold_stats.ts";
 import { HOLD_STAT_NAMES, type HolderEvent, type HolderOpened, type HolderRequest } from "./holder_protocol.ts";
+import { HolderPolicy } from "./holder_policy.ts";
 import { gapEntry } from "./holder_record.ts";
 import type { HeldSession, Opened } from "./holder_state.ts";
-import { OtherNames } from "./other_names.ts";
 import { PastPort } from "./past_port.ts";
-import { compilePolicy } from "./policy_compile.ts";
 import type { PolicyLoad } from "./reader_protocol.ts";
 import type { TallySink } from "./tally_sink.ts";
 import { WatchedReads } from "./watched_reads.ts";
@@ -46,10 +44,8 @@ export class HolderHost {
   readonly #exec_numbers: ReadonlySet<number>;
   /** Other ways to do what is held, which cannot be answered: they do not exist for the command. */
   readonly #unanswered: ReadonlySet<number>;
-  #other_names: OtherNames | undefined;
   #opened: Opened | undefined;
-  #policy: PolicySnapshot | undefined;
-  #home: string | undefined;
+  #policy: HolderPolicy | undefined;
   #woken = false;
   #received = 0;
   #answering = 0;
@@ -70,10 +66,10 @@ export class HolderHost {
       case "open":
         return this.#open(request);
       case "policy":
-        this.#setPolicy(request.policy);
+        this.#setPolicy(request.policy, this.#use().calls);
         return undefined;
       case "watch":
-        return this.#use().reads.begin(request.session, request.pid, { snapshot: this.#usePolicy(), home: this.#home });
+        return this.#use().reads.begin(request.session, request.pid, this.#usePolicy());
       case "begin":
         return this.#begin(request);
       case "end":
@@ -93,8 +89,11 @@ export class HolderHost {
     const epoll = new Epoll(system);
     const calls = new HeldCalls(shim, request.maps.hash_key);
     const stats = new Float64Array(request.stats, 0, HOLD_STAT_NAMES.length);
-    this.#setPolicy(request.policy);
-    const past = new PastPort(request.past, { wake: () => wake(system, request.reader_wake_fd) });
+    this.#setPolicy(request.policy, calls);
+    const past = new PastPort(request.past, {
+      wake: () => wake(system, request.reader_wake_fd),
+      wake_fd: epoll.wake_fd,
+    });
     const { clock } = this.#parts;
     const { maps } = request;
     const decisions = new HeldDecisions({
@@ -102,10 +101,10 @@ export class HolderHost {
       clock,
       ids: new IdGenerator(clock),
       sink: this.#parts.sink,
-      policy: () => this.#usePolicy(),
+      policy: () => this.#usePolicy().snapshot,
       decide: (event) => {
-        const policy = this.#usePolicy();
-        return asksThePast(policy) ? past.decide(event) : { ruling: policy.evaluate(event) };
+        const { asks_past, snapshot } = this.#usePolicy();
+        return asks_past ? past.decide(event) : { ruling: snapshot.evaluate(event) };
       },
       ask: (asked) => this.#parts.emit({ event: "ask", request: asked }),
       withdraw: ({ approval_id }) => this.#parts.emit({ event: "withdraw", approval_id }),
@@ -126,7 +125,7 @@ export class HolderHost {
     });
     const changes = new HeldChanges({
       ...shared,
-      otherNames: (event, change) => this.#other_names?.ruling(event, change),
+      otherNames: (event, change) => this.#usePolicy().otherNames(event, change),
       renaming: (change, perform) => reads.renaming(change, perform),
     });
     const sent = new Int32Array(request.stats, HOLD_STAT_NAMES.length * 8, 1);
@@ -154,12 +153,15 @@ export class HolderHost {
   }
 
   #endListener(listener: number, by: string): void {
-    const { decisions, changes, reads, system } = this.#use();
+    const { calls, decisions, changes, reads, system } = this.#use();
     const held = this.#sessions.get(listener);
     if (held === undefined) return;
     this.#sessions.delete(listener);
+    calls.forget();
     // Where the guard fails and its sessions are to end with it, nothing may go on unwatched until they have.
-    if (by !== FAILURE || this.#usePolicy().guard.on_failure === "open") reads.end(held.session.session_id, by);
+    if (by !== FAILURE || this.#usePolicy().snapshot.guard.on_failure === "open") {
+      reads.end(held.session.session_id, by);
+    }
     decisions.refuseAll(by, listener);
     changes.forget(listener);
     system.close(listener);
@@ -200,8 +202,9 @@ export class HolderHost {
         const reports = this.#parts.sink.take();
         if (reports.length > 0) this.#parts.emit({ event: "tally", reports });
         // A turn is given where somebody waits for one: else the next call need not wait for it.
-        if (this.#woken || this.#answering > 0 || this.#use().past.waiting > 0 || this.#parts.sink.pending() > 0) {
+        if (this.#woken || this.#wantsTurn()) {
           this.#woken = false;
+          this.#use().calls.settle();
           do await this.#parts.yieldTurn(); while (this.#opened !== undefined && this.#behind(this.#opened));
         }
       }
@@ -221,14 +224,11 @@ export class HolderHost {
   }
 
   #answerBatch(): void {
-    const { epoll, wait, decisions, past, changes, reads } = this.#use();
-    const busy = this.#answering > 0 || past.waiting > 0;
-    let timeout_ms = busy ? WAIT_BUSY_MS : changes.later > 0 ? WAIT_LATER_MS : -1;
+    const { calls, epoll, wait, decisions, changes, reads } = this.#use();
     if (changes.later > 0) changes.retry();
     for (let answered = 0; answered < BATCH;) {
-      const ready = wait.wait(this.#sessions.keys(), timeout_ms);
+      const ready = wait.wait(this.#sessions.keys(), answered > 0 && this.#wantsTurn() ? 0 : this.#waitMs());
       if (ready === undefined) return;
-      timeout_ms = 0;
       for (const listener of ready.calls) {
         const held = this.#sessions.get(listener);
         if (held !== undefined) this.#serve(held);
@@ -237,9 +237,22 @@ export class HolderHost {
       for (const listener of ready.ended) this.#endListener(listener, "session-end");
       if (!ready.other) continue;
       this.#woken = true;
+      calls.settle();
       for (const { fd } of [...epoll.waitReady(0)]) if (fd !== epoll.wake_fd && !reads.take(fd)) decisions.ended(fd);
       return;
     }
+  }
+
+  /** Something goes on as soon as other work has its turn on this thread. */
+  #wantsTurn(): boolean {
+    return this.#answering > 0 || this.#use().past.waiting > 0 || this.#parts.sink.pending() > 0;
+  }
+
+  /** How long a wait may be, milliseconds; -1: until somebody comes. */
+  #waitMs(): number {
+    const { past, changes } = this.#use();
+    if (this.#answering > 0 || past.waiting > 0) return WAIT_BUSY_MS;
+    return changes.later > 0 ? WAIT_LATER_MS : -1;
   }
 
   #serve({ listener, session, places, ledger }: HeldSession): void {
@@ -267,14 +280,12 @@ export class HolderHost {
     return this.#opened;
   }
 
-  #setPolicy(load: PolicyLoad): void {
-    this.#policy = compilePolicy(load);
-    this.#home = load.home;
-    this.#opened?.reads.setPolicy(this.#policy, load.home);
-    this.#other_names = new OtherNames(this.#policy, load.home, this.#parts.clock);
+  #setPolicy(load: PolicyLoad, calls: HeldCalls): void {
+    this.#policy = new HolderPolicy(load, { clock: this.#parts.clock, settle: () => calls.settle() });
+    this.#opened?.reads.setPolicy(this.#policy.snapshot, load.home);
   }
 
-  #usePolicy(): PolicySnapshot {
+  #usePolicy(): HolderPolicy {
     if (this.#policy === undefined) throw new AgentguardError("closed", "answer held calls: there is no policy");
     return this.#policy;
   }

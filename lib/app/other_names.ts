@@ -11,26 +11,36 @@ import { linkedFiles } from "./linked_files.ts";
 /** How long it is remembered which object has a protected name, microseconds. */
 const OBJECTS_US = 1_000_000;
 
+/** What is needed beside a policy. */
+export interface OtherNamesOptions {
+  /** What `~` stands for. */
+  readonly home: string | undefined;
+  readonly clock: Clock;
+  /** Called before files are looked at: the thread may be acting for somebody else. */
+  readonly settle: () => void;
+}
+
 /** The places of one policy. */
 export class OtherNames {
   readonly #snapshot: PolicySnapshot;
-  readonly #clock: Clock;
+  readonly #options: OtherNamesOptions;
   readonly #places: readonly ProtectedPlace[];
+  readonly #speaks_of_files: boolean;
   #objects: ReadonlyMap<string, string> = new Map();
   #objects_until_us = -Infinity;
   /** Searched for once, when a file with several names is first met: the session cannot make more of them. */
   #linked_below: ReadonlyMap<string, string> | undefined;
 
-  /** `home`: what `~` stands for. */
-  constructor(snapshot: PolicySnapshot, home: string | undefined, clock: Clock) {
+  constructor(snapshot: PolicySnapshot, options: OtherNamesOptions) {
     this.#snapshot = snapshot;
-    this.#clock = clock;
-    this.#places = protectedPlaces(snapshot, home);
+    this.#options = options;
+    this.#places = protectedPlaces(snapshot, options.home);
+    this.#speaks_of_files = snapshot.rules.some((rule) => rule.actions.some((action) => action.startsWith("file.")));
   }
 
   /** The strictest thing that another name gives reason for; `undefined` where none does. */
   ruling(event: Event, change: HeldChange): Ruling | undefined {
-    if (this.#places.length === 0 && !this.#speaksOfFiles()) return undefined;
+    if (this.#places.length === 0 && !this.#speaks_of_files) return undefined;
     const { kind } = change;
     const found: (Ruling | undefined)[] = [];
     if (kind === "link" || kind === "rename") {
@@ -41,10 +51,6 @@ export class OtherNames {
     if (kind === "symlink") found.push(this.#as(event, "file.create", change.new_path));
     if (change.exists && !change.directory && change.links > 1) found.push(this.#linked(event, change));
     return found.reduce((a, b) => rank(b) > rank(a) ? b : a, undefined);
-  }
-
-  #speaksOfFiles(): boolean {
-    return this.#snapshot.rules.some((rule) => rule.actions.some((action) => action.startsWith("file.")));
   }
 
   /** What the policy would say of an open of that name. */
@@ -67,6 +73,7 @@ export class OtherNames {
   /** The object has several names: one of them may be protected. */
   #linked(event: Event, { dev, ino, path }: HeldChange): Ruling | undefined {
     const object = `${dev}:${ino}`;
+    this.#options.settle();
     this.#linked_below ??= linkedFiles(this.#places.filter((each) => !each.exact).map((each) => each.path));
     const name = this.#objectNames().get(object) ?? this.#linked_below.get(object);
     if (name === undefined || name === path) return undefined;
@@ -77,7 +84,7 @@ export class OtherNames {
   }
 
   #objectNames(): ReadonlyMap<string, string> {
-    const now_us = this.#clock.monotonicUs();
+    const now_us = this.#options.clock.monotonicUs();
     if (now_us < this.#objects_until_us) return this.#objects;
     const objects = new Map<string, string>();
     for (const { path, exact } of this.#places) {

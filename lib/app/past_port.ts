@@ -3,11 +3,14 @@
  * there: the reader takes everything that came before, decides, and remembers what it let go.
  */
 import type { DecisionId, Event, Ruling } from "../core/mod.ts";
+import { type SystemCalls, wake } from "../../ffi/mod.ts";
 import type { HeldRuling } from "./held_work.ts";
 
 /** A question to the reader. */
 export interface PastQuestion {
   readonly id: number;
+  /** Ends the wait of whoever asks, once the answer is there. */
+  readonly wake_fd: number;
   readonly event: Event;
 }
 
@@ -19,16 +22,24 @@ export interface PastAnswer {
   readonly decided?: DecisionId;
 }
 
+/** How the two threads end each other's wait. */
+export interface PastPortOptions {
+  /** The reader's. */
+  readonly wake: () => void;
+  /** The holder's, open in this process. */
+  readonly wake_fd: number;
+}
+
 /** The holder's end. */
 export class PastPort {
   readonly #port: MessagePort;
-  readonly #wake: () => void;
+  readonly #options: PastPortOptions;
   readonly #waiting: Map<number, (ruling: HeldRuling) => void> = new Map();
   #next_id = 1;
 
-  constructor(port: MessagePort, options: { readonly wake: () => void }) {
+  constructor(port: MessagePort, options: PastPortOptions) {
     this.#port = port;
-    this.#wake = options.wake;
+    this.#options = options;
     port.onmessage = (event) => {
       const { id, ruling, decided }: PastAnswer = event.data;
       const resolve = this.#waiting.get(id);
@@ -47,18 +58,26 @@ export class PastPort {
     const { promise, resolve } = Promise.withResolvers<HeldRuling>();
     const id = this.#next_id++;
     this.#waiting.set(id, resolve);
-    const question: PastQuestion = { id, event };
+    const question: PastQuestion = { id, wake_fd: this.#options.wake_fd, event };
     this.#port.postMessage(question);
-    this.#wake();
+    this.#options.wake();
     return promise;
   }
 }
 
-/** The reader's end: answers each question by what it knows. */
-export function servePast(port: MessagePort, decide: (event: Event) => HeldRuling): void {
+/** Who knows the past. */
+export interface PastKeeper {
+  readonly system: SystemCalls;
+  decideHeld(event: Event): HeldRuling;
+}
+
+/** The reader's end: answers each question by what its keeper knows. */
+export function servePast(port: MessagePort, keeper: () => PastKeeper): void {
   port.onmessage = (event) => {
     const question: PastQuestion = event.data;
-    const answer: PastAnswer = { id: question.id, ...decide(question.event) };
+    const known = keeper();
+    const answer: PastAnswer = { id: question.id, ...known.decideHeld(question.event) };
     port.postMessage(answer);
+    wake(known.system, question.wake_fd);
   };
 }

@@ -73,7 +73,7 @@ export class ReaderHost {
       case "begin":
         return this.#begin(request.begin);
       case "past":
-        return servePast(request.port, (event) => this.#use().decideHeld(event));
+        return servePast(request.port, () => this.#use());
       case "end":
         return await this.#end(request.scope, request.exit);
       case "search":

@@ -228,12 +228,8 @@ export type Action =
 /** The discriminant. */
 export type ActionType = Action["type"];
 
-/** Every action type, for policy checks and completions. */
-export const ACTION_TYPES: readonly ActionType[] = [
-  "exec",
-  "exec.failed",
-  "process.fork",
-  "process.exit",
+/** The actions on files. */
+export const FILE_ACTION_TYPES: readonly ActionType[] = [
   "file.read",
   "file.write",
   "file.create",
@@ -247,6 +243,15 @@ export const ACTION_TYPES: readonly ActionType[] = [
   "file.rename",
   "file.link",
   "file.symlink",
+];
+
+/** Every action type, for policy checks and completions. */
+export const ACTION_TYPES: readonly ActionType[] = [
+  "exec",
+  "exec.failed",
+  "process.fork",
+  "process.exit",
+  ...FILE_ACTION_TYPES,
   "net.connect",
   "net.send",
   "net.bind",

@@ -1,5 +1,5 @@
 /** Which mechanisms could keep a rule that forbids, for each of its action types. */
-import type { ActionType, Verdict } from "../core/mod.ts";
+import { type ActionType, FILE_ACTION_TYPES, type Verdict } from "../core/mod.ts";
 import {
   type EnforcementCandidate,
   type EnforcementMechanism,
@@ -29,19 +29,7 @@ export interface KernelForms {
 /** Calls that wait for user space where a seccomp notification filter is in place. */
 const NOTIFIED: ReadonlySet<ActionType> = new Set<ActionType>([
   "exec",
-  "file.read",
-  "file.write",
-  "file.create",
-  "file.truncate",
-  "file.delete",
-  "file.mkdir",
-  "file.rmdir",
-  "file.chmod",
-  "file.chown",
-  "file.mknod",
-  "file.rename",
-  "file.link",
-  "file.symlink",
+  ...FILE_ACTION_TYPES,
   "unix.connect",
 ]);
 

@@ -1,7 +1,7 @@
 /*
  * Measures single operations from inside the process that does them: one line of JSON for each operation named on the
  * command line, with the nanoseconds that one operation took in each sample. A sample is one operation, or the mean
- * of a batch where one is too short for the clock.
+ * of a batch where one is too short for the clock. CPU is "any" for a process that is not pinned.
  *
  * usage: operations CPU SAMPLES DIRECTORY TRUE_PROGRAM OPERATION...
  */
@@ -23,7 +23,7 @@
 
 extern char **environ;
 
-enum { BLOCK_BYTES = 4096, PAUSE_US = 2000, WARM_SAMPLES = 3, UNTOUCHED = 1200 };
+enum { BLOCK_BYTES = 4096, PAUSE_US = 2000, WARM_SAMPLES = 3, UNTOUCHED = 1200, BURST = 50 };
 
 static char file_path[4096], made_path[4096];
 static const char *true_program;
@@ -92,6 +92,15 @@ static void do_open_first(void)
 
 	snprintf(path, sizeof(path), "%s.%d", file_path, next++ % UNTOUCHED);
 	int fd = openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		fail("openat");
+	close(fd);
+}
+
+static void do_open_write(void)
+{
+	int fd = openat(AT_FDCWD, file_path, O_WRONLY | O_CLOEXEC);
+
 	if (fd < 0)
 		fail("openat");
 	close(fd);
@@ -170,17 +179,20 @@ static const struct {
 	const char *name;
 	void (*run)(void);
 	int batch;
+	int burst; /* samples without a pause between them */
 } OPERATIONS[] = {
-	{"getppid", do_getppid, 2000},
-	{"read_4k", do_read, 500},
-	{"write_4k", do_write, 500},
-	{"open_close", do_open_close, 200},
-	{"open_first", do_open_first, 20},
-	{"create_unlink", do_create_unlink, 20},
-	{"spawn_wait", do_spawn, 1},
-	{"fork_exit", do_fork, 1},
-	{"tcp_refused", do_tcp_refused, 20},
-	{"udp_connect", do_udp_connect, 100},
+	{"getppid", do_getppid, 2000, 1},
+	{"read_4k", do_read, 500, 1},
+	{"write_4k", do_write, 500, 1},
+	{"open_close", do_open_close, 200, 1},
+	{"open_first", do_open_first, 20, 1},
+	{"create_unlink", do_create_unlink, 20, 1},
+	{"each_open", do_open_write, 1, BURST},
+	{"each_change", do_create_unlink, 1, BURST},
+	{"spawn_wait", do_spawn, 1, 1},
+	{"fork_exit", do_fork, 1, 1},
+	{"tcp_refused", do_tcp_refused, 20, 1},
+	{"udp_connect", do_udp_connect, 100, 1},
 };
 
 static void measure(const char *name, int samples)
@@ -197,8 +209,9 @@ static void measure(const char *name, int samples)
 	batch = OPERATIONS[i].batch;
 	if (OPERATIONS[i].run == do_open_first)
 		make_untouched();
+	samples *= OPERATIONS[i].burst;
 	printf("{\"operation\":\"%s\",\"batch\":%d,\"ns\":[", name, batch);
-	for (n = -WARM_SAMPLES; n < samples; n++) {
+	for (n = -WARM_SAMPLES * OPERATIONS[i].burst; n < samples; n++) {
 		long long start = now_ns(), end;
 
 		for (k = 0; k < batch; k++)
@@ -207,7 +220,8 @@ static void measure(const char *name, int samples)
 		if (n >= 0)
 			printf("%s%.1f", n ? "," : "", (double)(end - start) / batch);
 		/* What the guard does about these operations must not be in the next sample of a slower one. */
-		usleep(PAUSE_US);
+		if (n % OPERATIONS[i].burst == 0)
+			usleep(PAUSE_US);
 	}
 	printf("]}\n");
 	fflush(stdout);
@@ -223,7 +237,9 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	CPU_ZERO(&cpus);
-	CPU_SET(atoi(argv[1]), &cpus);
+	for (i = 0; i < CPU_SETSIZE; i++)
+		if (!strcmp(argv[1], "any") || i == atoi(argv[1]))
+			CPU_SET(i, &cpus);
 	if (sched_setaffinity(0, sizeof(cpus), &cpus))
 		fail("sched_setaffinity");
 	snprintf(file_path, sizeof(file_path), "%s/file", argv[3]);

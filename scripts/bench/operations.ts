@@ -30,15 +30,18 @@ export const SEEN: readonly Condition[] = [
 /** Of benches about calls that wait for the guard; each is answered by the policy. */
 export const HELD: readonly Condition[] = [
   "bare",
-  "guarded",
-  "held",
-  "held, 1,000 rules",
-  "held, reads by call",
+  "guarded, free",
+  "answered, free",
+  "held, free",
+  "held, 1,000 rules, free",
+  "held, reads by call, free",
+  "answered, apart",
+  "held, apart",
 ];
 
 /**
- * `guarded`: no rule, so nothing waits. `held`: rules of every kind that match nothing; every call waits, and a read by
- * fanotify (`reads by call`: by seccomp).
+ * `guarded`: no rule, so nothing waits. `held`: rules of every kind that match nothing; every call waits, and a
+ * read by fanotify (`reads by call`: by seccomp). `answered`: no guard, a program that answers and does nothing else. `free`: nothing is pinned; `apart`: see `Workshop.work_cpu`.
  */
 export type Condition =
   | "bare"
@@ -47,16 +50,22 @@ export type Condition =
   | "beside a guard"
   | "guarded"
   | "guarded, 1,000 rules"
-  | "held"
-  | "held, 1,000 rules"
-  | "held, reads by call";
+  | "guarded, free"
+  | "answered, free"
+  | "answered, apart"
+  | "held, free"
+  | "held, 1,000 rules, free"
+  | "held, reads by call, free"
+  | "held, apart";
 
 const POLICIES = {
   guarded: "plain",
   "guarded, 1,000 rules": "watching",
-  held: "few",
-  "held, 1,000 rules": "rules",
-  "held, reads by call": "called",
+  "guarded, free": "plain",
+  "held, free": "few",
+  "held, 1,000 rules, free": "rules",
+  "held, reads by call, free": "called",
+  "held, apart": "few",
 } as const;
 
 /** Samples by operation, of one run of the workload. */
@@ -70,6 +79,9 @@ const SEEN_NOTES: readonly string[] = [
 const HELD_NOTES: readonly string[] = [
   "guarded: no rule, nothing waits; held: 8 or 1,000 rules that match nothing, each call waits for the guard's answer",
   "a read waits by fanotify, once for each object that no rule can be about; reads by call: by seccomp, every time",
+  "answered: no guard; a program of a page answers each call and does nothing else: the least that waiting costs here",
+  "free: nothing is pinned, as for an agent; apart: the answer comes from another CPU, which has to be woken each time",
+  "each_open: open to write, and close; each_change: create, close and remove, two held calls; timed one by one",
 ];
 
 /** Milliseconds that one run may take. */
@@ -91,7 +103,7 @@ export async function measureOperations(shop: Workshop, bench: OperationBench): 
   const notes = [
     `${rounds * 2} runs of each condition; workload on CPU ${shop.work_cpu}, guards on CPU ${shop.guard_cpu}; ` +
     "added and ratio are medians over the runs of one pass",
-    ...(bench.conditions.includes("held") ? HELD_NOTES : SEEN_NOTES),
+    ...(bench.conditions.includes("held, free") ? HELD_NOTES : SEEN_NOTES),
     `records lost in all guarded runs: ${lost}`,
   ];
   return { name: bench.name, title: bench.title, rows, notes, faults: [] };
@@ -125,15 +137,22 @@ interface Run {
 
 async function runOnce(shop: Workshop, condition: Condition, operations: readonly string[]): Promise<Run> {
   const samples = shop.effort.quick ? 10 : 50;
-  const work = [shop.workload("operations"), String(shop.work_cpu), String(samples), shop.directory];
+  const free = condition.endsWith(", free");
+  const work = [shop.workload("operations"), free ? "any" : String(shop.work_cpu), String(samples), shop.directory];
   const argv = [...work, shop.workload("true"), ...operations];
+  const placed = (command: readonly string[]): readonly string[] => free ? command : onCpu(shop.guard_cpu, command);
   const bare = async (): Promise<Run> => {
-    const { stdout } = await runToEnd(onCpu(shop.guard_cpu, argv), RUN_MS_MAX);
+    const { stdout } = await runToEnd(placed(argv), RUN_MS_MAX);
     return { samples: parseSamples(stdout), lost: 0 };
   };
   switch (condition) {
     case "bare":
       return await bare();
+    case "answered, free":
+    case "answered, apart": {
+      const { stdout } = await runToEnd(placed([shop.workload("answer"), ...argv]), RUN_MS_MAX);
+      return { samples: parseSamples(stdout), lost: 0 };
+    }
     case "beside a loop":
       return await besideLoop(shop, bare);
     case "idle daemon":
@@ -143,7 +162,7 @@ async function runOnce(shop: Workshop, condition: Condition, operations: readonl
     default: {
       const guard = shop.guardArguments(shop.policy(POLICIES[condition]));
       try {
-        const done = await runToEnd(onCpu(shop.guard_cpu, [...guard.argv, "--", ...argv]), RUN_MS_MAX);
+        const done = await runToEnd(placed([...guard.argv, "--", ...argv]), RUN_MS_MAX);
         return { samples: parseSamples(done.stdout), lost: guardSummary(done.stderr).lost };
       } finally {
         shop.discard(guard.state);

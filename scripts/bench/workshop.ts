@@ -16,9 +16,9 @@ import { mustRun } from "../support/command.ts";
 import { inRoot } from "../support/paths.ts";
 
 /** The C programs of this folder. */
-export type Workload = "operations" | "flood" | "stopwatch" | "stamp" | "hold" | "loop" | "true";
+export type Workload = "operations" | "flood" | "stopwatch" | "stamp" | "hold" | "loop" | "true" | "answer";
 
-const WORKLOADS: readonly Workload[] = ["operations", "flood", "stopwatch", "stamp", "hold", "loop", "true"];
+const WORKLOADS: readonly Workload[] = ["operations", "flood", "stopwatch", "stamp", "hold", "loop", "true", "answer"];
 
 /** What a finished program left behind. */
 export interface Finished {

@@ -7,7 +7,9 @@ import { identityOf, type Step } from "../support/step.ts";
 
 const WARNINGS: readonly string[] = ["-std=gnu11", "-Wall", "-Wextra", "-Werror"];
 
-const SHIM_SOURCES: readonly string[] = ["hold", "record", "shim", "watch"].map((name) => `ffi/native/${name}.c`);
+const SHIM_SOURCES: readonly string[] = ["hold", "hold_map", "record", "shim", "watch"].map((name) =>
+  `ffi/native/${name}.c`
+);
 
 /** One step per native file. */
 export async function nativeSteps(): Promise<readonly Step[]> {

@@ -1,5 +1,5 @@
 /** Which system calls must wait for the guard, for the actions that a policy may refuse or ask about. */
-import type { ActionType } from "../../core/mod.ts";
+import { type ActionType, FILE_ACTION_TYPES } from "../../core/mod.ts";
 import type { ArgumentTest, NotifyRule } from "../../../ffi/mod.ts";
 
 type CallName = keyof typeof X64;
@@ -104,19 +104,7 @@ const WRITES: readonly (readonly [bigint, bigint])[] = [[1n, 1n], [2n, 2n]];
 /** The actions whose calls can be held in this version. */
 export const HELD_ACTIONS: ReadonlySet<ActionType> = new Set<ActionType>([
   "exec",
-  "file.read",
-  "file.write",
-  "file.create",
-  "file.truncate",
-  "file.delete",
-  "file.mkdir",
-  "file.rmdir",
-  "file.chmod",
-  "file.chown",
-  "file.mknod",
-  "file.rename",
-  "file.link",
-  "file.symlink",
+  ...FILE_ACTION_TYPES,
 ]);
 
 /** Numbers of the calls that start programs. */

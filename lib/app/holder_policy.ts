@@ -1,0 +1,30 @@
+/** The policy of the thread that answers held calls, with what follows from it once and for all. */
+import type { Clock, Event, Ruling } from "../core/mod.ts";
+import { asksThePast, type PolicySnapshot } from "../decide/mod.ts";
+import type { HeldChange } from "../../ffi/mod.ts";
+import { OtherNames } from "./other_names.ts";
+import { compilePolicy } from "./policy_compile.ts";
+import type { PolicyLoad } from "./reader_protocol.ts";
+
+/** One policy at a time is in use; another load makes another one of these. */
+export class HolderPolicy {
+  readonly snapshot: PolicySnapshot;
+  /** Some rule needs to know what happened before: the reader decides. */
+  readonly asks_past: boolean;
+  /** What `~` stands for. */
+  readonly home: string | undefined;
+  readonly #other_names: OtherNames;
+
+  /** `settle`: called before files are looked at. Throws `policy` for a defect: main has loaded the same sources. */
+  constructor(load: PolicyLoad, options: { readonly clock: Clock; readonly settle: () => void }) {
+    this.snapshot = compilePolicy(load);
+    this.asks_past = asksThePast(this.snapshot);
+    this.home = load.home;
+    this.#other_names = new OtherNames(this.snapshot, { home: load.home, ...options });
+  }
+
+  /** What follows from other names of what is touched, see `OtherNames`. */
+  otherNames(event: Event, change: HeldChange): Ruling | undefined {
+    return this.#other_names.ruling(event, change);
+  }
+}
