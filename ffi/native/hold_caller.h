@@ -89,6 +89,24 @@ static void become_self(struct ag_hold_state *state)
 	state->is_other = 0;
 }
 
+/* Notes in `to`, which is another thread's, who this thread is, and for whom it acts. */
+static void copy_credentials(struct ag_hold_state *to, const struct ag_hold_state *from)
+{
+	to->permitted = from->permitted;
+	to->effective = from->effective;
+	to->inheritable = from->inheritable;
+	to->fsuid = from->fsuid;
+	to->fsgid = from->fsgid;
+	to->group_count = from->group_count;
+	memcpy(to->groups, from->groups, sizeof to->groups);
+	to->is_other = from->is_other;
+	to->acting_caps = from->acting_caps;
+	to->acting_fsuid = from->acting_fsuid;
+	to->acting_fsgid = from->acting_fsgid;
+	to->acting_group_count = from->acting_group_count;
+	memcpy(to->acting_groups, from->acting_groups, sizeof to->acting_groups);
+}
+
 /* What reading about a caller may need and no file system asks for but /proc, which is not for become_reader. */
 #define AG_READING (1ULL << CAP_SYS_PTRACE)
 

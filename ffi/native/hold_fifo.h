@@ -61,13 +61,7 @@ static int start_fifo(const struct ag_hold_state *state, const struct ag_hold_ca
 	wait->flags = flags;
 	wait->call = *call;
 	wait->self.self_fd = state->self_fd;
-	wait->self.permitted = state->permitted;
-	wait->self.effective = state->effective;
-	wait->self.inheritable = state->inheritable;
-	wait->self.fsuid = state->fsuid;
-	wait->self.fsgid = state->fsgid;
-	wait->self.group_count = state->group_count;
-	memcpy(wait->self.groups, state->groups, sizeof state->groups);
+	copy_credentials(&wait->self, state); /* a thread begins as the one that makes it */
 	/* No other signal of this process is to end up there. */
 	sigfillset(&all);
 	sigdelset(&all, AG_FIFO_SIGNAL);

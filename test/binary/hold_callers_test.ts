@@ -63,6 +63,25 @@ print(sorted(seen))
     expect(await said(setup, program)).toEqual(["['0o600', '13 did']", "['0o664', 'did did']"]);
   }, LIMIT_MS);
 
+  test("a FIFO is opened with its caller's rights, whoever that is", async () => {
+    await using setup = await prepare();
+    const program = `
+import os
+os.mkdir('all'); os.chmod('.', 0o755); os.chmod('all', 0o777)
+os.mkfifo('of-root'); os.chmod('of-root', 0o600)
+os.setgroups([]); os.setresgid(65534, 65534, 65534); os.setresuid(65534, 65534, 65534)
+os.mkfifo('all/pipe')
+pid = os.fork()
+if pid == 0:
+    with open('all/pipe', 'w') as to: to.write('through')
+    os._exit(0)
+print(open('all/pipe').read()); os.waitpid(pid, 0)
+try: os.open('of-root', os.O_RDONLY)
+except OSError as e: print(e.errno)
+`;
+    expect(await said(setup, program)).toEqual(["through", "13"]);
+  }, LIMIT_MS);
+
   test("who changes its root finds what is there, and so does who did not", async () => {
     await using setup = await prepare();
     await mkdir(join(setup.work, "jail", "sub"), { recursive: true });
