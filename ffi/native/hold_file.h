@@ -91,19 +91,27 @@ static int needs_object_only(const struct ag_pinned *p)
 	       (p->action == AG_HOLD_OPEN && !(p->open_flags & O_CREAT));
 }
 
+/* True where a name is made or taken away, and not what it leads to. */
+static int changes_name(const struct ag_pinned *p, const struct place *place)
+{
+	return place == &p->new || p->action == AG_HOLD_DELETE || p->action == AG_HOLD_RMDIR ||
+	       p->action == AG_HOLD_MKDIR || p->action == AG_HOLD_MKNOD || p->action == AG_HOLD_RENAME;
+}
+
 /* Finds a place with the caller's credentials: in one look if that is enough, else step by step in its root. */
 static int find_as_caller(struct ag_hold_state *state, struct ag_pinned *p, int base, const char *path,
 			  struct place *place)
 {
-	int follow = place == &p->old && p->follow, object_only = place == &p->old && needs_object_only(p);
+	int follow = changes_name(p, place) ? -1 : p->follow;
+	int object_only = place == &p->old && needs_object_only(p);
 	int found = 0, failed;
 
 	if (state->view.outside && path[strlen(path) - 1] != '/') {
 		failed = become_reader(state, &p->call);
 		if (failed)
 			return failed;
-		found = object_only ? find_object_fast(state, base, path, follow, place) :
-				      find_place_fast(state, base, path, follow, place);
+		found = object_only ? find_object_fast(state, base, path, follow > 0, place) :
+				      find_place_fast(state, base, path, follow > 0, place);
 	}
 	if (found)
 		return 0;

@@ -71,7 +71,10 @@ static int look(const struct ag_hold_state *state, struct place *place)
 	return fstat(place->object, &place->info) != 0 ? -errno : 0;
 }
 
-/* Finds the place that `path` names; a symbolic link at its end is followed if `follow`, also to what is not there. */
+/*
+ * Finds the place that `path` names; a symbolic link at its end is followed if `follow`, also to what is not there.
+ * Where it is 0 a slash behind the link has it followed; where it is negative nothing has: the name itself is changed.
+ */
 static int find_place(struct ag_hold_state *state, int base, const char *path, int follow, struct place *place)
 {
 	char dir[AG_HOLD_PATH_BYTES], text[AG_HOLD_PATH_BYTES];
@@ -95,7 +98,8 @@ static int find_place(struct ag_hold_state *state, int base, const char *path, i
 			return found;
 		}
 		found = look(state, place);
-		if (found || place->object < 0 || !S_ISLNK(place->info.st_mode) || !(follow || place->slash))
+		if (found || place->object < 0 || !S_ISLNK(place->info.st_mode) ||
+		    !(follow > 0 || (follow == 0 && place->slash)))
 			break;
 		length = read_link(state, place->parent, place->name, place->object, text, sizeof text);
 		if (length == -ELOOP) { /* only the kernel knows where it leads: to an object, not to a name */
