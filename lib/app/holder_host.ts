@@ -5,7 +5,7 @@
 import { execCalls, unansweredCalls } from "../act/mod.ts";
 import { AgentguardError, assertNever, type Clock, errorMessage, IdGenerator, type SessionId } from "../core/mod.ts";
 import { HeldCallers } from "../source/mod.ts";
-import { Epoll, HELD_WAIT_MAX, HeldCalls, openShim, SystemCalls, wake } from "../../ffi/mod.ts";
+import { Epoll, HELD_WAIT_MAX, HeldCalls, openShim, SystemCalls } from "../../ffi/mod.ts";
 import { HeldChanges } from "./held_changes.ts";
 import { HeldDecisions } from "./held_decisions.ts";
 import { HeldLedger } from "./held_ledger.ts";
@@ -90,12 +90,9 @@ export class HolderHost {
     const calls = new HeldCalls(shim, request.maps.hash_key);
     const stats = new Float64Array(request.stats, 0, HOLD_STAT_NAMES.length);
     this.#setPolicy(request.policy, calls);
-    const past = new PastPort(request.past, {
-      wake: () => wake(system, request.reader_wake_fd),
-      wake_fd: epoll.wake_fd,
-    });
+    const { maps, reader_wake_fd } = request;
+    const past = new PastPort(request.past, { system, reader_wake_fd, wake_fd: epoll.wake_fd });
     const { clock } = this.#parts;
-    const { maps } = request;
     const decisions = new HeldDecisions({
       system,
       clock,
@@ -189,13 +186,12 @@ export class HolderHost {
   }
 
   #startLoop(): void {
-    if (this.#looping) return;
-    this.#looping = true;
-    void this.#loop();
+    if (!this.#looping) void this.#loop();
   }
 
   /** Runs while there is a listener. */
   async #loop(): Promise<void> {
+    this.#looping = true;
     try {
       while (!this.#closed && this.#sessions.size > 0) {
         this.#answerBatch();

@@ -24,8 +24,9 @@ export interface PastAnswer {
 
 /** How the two threads end each other's wait. */
 export interface PastPortOptions {
-  /** The reader's. */
-  readonly wake: () => void;
+  readonly system: SystemCalls;
+  /** The reader's, open in this process. */
+  readonly reader_wake_fd: number;
   /** The holder's, open in this process. */
   readonly wake_fd: number;
 }
@@ -60,7 +61,7 @@ export class PastPort {
     this.#waiting.set(id, resolve);
     const question: PastQuestion = { id, wake_fd: this.#options.wake_fd, event };
     this.#port.postMessage(question);
-    this.#options.wake();
+    wake(this.#options.system, this.#options.reader_wake_fd);
     return promise;
   }
 }

@@ -40,8 +40,9 @@ export const HELD: readonly Condition[] = [
 ];
 
 /**
- * `guarded`: no rule, so nothing waits. `held`: rules of every kind that match nothing; every call waits, and a
- * read by fanotify (`reads by call`: by seccomp). `answered`: no guard, a program that answers and does nothing else. `free`: nothing is pinned; `apart`: see `Workshop.work_cpu`.
+ * `guarded`: no rule, so nothing waits. `held`: rules of every kind that match nothing; every call waits, and a read by
+ * fanotify (`reads by call`: by seccomp). `answered`: no guard, a program that answers and does nothing else. `free`:
+ * nothing is pinned; `apart`: see `Workshop.work_cpu`.
  */
 export type Condition =
   | "bare"
