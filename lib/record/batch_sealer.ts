@@ -1,6 +1,7 @@
 /** Drafts become numbered, chained, hashed entries, a block at a time: the recorder's busiest place. */
 import { RECORD_BLOCK, recordCalls } from "../../ffi/mod.ts";
 import { type EntryDraft, type IdGenerator, invariant, type WallUs } from "../core/mod.ts";
+import { DraftLine, draftOf, type QueuedDraft } from "./draft_line.ts";
 import { Sealer } from "./entry.ts";
 import { BLOCK_ENTRIES } from "./layout.ts";
 import { HASH_BYTES } from "./merkle.ts";
@@ -70,7 +71,7 @@ export class BatchSealer {
   }
 
   /** Seals drafts, not empty. */
-  seal(drafts: readonly EntryDraft[], place: BatchPlace): SealedBatch {
+  seal(drafts: readonly QueuedDraft[], place: BatchPlace): SealedBatch {
     const parts: SealedPart[] = [];
     this.#used = 0;
     for (let done = 0; done < drafts.length;) {
@@ -91,7 +92,7 @@ export class BatchSealer {
   }
 
   /** As many of the drafts, which are of one block, as go into one row. */
-  #part(drafts: readonly EntryDraft[], first_seq: number, { now_us }: BatchPlace): SealedPart {
+  #part(drafts: readonly QueuedDraft[], first_seq: number, { now_us }: BatchPlace): SealedPart {
     const { ids, redact } = this.#options;
     const redacted = redact?.keeps_plain === true;
     const kept = redact === undefined || redacted ? drafts : drafts.map((draft) => redactedOr(redact, draft, now_us));
@@ -130,7 +131,7 @@ export class BatchSealer {
   }
 
   /** Puts drafts into the input, a line each; gives how many. What is no JSON becomes an empty line. */
-  #encode(drafts: readonly EntryDraft[]): number {
+  #encode(drafts: readonly QueuedDraft[]): number {
     const lines: string[] = [];
     let chars = 0;
     for (const draft of drafts) {
@@ -188,7 +189,7 @@ export class BatchSealer {
 
   /** A draft that cannot be read or redacted must cost neither the batch nor its own trace. */
   #seal(
-    draft: EntryDraft | undefined,
+    queued: QueuedDraft | undefined,
     { seq, id, now_us, work, redacted }: {
       readonly seq: number;
       readonly id: string;
@@ -201,7 +202,8 @@ export class BatchSealer {
     const { redact } = this.#options;
     let sealed: ReturnType<Sealer["write"]>;
     try {
-      invariant(draft !== undefined, "seal an entry: no draft");
+      invariant(queued !== undefined, "seal an entry: no draft");
+      const draft = draftOf(queued);
       sealed = this.#sealer.write(redacted && redact !== undefined ? redact(draft) : draft, place);
     } catch {
       sealed = this.#sealer.write(unreadable(now_us), place);
@@ -224,7 +226,8 @@ export class BatchSealer {
 }
 
 /** The engine's JSON, or nothing for what it refuses. */
-function jsonOf(draft: EntryDraft): string {
+function jsonOf(draft: QueuedDraft): string {
+  if (draft instanceof DraftLine) return draft.json;
   try {
     return JSON.stringify(draft);
   } catch {
@@ -232,9 +235,9 @@ function jsonOf(draft: EntryDraft): string {
   }
 }
 
-function redactedOr(redact: Redact, draft: EntryDraft, now_us: WallUs): EntryDraft {
+function redactedOr(redact: Redact, draft: QueuedDraft, now_us: WallUs): EntryDraft {
   try {
-    return redact(draft);
+    return redact(draftOf(draft));
   } catch {
     return unreadable(now_us);
   }

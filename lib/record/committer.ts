@@ -2,9 +2,10 @@
  * Turns batches of drafts into committed entries: numbers, chains, hashes, signs, stores. Synchronous, and safe to
  * repeat. They are durable with the next sync of the store.
  */
-import { type Clock, type EntryDraft, invariant } from "../core/mod.ts";
+import { type Clock, invariant } from "../core/mod.ts";
 import type { Store } from "../store/mod.ts";
 import { BatchSealer, type SealOptions } from "./batch_sealer.ts";
+import type { QueuedDraft } from "./draft_line.ts";
 import { newestCheckpoint, readHead, type RecordHead, type StoredCheckpoint } from "./log_state.ts";
 import { type LogBatch, LogTables } from "./log_tables.ts";
 import type { PublicKey } from "./note.ts";
@@ -91,7 +92,7 @@ export class Committer {
    * Seals and commits `drafts` (not empty, and nothing is unfinished). Throws what the store throws; then they are
    * unfinished.
    */
-  commit(drafts: readonly EntryDraft[]): SealedBatch {
+  commit(drafts: readonly QueuedDraft[]): SealedBatch {
     const batch = this.#prepare(drafts, undefined);
     this.#unfinished = batch;
     this.#write(batch);
@@ -114,7 +115,7 @@ export class Committer {
     return batch.sealed;
   }
 
-  #prepare(drafts: readonly EntryDraft[], next_signer: Signer | undefined): Prepared {
+  #prepare(drafts: readonly QueuedDraft[], next_signer: Signer | undefined): Prepared {
     const { seq, hash } = this.#head;
     const place = { first_seq: seq + 1, prev: Uint8Array.fromHex(hash), now_us: this.#clock.wallUs() };
     const sealed = this.#sealer.seal(drafts, place);

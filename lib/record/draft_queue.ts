@@ -1,5 +1,6 @@
 /** Drafts that wait to be written: bounded, in order, and every loss becomes an entry. */
 import { AgentguardError, type EntryDraft, formatTime, type WallUs } from "../core/mod.ts";
+import { isObservation, type QueuedDraft } from "./draft_line.ts";
 import { isRecordableTime } from "./entry.ts";
 
 /** What was lost since the last gap entry. */
@@ -22,7 +23,7 @@ const COMPACT_AT = 4_096;
 export class DraftQueue {
   readonly #capacity: number;
   /** Dropped drafts leave `undefined`, so that positions hold. */
-  #slots: (EntryDraft | undefined)[] = [];
+  #slots: (QueuedDraft | undefined)[] = [];
   /** Index in `#slots` of the next draft to take. */
   #head = 0;
   /** Position of `#slots[0]`. */
@@ -71,15 +72,15 @@ export class DraftQueue {
   }
 
   /** Accepts a draft, or drops it or another one when full. */
-  push(draft: EntryDraft): void {
-    const droppable = draft.kind === "observation";
+  push(draft: QueuedDraft): void {
+    const droppable = isObservation(draft);
     if (!this.full || (!droppable && this.#evict())) this.#put(draft);
     else this.#lose(draft);
   }
 
   /** Takes up to `count` drafts, oldest first. */
-  take(count: number): EntryDraft[] {
-    const batch: EntryDraft[] = [];
+  take(count: number): QueuedDraft[] {
+    const batch: QueuedDraft[] = [];
     while (batch.length < count && this.#head < this.#slots.length) {
       const draft = this.#slots[this.#head];
       this.#slots[this.#head] = undefined;
@@ -109,10 +110,10 @@ export class DraftQueue {
     );
   }
 
-  #put(draft: EntryDraft): void {
+  #put(draft: QueuedDraft): void {
     this.#slots.push(draft);
     this.#length++;
-    if (draft.kind === "observation") this.#observation_waits = true;
+    if (isObservation(draft)) this.#observation_waits = true;
   }
 
   /** Drops a waiting observation, newer ones first as far as the last search knows; false when none waits. */
@@ -137,13 +138,14 @@ export class DraftQueue {
   #search(): void {
     this.#observation_waits = false;
     for (let index = this.#head; index < this.#slots.length; index++) {
-      if (this.#slots[index]?.kind === "observation") this.#droppable.push(index);
+      const draft = this.#slots[index];
+      if (draft !== undefined && isObservation(draft)) this.#droppable.push(index);
     }
   }
 
-  #lose(draft: EntryDraft): void {
+  #lose(draft: QueuedDraft): void {
     this.#dropped++;
-    if (draft.kind === "observation") {
+    if (isObservation(draft)) {
       this.#observations_lost = widen(this.#observations_lost, draft.time_us);
     } else {
       this.#others_dropped++;
@@ -192,9 +194,4 @@ function gapDraft(type: string, loss: Loss): EntryDraft {
     to: formatTime(loss.to_us),
   };
   return { time_us: loss.to_us, kind: "gap", gap };
-}
-
-/** True for what had no effect that the record must be ahead of: things seen, and bytes that went through files. */
-export function isMerelySeen({ kind, outcome }: EntryDraft): boolean {
-  return kind === "observation" || (kind === "outcome" && outcome?.label === "observed");
 }

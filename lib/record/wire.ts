@@ -2,13 +2,13 @@
  * Messages between a producer's thread and the recorder's. Each is one string: posting a string between threads is far
  * cheaper than posting objects, and a batch is one message.
  */
-import { AgentguardError, canonicalJson, type EntryDraft, type ErrorCode, errorMessage } from "../core/mod.ts";
-import { isEntryKind } from "./entry.ts";
+import { AgentguardError, type ErrorCode, errorMessage } from "../core/mod.ts";
+import { type DraftLine, type QueuedDraft, readDraftLine, writeDraftLine } from "./draft_line.ts";
 import type { CommittedEntry, RecorderState } from "./recorder.ts";
 
 /** From a producer. */
 export type ProducerMessage =
-  | { readonly op: "append"; readonly drafts: readonly EntryDraft[] }
+  | { readonly op: "append"; readonly drafts: readonly QueuedDraft[] }
   | { readonly op: "flush"; readonly id: number }
   | { readonly op: "subscribe" };
 
@@ -24,13 +24,13 @@ export type RecorderMessage =
 /** Begins a message of committed lines, which are sent as they are: canonical JSON holds no line break. */
 const COMMITTED_PREFIX = "committed ";
 
-/** The text of a producer's message. Never fails: what the engine's serializer refuses is written canonically. */
+/** Begins a message of drafts, a line each. */
+const APPEND_PREFIX = "append\n";
+
+/** The text of a producer's message; drafts are not empty. Never fails. */
 export function encodeProducerMessage(message: ProducerMessage): string {
-  try {
-    return JSON.stringify(message);
-  } catch {
-    return canonicalJson(message);
-  }
+  if (message.op !== "append") return JSON.stringify(message);
+  return `${APPEND_PREFIX}${message.drafts.map(writeDraftLine).join("\n")}`;
 }
 
 /** The text of a recorder's message about itself or a flush. */
@@ -45,10 +45,18 @@ export function encodeCommitted(entries: readonly CommittedEntry[]): string {
 
 /** Reads a producer's message. Throws `invariant` for anything else: both ends are this program. */
 export function decodeProducerMessage(data: unknown): ProducerMessage {
+  if (typeof data === "string" && data.startsWith(APPEND_PREFIX)) {
+    const drafts: DraftLine[] = [];
+    for (const line of data.slice(APPEND_PREFIX.length).split("\n")) {
+      const draft = readDraftLine(line);
+      if (draft === undefined) throw unknownMessage("a producer", data);
+      drafts.push(draft);
+    }
+    return { op: "append", drafts };
+  }
   const message = parse(data);
   if (isObject(message) && "op" in message) {
     const { op } = message;
-    if (op === "append" && "drafts" in message && isDrafts(message.drafts)) return { op, drafts: message.drafts };
     if (op === "flush" && "id" in message && typeof message.id === "number") return { op, id: message.id };
     if (op === "subscribe") return { op };
   }
@@ -102,14 +110,6 @@ function parse(data: unknown): unknown {
 
 function isObject(value: unknown): value is object {
   return typeof value === "object" && value !== null;
-}
-
-function isDrafts(value: unknown): value is readonly EntryDraft[] {
-  return Array.isArray(value) && value.every(isDraft);
-}
-
-function isDraft(value: unknown): value is EntryDraft {
-  return isObject(value) && "time_us" in value && "kind" in value && isEntryKind(value.kind);
 }
 
 function isState(value: unknown): value is RecorderState {

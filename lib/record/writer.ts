@@ -1,9 +1,10 @@
 /** The one writer of a record: takes drafts at any time, commits them in groups, and outlives a full disk. */
-import { AgentguardError, type EntryDraft, LIMITS, type Log, type RecordSink } from "../core/mod.ts";
+import { AgentguardError, LIMITS, type Log, type RecordSink } from "../core/mod.ts";
 import type { Store, WriterLock } from "../store/mod.ts";
 import { CommitPump } from "./commit_pump.ts";
 import { Committer } from "./committer.ts";
-import { DraftQueue, isMerelySeen } from "./draft_queue.ts";
+import { isMerelySeen, type QueuedDraft } from "./draft_line.ts";
+import { DraftQueue } from "./draft_queue.ts";
 import { CommitListeners } from "./listeners.ts";
 import type { RecordHead } from "./log_state.ts";
 import { type OpenedRecord, openForWriting, tryMarkClosed } from "./open.ts";
@@ -71,7 +72,7 @@ export class RecordWriter implements RecordSink, AsyncDisposable {
    * Accepts a draft. Returns at once, except when the queue is full and the disk works: then it commits a group first,
    * since a slower caller is better than a loss. Throws `closed` after `close`.
    */
-  append(draft: EntryDraft): void {
+  append(draft: QueuedDraft): void {
     if (this.#closing !== undefined) throw new AgentguardError("closed", "append an entry: the recorder is closed");
     if (this.#queue.full && this.#pump.reason === undefined) this.#pump.makeRoom();
     this.#appended++;

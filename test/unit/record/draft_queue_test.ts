@@ -1,10 +1,15 @@
 import { expect, test } from "bun:test";
 import type { EntryDraft } from "../../../lib/core/mod.ts";
+import { draftOf, readDraftLine, writeDraftLine } from "../../../lib/record/draft_line.ts";
 import { DraftQueue } from "../../../lib/record/draft_queue.ts";
 import { decision, observation, START_US } from "./support.ts";
 
 function times(drafts: readonly EntryDraft[]): number[] {
   return drafts.map((draft) => draft.time_us - START_US);
+}
+
+function take(queue: DraftQueue, count: number): EntryDraft[] {
+  return queue.take(count).map(draftOf);
 }
 
 function fill(queue: DraftQueue, drafts: readonly EntryDraft[]): void {
@@ -15,10 +20,10 @@ test("drafts come out in order, and positions count them", () => {
   const queue = new DraftQueue(10);
   fill(queue, [1, 2, 3].map((n) => observation(n)));
   expect([queue.length, queue.taken, queue.end]).toEqual([3, 0, 3]);
-  expect(times(queue.take(2))).toEqual([1, 2]);
+  expect(times(take(queue, 2))).toEqual([1, 2]);
   expect([queue.length, queue.taken, queue.end]).toEqual([1, 2, 3]);
-  expect(times(queue.take(2))).toEqual([3]);
-  expect(queue.take(2)).toEqual([]);
+  expect(times(take(queue, 2))).toEqual([3]);
+  expect(take(queue, 2)).toEqual([]);
   expect(queue.taken).toBe(queue.end);
 });
 
@@ -26,9 +31,9 @@ test("when full, new observations are dropped and their gap follows in line once
   const queue = new DraftQueue(3);
   fill(queue, [1, 2, 3, 4, 5].map((n) => observation(n)));
   expect([queue.length, queue.dropped]).toEqual([3, 2]);
-  expect(times(queue.take(1))).toEqual([1]);
+  expect(times(take(queue, 1))).toEqual([1]);
   fill(queue, [observation(6)]);
-  const rest = queue.take(10);
+  const rest = take(queue, 10);
   expect(times(rest)).toEqual([2, 3, 5]);
   expect(rest[2]).toEqual({
     time_us: START_US + 5,
@@ -41,9 +46,9 @@ test("when full, new observations are dropped and their gap follows in line once
       to: "2026-01-02T03:04:05.000011Z",
     },
   });
-  const last = queue.take(10);
+  const last = take(queue, 10);
   expect(last.map((draft) => draft.gap?.count)).toEqual([1]);
-  expect(queue.take(10)).toEqual([]);
+  expect(take(queue, 10)).toEqual([]);
 });
 
 test("when full, a decision takes the place of the newest observation", () => {
@@ -51,8 +56,8 @@ test("when full, a decision takes the place of the newest observation", () => {
   fill(queue, [observation(1), decision(2), observation(3), decision(4), decision(5), decision(6)]);
   expect(queue.dropped).toBe(2);
   expect(queue.lossForFlush()).toBeUndefined();
-  expect(times(queue.take(4))).toEqual([2, 4, 5, 6]);
-  expect(queue.take(4).map((draft) => draft.gap)).toMatchObject([{ type: "observation", count: 2 }]);
+  expect(times(take(queue, 4))).toEqual([2, 4, 5, 6]);
+  expect(take(queue, 4).map((draft) => draft.gap)).toMatchObject([{ type: "observation", count: 2 }]);
   expect(queue.taken).toBe(queue.end);
 });
 
@@ -62,18 +67,18 @@ test("decisions are lost only when no observation waits, and a flush fails for i
   expect(queue.dropped).toBe(1);
   expect(queue.lossForFlush()?.code).toBe("overflow");
   expect(queue.lossForFlush()?.code).toBe("overflow");
-  expect(times(queue.take(2))).toEqual([1, 2]);
+  expect(times(take(queue, 2))).toEqual([1, 2]);
   expect(queue.lossForFlush()?.code).toBe("overflow");
   expect(queue.lossForFlush()).toBeUndefined();
-  expect(queue.take(2).map((draft) => draft.gap)).toMatchObject([{ type: "entry", count: 1 }]);
+  expect(take(queue, 2).map((draft) => draft.gap)).toMatchObject([{ type: "entry", count: 1 }]);
 });
 
 test("holes at the end do not keep the queue behind its end", () => {
   const queue = new DraftQueue(3);
   fill(queue, [decision(1), decision(2), observation(3)]);
   fill(queue, [decision(4)]);
-  expect(times(queue.take(3))).toEqual([1, 2, 4]);
-  expect(queue.take(1).map((draft) => draft.gap?.count)).toEqual([1]);
+  expect(times(take(queue, 3))).toEqual([1, 2, 4]);
+  expect(take(queue, 1).map((draft) => draft.gap?.count)).toEqual([1]);
   expect([queue.length, queue.taken]).toEqual([0, queue.end]);
 });
 
@@ -82,13 +87,26 @@ test("a long life keeps order, positions and the choice of what to drop", () => 
   const taken: number[] = [];
   for (let n = 0; n < 40_000; n++) {
     queue.push(n % 2 === 0 ? observation(n) : decision(n));
-    if (n % 4_000 === 3_999) taken.push(...times(queue.take(3_000).filter((draft) => draft.kind !== "gap")));
+    if (n % 4_000 === 3_999) taken.push(...times(take(queue, 3_000).filter((draft) => draft.kind !== "gap")));
   }
-  while (queue.length > 0) taken.push(...times(queue.take(3_000).filter((draft) => draft.kind !== "gap")));
+  while (queue.length > 0) taken.push(...times(take(queue, 3_000).filter((draft) => draft.kind !== "gap")));
   expect(taken).toEqual(taken.toSorted((a, b) => a - b));
   expect(new Set(taken).size).toBe(taken.length);
   expect(taken.length + queue.dropped).toBe(40_000);
   const decisions = taken.filter((n) => n % 2 === 1).length;
   expect(decisions).toBe(20_000);
   expect(queue.taken).toBe(queue.end);
+});
+
+test("drafts as lines are dropped and told as drafts are", () => {
+  const line = (draft: EntryDraft): NonNullable<ReturnType<typeof readDraftLine>> => {
+    const read = readDraftLine(writeDraftLine(draft));
+    if (read === undefined) throw new Error("no line");
+    return read;
+  };
+  const queue = new DraftQueue(2);
+  for (const draft of [observation(1), observation(2), decision(3), observation(4)]) queue.push(line(draft));
+  expect(queue.dropped).toBe(2);
+  expect(times(take(queue, 2))).toEqual([1, 3]);
+  expect(take(queue, 1).map((draft) => draft.gap)).toMatchObject([{ type: "observation", count: 2 }]);
 });

@@ -182,8 +182,10 @@ test("a writer that ended is logged, and the flush is answered with the reason",
 test("a message of unknown form is logged; flushes fail for it, since it may have carried entries", async () => {
   const [left, right] = channel();
   serveRecorder(right, writer, { log });
-  for (const message of ["", "{}", "[]", '{"op":"append","drafts":[{}]}', '{"op":"flush"}']) left.postMessage(message);
-  await waitUntil("the log lines", () => log.lines.length === 5);
+  for (
+    const message of ["", "{}", "[]", '{"op":"append","drafts":[{}]}', "append\n", '{"op":"flush"}']
+  ) left.postMessage(message);
+  await waitUntil("the log lines", () => log.lines.length === 6);
   const sink = new RemoteSink(left);
   sink.append(observation(1));
   expect(await sink.flush().then(() => "durable", errorMessage)).toContain("unknown form");
