@@ -15,6 +15,7 @@ const NUMBERS = {
     munmap: 11,
     ioctl: 16,
     flock: 73,
+    setpriority: 141,
     epoll_wait: 232,
     epoll_ctl: 233,
     openat: 257,
@@ -35,6 +36,7 @@ const NUMBERS = {
     munmap: 215,
     ioctl: 29,
     flock: 32,
+    setpriority: 140,
     epoll_wait: 22,
     epoll_ctl: 21,
     openat: 56,
@@ -122,6 +124,11 @@ export class SystemCalls {
     return Number(time[0]) * 1_000_000 + Number(time[1]) / 1000;
   }
 
+  /** Sets the niceness of one thread, -20 to 19; 0 is the calling one. 0, or -errno: the thread may have ended. */
+  setNice(tid: number, nice: number): number {
+    return this.call("setpriority", PRIO_PROCESS, tid, nice);
+  }
+
   /** Takes an exclusive lock without waiting: true, or false where somebody else holds it. */
   lockExclusive(fd: number): boolean {
     const result = this.call("flock", fd, LOCK_EX | LOCK_NB);
@@ -134,5 +141,7 @@ export class SystemCalls {
 const AT_FDCWD = -100;
 const O_CLOEXEC = 0o2000000;
 const CLOCK_BOOTTIME = 7;
+/** On Linux a thread, not a process. */
+const PRIO_PROCESS = 0;
 const LOCK_EX = 2;
 const LOCK_NB = 4;

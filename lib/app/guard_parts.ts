@@ -82,11 +82,8 @@ export function policyLoad(
   policy: LoadedPolicy,
   parts: { readonly config: Config; readonly policies: readonly string[]; readonly home: string | undefined },
 ): PolicyLoad {
-  const mode = parts.config.mode.value;
   return {
-    sources: policy.sources,
-    generation: policy.snapshot.ref.generation,
-    ...(mode === null ? undefined : { mode }),
+    carried: policy.carried(),
     ...(parts.home === undefined ? undefined : { home: parts.home }),
     // Made after the policy is loaded, and looked for at each session.
     own: {

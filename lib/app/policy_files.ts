@@ -2,7 +2,14 @@
 import { closeSync, openSync, readSync } from "node:fs";
 import { type ConfigTable, resolveConfig } from "../config/mod.ts";
 import { err, errorMessage, LIMITS, type Mode, ok, type Result } from "../core/mod.ts";
-import { BUILTIN_POLICY, type Diagnostic, loadPolicy, type PolicySnapshot, type PolicySource } from "../decide/mod.ts";
+import {
+  BUILTIN_POLICY,
+  carrySnapshot,
+  type Diagnostic,
+  loadPolicy,
+  type PolicySnapshot,
+  type PolicySource,
+} from "../decide/mod.ts";
 
 /** How policy files are loaded. */
 export interface PolicyLoadOptions {
@@ -14,10 +21,17 @@ export interface PolicyLoadOptions {
   readonly only?: "check";
 }
 
-/** A policy with the bytes that it was made from, which other threads compile again. */
+/** A policy with the bytes that it was made from. */
 export interface LoadedPolicy {
   readonly snapshot: PolicySnapshot;
   readonly sources: readonly PolicySource[];
+  /** What other threads make their snapshot of; written when it is first asked for. */
+  readonly carried: () => string;
+}
+
+function loadedPolicy(snapshot: PolicySnapshot, sources: readonly PolicySource[]): LoadedPolicy {
+  let text: string | undefined;
+  return { snapshot, sources, carried: () => text ??= carrySnapshot(snapshot) };
 }
 
 /** As `loadPolicyFiles`, with the sources; without a file the built-in policy is loaded. */
@@ -27,7 +41,7 @@ export function loadPolicySources(
 ): Result<LoadedPolicy, readonly Diagnostic[]> {
   if (files.length > 0) return readPolicy(files, options);
   const snapshot = loadPolicy([BUILTIN_POLICY], options);
-  return snapshot.ok ? ok({ snapshot: snapshot.value, sources: [BUILTIN_POLICY] }) : snapshot;
+  return snapshot.ok ? ok(loadedPolicy(snapshot.value, [BUILTIN_POLICY])) : snapshot;
 }
 
 /**
@@ -58,7 +72,7 @@ function readPolicy(
   if (!loaded.ok) return loaded;
   const config = sources.flatMap((source, i) => configFindings(source, loaded.value.layers[i]?.file.config ?? {}));
   if (config.length > 0) return err([...loaded.value.warnings, ...config]);
-  return ok({ snapshot: loaded.value, sources });
+  return ok(loadedPolicy(loaded.value, sources));
 }
 
 /** The `[config]` tables of the layers, for `resolveConfig`. */

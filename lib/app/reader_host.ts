@@ -28,6 +28,7 @@ import {
 } from "./reader_protocol.ts";
 import { publishStats } from "./reader_stats.ts";
 import { runningAgents } from "./running_agents.ts";
+import { ReaderTurns } from "./reader_turns.ts";
 import type { TallySink } from "./tally_sink.ts";
 
 /** What the host needs. */
@@ -41,9 +42,6 @@ export interface ReaderHostParts {
   readonly yieldTurn: () => Promise<void>;
 }
 
-/** Seconds between two looks at the loss counters while something is attached, in loop time. */
-const LOSS_EVERY_US = 1_000_000;
-
 /** Owner of the stages and of the loop. */
 export class ReaderHost {
   readonly #parts: ReaderHostParts;
@@ -54,10 +52,12 @@ export class ReaderHost {
   #searching = false;
   #looping = false;
   #closed = false;
-  #losses_us = 0;
+  readonly #turns: ReaderTurns;
 
   constructor(parts: ReaderHostParts) {
     this.#parts = parts;
+    const { clock } = parts;
+    this.#turns = new ReaderTurns({ clock, publish: () => this.#publish(), report: () => this.#report() });
   }
 
   /** Carries one request out; the result goes back to main. Throws `AgentguardError`. */
@@ -262,16 +262,7 @@ export class ReaderHost {
   async #loop(): Promise<void> {
     try {
       while (!this.#closed && (this.#scopes.size > 0 || this.#searching)) {
-        const stages = this.#use();
-        stages.reader.wait();
-        stages.drain();
-        this.#publish();
-        const now_us = this.#parts.clock.monotonicUs();
-        if (now_us - this.#losses_us > LOSS_EVERY_US) {
-          this.#losses_us = now_us;
-          stages.countLosses();
-          this.#report();
-        }
+        this.#turns.turn(this.#use());
         await this.#parts.yieldTurn();
       }
     } catch (error) {

@@ -1,17 +1,15 @@
 /** What main and the kernel reader thread say to each other. Structured clones of plain data. */
-import type { ActionType, Gap, Mask, Mode, ProcessInfo, SessionInfo, StartedBaseline } from "../core/mod.ts";
+import type { ActionType, Gap, Mask, ProcessInfo, SessionInfo, StartedBaseline } from "../core/mod.ts";
 import type { OwnPlaces } from "../act/mod.ts";
-import type { PolicySource } from "../decide/mod.ts";
 import type { HeldClasses, ProbeSupport } from "../source/mod.ts";
 import type { TallyReport } from "./tally_sink.ts";
 import type { ThreadAnswer } from "./thread_calls.ts";
 import type { HolderMaps } from "./holder_protocol.ts";
 
-/** A policy as both threads load it: compiling the same sources gives the same snapshot. */
+/** A policy as the threads load it. */
 export interface PolicyLoad {
-  readonly sources: readonly PolicySource[];
-  readonly generation: number;
-  readonly mode?: Mode;
+  /** From `carrySnapshot`: what main has read is not read again. */
+  readonly carried: string;
   /** What `~` stands for in rules that the kernel holds. */
   readonly home?: string;
   /** What guarded processes are kept from. */

@@ -4,10 +4,13 @@ import { messagePort, RemoteSink } from "../record/mod.ts";
 import { type LoadedKernel, loadKernel } from "./loaded_kernel.ts";
 import { ReaderHost } from "./reader_host.ts";
 import type { ReaderConnect, ReaderMessage, ReaderRequest, ReaderStart } from "./reader_protocol.ts";
+import { compileLater } from "./runtime_threads.ts";
 import { TallySink } from "./tally_sink.ts";
 import { answerCall, type ThreadCall } from "./thread_calls.ts";
 
 declare const self: Worker;
+
+compileLater();
 
 const post = (message: ReaderMessage): void => self.postMessage(message);
 

@@ -2,8 +2,11 @@
 import { AgentguardError, type ErrorCode, errorMessage, type Log, type LogFields, silentLog } from "../core/mod.ts";
 import { RecorderHost } from "./recorder_host.ts";
 import type { RecorderReport, RecorderRequest } from "./recorder_protocol.ts";
+import { compileLater } from "./runtime_threads.ts";
 
 declare const self: Worker;
+
+compileLater();
 
 const post = (report: RecorderReport): void => self.postMessage(report);
 const say = (level: "info" | "warn" | "error") => (message: string, fields: LogFields = {}): void => {

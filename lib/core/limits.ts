@@ -36,7 +36,7 @@ export const LIMITS = {
   /** Longest wait of a decision and of all that is not merely seen before its commit, milliseconds. */
   commit_wait_ms_max: 5,
   /** The same for what was only seen. Every commit interrupts the machine, also whoever is guarded. */
-  commit_seen_wait_ms_max: 50,
+  commit_seen_wait_ms_max: 200,
   /** Entries waiting for the recorder before opens are coalesced. */
   recorder_queue_soft: 65_536,
   /** Time for an orderly shutdown, milliseconds. */

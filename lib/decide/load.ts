@@ -14,11 +14,8 @@ export interface LoadOptions {
   readonly generation: number;
   /** Replaces the mode of every layer that is not disabled (`--mode`). */
   readonly mode?: Mode;
-  /**
-   * Where two threads load the same sources, each needs a part. `check`: the findings; the rules are compiled when
-   * something is decided after all. `decide`: the sources were checked before, so rules are only read and compiled.
-   */
-  readonly only?: "check" | "decide";
+  /** `check`: the findings; the rules are compiled when something is decided after all. */
+  readonly only?: "check";
 }
 
 /** Layers of one policy. */
@@ -65,7 +62,7 @@ function load(
   }
   if (diagnostics.failed || files.length < sources.length) return undefined;
   const layers = numberLayers(files);
-  if (options.only !== "decide") checkLayers(layers, diagnostics);
+  checkLayers(layers, diagnostics);
   if (diagnostics.failed) return undefined;
   const ref = {
     name: files.map((file) => file.name).join("+"),

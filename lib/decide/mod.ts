@@ -12,7 +12,7 @@
  * of the text.
  *
  * Lifetimes: a snapshot lives as long as somebody refers to it. One snapshot must not be used by two threads at once
- * (load the same sources in each); it owns scratch memory that one evaluation uses.
+ * (`carrySnapshot` and `takeSnapshot` make another there); it owns scratch memory that one evaluation uses.
  *
  * What the language leaves open and this folder decides:
  * - `DIRECTORY/**` covers the directory itself and everything below; `*`, `?` and classes stay within a segment.
@@ -56,6 +56,7 @@ export {
 export { parseSize } from "./duration.ts";
 export { asksThePast, refusableActions } from "./held.ts";
 export { type ProtectedPlace, protectedPlaces } from "./protected.ts";
+export { carrySnapshot, takeSnapshot } from "./carried.ts";
 export { type LoadOptions, loadPolicy } from "./load.ts";
 export { lower, type Lowering, type LowerOptions } from "./lower.ts";
 export {

@@ -25,6 +25,8 @@ const FLAGS: readonly string[] = [
   // Parsed at build time: three threads parse nothing at a start, which was a quarter of it.
   "--bytecode",
   "--format=esm",
+  // The main thread does hardly anything twice; the others set their own, see lib/app/runtime_threads.ts.
+  "--compile-jit-policy=64",
   "--no-compile-autoload-dotenv",
   "--no-compile-autoload-bunfig",
   "--no-compile-autoload-tsconfig",

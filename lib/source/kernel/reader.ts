@@ -25,11 +25,14 @@ export interface ReaderParts {
   readonly nextSequence: (ring: number) => readonly number[];
 }
 
-/** Wait between two looks while many records come, milliseconds; and while few do, to keep the processor free. */
-const WAIT_BUSY_MS = 2;
-const WAIT_LIGHT_MS = 8;
-/** Records in one drain that are many. */
-const BUSY_RECORDS = 64;
+/**
+ * Wait between two looks while records come, milliseconds: every look interrupts whoever has the processor and costs
+ * far more than a record does. A flood that begins meanwhile fills a quarter of the ring.
+ */
+const WAIT_MS = 25;
+/** The same in a flood, which is so many records for each millisecond waited. */
+const WAIT_FLOOD_MS = 2;
+const FLOOD_RECORDS_PER_MS = 64;
 /** Wait after which the reader asks to be woken instead of looking: nothing came for twice as long. */
 const WAIT_LOOK_MAX_MS = 32;
 /** Longest sleep: a bound for what a lost wake-up could cost, milliseconds. */
@@ -44,7 +47,7 @@ export class RingReader {
   readonly #parts: ReaderParts;
   readonly #decisions = new SequenceTracker("decisions");
   readonly #telemetry = new SequenceTracker("telemetry");
-  #wait_ms = WAIT_BUSY_MS;
+  #wait_ms = WAIT_FLOOD_MS;
   #records = 0;
 
   constructor(parts: ReaderParts) {
@@ -105,8 +108,8 @@ export class RingReader {
   }
 
   #nextWait(count: number): number {
-    if (count >= BUSY_RECORDS) return WAIT_BUSY_MS;
-    return count > 0 ? WAIT_LIGHT_MS : Math.min(WAIT_LOOK_MAX_MS * 2, this.#wait_ms * 2);
+    if (count >= FLOOD_RECORDS_PER_MS * this.#wait_ms) return WAIT_FLOOD_MS;
+    return count > 0 ? WAIT_MS : Math.min(WAIT_LOOK_MAX_MS * 2, this.#wait_ms * 2);
   }
 
   /** After the programs are detached: drains to the end and reports what is missing there. */

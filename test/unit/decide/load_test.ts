@@ -15,17 +15,6 @@ describe("a load for one part", () => {
   const good = enforcing(rule("r", 'action = "file.read"\npath = "/s/**"\nverdict = "deny"'));
   const failing = `${good}\nmatch = [{ path = "/other" }]`;
 
-  test("only what is decided: the checks are left out, everything else is the same", () => {
-    expect(loadPolicy([source(failing)], { generation: 1 }).ok).toBe(false);
-    const decide = loadPolicy([source(failing)], { generation: 1, only: "decide" });
-    if (!decide.ok) throw new Error("the policy has a syntax error");
-    expect(decide.value.evaluate(event(read("/s/a")))).toMatchObject({ verdict: "deny", rule: "r" });
-    // What cannot be read is refused all the same.
-    expect(loadPolicy([source('version = 1\n[[rules]]\nverdict = "dney"')], { generation: 1, only: "decide" }).ok).toBe(
-      false,
-    );
-  });
-
   test("only the checks: the findings are those of a whole load, and it decides when it is asked", () => {
     const whole = loadPolicy([source(failing)], { generation: 1 });
     const check = loadPolicy([source(failing)], { generation: 1, only: "check" });

@@ -141,12 +141,21 @@ test("the wait doubles while nothing comes, the reader then asks to be woken, an
   telemetry.put({ seq: 0, time_ns: 1n });
   reader.drain(sink);
   reader.wait();
-  expect(waits.at(-1)).toBe(8);
+  expect(waits.at(-1)).toBe(25);
   expect(setup.sleeps).toBe(3);
-  telemetry.put(...Array.from({ length: 64 }, (_, i) => ({ seq: i + 1, time_ns: BigInt(i + 2) })));
-  reader.drain(sink);
-  reader.wait();
-  expect(waits.at(-1)).toBe(2);
+});
+
+test("in a flood the reader looks more often, for as long as it lasts", () => {
+  const { telemetry, reader, sink, waits } = new Setup();
+  let seq = 0;
+  const waitAfter = (count: number): number | undefined => {
+    telemetry.put(...Array.from({ length: count }, () => ({ seq: seq++, time_ns: BigInt(seq) })));
+    reader.drain(sink);
+    reader.wait();
+    return waits.at(-1);
+  };
+  // So many for each millisecond of the wait before, which is 2 at the start.
+  expect([127, 1_599, 1_600, 128, 127, 1_599].map(waitAfter)).toEqual([25, 25, 2, 2, 25, 25]);
 });
 
 test("a record that comes just before the request to be woken is not slept over", () => {
