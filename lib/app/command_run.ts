@@ -106,6 +106,8 @@ class GuardedRun {
     });
     const refusable = refusableActions(guard.snapshot);
     const waits = notifyRules(refusable).length > 0;
+    // It starts while the command is launched. Whoever needs it waits for it then, and is told if that failed.
+    if (waits) guard.useHolder().catch(() => {});
     using _prompt = waits ? await this.#askHere() : undefined;
     const open = waits && guard.snapshot.guard.on_failure === "open";
     const held_file = open ? heldFile(resolve(this.#parts.config.state_dir.value), session_id) : undefined;
