@@ -3,10 +3,12 @@ import { existsSync, realpathSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import {
   AgentguardError,
+  type BaselinePart,
   type BaselineSettings,
   CAPABILITIES,
   CAPABILITIES_KEPT,
   type CapabilityName,
+  LISTED_PARTS,
   SERVICES,
 } from "../core/mod.ts";
 import type { Baseline, Place } from "../../ffi/mod.ts";
@@ -34,10 +36,20 @@ export interface BaselineContext extends ServiceUser {
   readonly cwd: string;
   /** What rules close whatever happens; absent: nothing. */
   readonly closed?: readonly MaskRule[];
+  /** The most that the policy allows at all; absent: nothing is known. */
+  readonly allowed?: AllowedLists;
 }
 
+/** The only places for changes, and the only TCP ports; what is absent is not limited. */
+export type AllowedLists = Pick<BaselineSettings, "write_trees" | "connect_ports" | "bind_ports">;
+
 /** The plan, and what of the policy's rules became part of it. */
-export interface PlannedBaseline extends Baseline, MaskPlan {}
+export interface PlannedBaseline extends Baseline, MaskPlan {
+  /** What holds, as the settings list it or as the rules come to. */
+  readonly allowed: AllowedLists;
+  /** Parts that come from rules: a host that does not have them lacks nothing that was asked for. */
+  readonly derived: readonly BaselinePart[];
+}
 
 /** Directories that everybody shares and works in: never pinned, never read-only as a whole. */
 const SHARED = ["/tmp", "/var/tmp", "/dev/shm"];
@@ -47,21 +59,60 @@ const CONFIGURATION = "/etc/";
 const SERVICE_PLACES_MAX = 256;
 
 /** The plan. Throws `usage` where hiding the guard's own directories would hide what the command works in. */
-export function planBaseline(settings: BaselineSettings, context: BaselineContext): PlannedBaseline {
+export function planBaseline(asked: BaselineSettings, context: BaselineContext): PlannedBaseline {
+  const allowed = allowedLists(asked, context);
+  const derived = derivedParts(asked, allowed);
+  const settings: BaselineSettings = { ...asked, ...allowed, parts: [...asked.parts, ...derived] };
   const mounts = settings.parts.includes("mounts");
   const places = mounts ? planPlaces(settings, context) : [];
   const plan = mounts ? planMasks(context.closed ?? [], maskContext(places, context)) : { masks: [], left: [] };
   return {
     ...plan,
+    allowed,
+    derived,
     parts: settings.parts,
     capabilities: capabilityBits([...CAPABILITIES_KEPT, ...settings.capabilities]),
     places: [
       ...places,
       ...plan.masks.map(({ path }): Place => ({ kind: "close", path })),
-      ...(settings.write_trees === undefined ? [] : planTrees(settings.write_trees, context)),
+      ...(settings.write_trees === undefined ? [] : planTrees(settings.write_trees)),
     ],
     ...(settings.parts.includes("ports") ? { ports: planPorts(settings) } : undefined),
   };
+}
+
+/** What the settings list, and where they do not what the rules come to; only where Landlock is used at all. */
+function allowedLists(settings: BaselineSettings, { allowed = {}, home }: BaselineContext): AllowedLists {
+  const used = settings.parts.includes("scope") ? allowed : {};
+  const trees = settings.write_trees === undefined ? used.write_trees?.map((tree) => existing(tree)) : undefined;
+  const write_trees = settings.write_trees?.flatMap((tree) => fromHome(tree, home)) ??
+    (trees?.includes("/") === true ? undefined : trees);
+  const connect_ports = settings.connect_ports ?? used.connect_ports;
+  const bind_ports = settings.bind_ports ?? used.bind_ports;
+  return {
+    ...(write_trees === undefined ? undefined : { write_trees }),
+    ...(connect_ports === undefined ? undefined : { connect_ports }),
+    ...(bind_ports === undefined ? undefined : { bind_ports }),
+  };
+}
+
+function derivedParts({ parts }: BaselineSettings, allowed: AllowedLists): readonly BaselinePart[] {
+  const ports = allowed.connect_ports !== undefined || allowed.bind_ports !== undefined;
+  return LISTED_PARTS.filter((part) =>
+    !parts.includes(part) && (part === "trees" ? allowed.write_trees !== undefined : ports)
+  );
+}
+
+/** What is not there yet is made in the directory above: that one must be allowed. */
+function existing(tree: string): string {
+  let at = tree;
+  while (at !== "/" && !existsSync(at)) at = dirname(at);
+  return at;
+}
+
+function fromHome(tree: string, home: string | undefined): readonly string[] {
+  if (!tree.startsWith("~")) return [tree];
+  return home === undefined ? [] : [`${home}${tree.slice(1)}`];
 }
 
 /** The command works in these; what the baseline itself puts somewhere stays as it is. */
@@ -80,13 +131,9 @@ function planPorts({ connect_ports, bind_ports }: BaselineSettings): NonNullable
 }
 
 /** Devices, pipes of the caller's and one's own settings in /proc are written by every program. */
-function planTrees(trees: readonly string[], { home }: BaselineContext): readonly Place[] {
-  const absolute = trees.flatMap((tree) => {
-    if (!tree.startsWith("~")) return [tree];
-    return home === undefined ? [] : [`${home}${tree.slice(1)}`];
-  });
+function planTrees(trees: readonly string[]): readonly Place[] {
   return [
-    ...absolute.map((path): Place => ({ kind: "write", path: real(path) })),
+    ...trees.map((path): Place => ({ kind: "write", path: real(path) })),
     { kind: "write", path: "/dev/shm" },
     { kind: "write_files", path: "/dev" },
     { kind: "write_files", path: "/proc" },

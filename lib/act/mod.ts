@@ -5,7 +5,13 @@
  */
 export { type FileObject, HostObjects, type ObjectFinder } from "./file_objects.ts";
 export { KernelActor, type ProcessKiller } from "./actor.ts";
-export { type BaselineContext, type OwnPlaces, planBaseline, type PlannedBaseline } from "./baseline.ts";
+export {
+  type AllowedLists,
+  type BaselineContext,
+  type OwnPlaces,
+  planBaseline,
+  type PlannedBaseline,
+} from "./baseline.ts";
 export { cgroup2Mounts, findCgroup2, SessionCgroup } from "./cgroup.ts";
 export { callMark, execGrant, type GrantTerms } from "./hold/grant.ts";
 export { execCalls, HELD_ACTIONS, heldClasses, notifyRules, unansweredCalls } from "./hold/notify.ts";

@@ -65,7 +65,7 @@ export function commandDoctor(
     } else {
       for (const line of formatChecks(checks, painter(io))) await out.line(line);
       if (snapshot !== undefined) {
-        for (const line of ["", ...formatPolicy(snapshot, { rules, defaults })]) await out.line(line);
+        for (const line of ["", ...formatPolicy(snapshot, { rules, defaults, home: host.home })]) await out.line(line);
       }
     }
     await out.flush();

@@ -12,6 +12,7 @@ import { EXIT, type PolicyCheckCommand } from "./command.ts";
 import { configOf } from "./command_config.ts";
 import { type CommandIo, exitCodeOf, LineWriter } from "./command_io.ts";
 import { escapeMessage, escapeText, formatTable, formatWord, type Paint, painter } from "./format_text.ts";
+import { formatRuled, ruledBaseline } from "./format_baseline.ts";
 import { MISSING_SOURCES } from "./missing_sources.ts";
 import { loadPolicySources } from "./policy_files.ts";
 import { policySecrets } from "./policy_secrets.ts";
@@ -37,13 +38,21 @@ export function commandPolicyCheck(
     const defaults = loaded.ok ? reportDefaults(loaded.value, host) : [];
     if (json) {
       await out.line(
-        JSON.stringify(checkDocument(diagnostics, { snapshot: loaded.ok ? loaded.value : undefined, rules, defaults })),
+        JSON.stringify(
+          checkDocument(diagnostics, {
+            snapshot: loaded.ok ? loaded.value : undefined,
+            rules,
+            defaults,
+            home: host.home,
+          }),
+        ),
       );
     } else {
       const paint = painter(io);
       for (const diagnostic of diagnostics) await out.line(paintDiagnostic(diagnostic, paint));
-      if (loaded.ok) { for (const line of formatPolicy(loaded.value, { rules, defaults })) await out.line(line); }
-      else await out.line(summary(diagnostics));
+      if (loaded.ok) {
+        for (const line of formatPolicy(loaded.value, { rules, defaults, home: host.home })) await out.line(line);
+      } else await out.line(summary(diagnostics));
     }
     await out.flush();
     return loaded.ok ? EXIT.ok : EXIT.usage;
@@ -54,6 +63,8 @@ export function commandPolicyCheck(
 export interface PolicyReport {
   readonly rules: readonly RuleReport[];
   readonly defaults: readonly DefaultEnforcement[];
+  /** What `~` stands for. */
+  readonly home: string | undefined;
 }
 
 /** The document of `--json`. */
@@ -61,9 +72,10 @@ function checkDocument(
   diagnostics: readonly Diagnostic[],
   checked: PolicyReport & { readonly snapshot: PolicySnapshot | undefined },
 ): object {
-  const { snapshot, rules, defaults } = checked;
+  const { snapshot, rules, defaults, home } = checked;
   if (snapshot === undefined) return { ok: false, diagnostics };
-  return { ok: true, policy: snapshot.ref, mode: snapshot.mode, rules, defaults, diagnostics };
+  const baseline = ruledBaseline(snapshot, home);
+  return { ok: true, policy: snapshot.ref, mode: snapshot.mode, rules, defaults, baseline, diagnostics };
 }
 
 function summary(diagnostics: readonly Diagnostic[]): string {
@@ -79,7 +91,7 @@ function paintDiagnostic(diagnostic: Diagnostic, paint: Paint): string {
 }
 
 /** The policy and its rules with what enforces them; shared with `doctor`. */
-export function formatPolicy(snapshot: PolicySnapshot, { rules, defaults }: PolicyReport): readonly string[] {
+export function formatPolicy(snapshot: PolicySnapshot, { rules, defaults, home }: PolicyReport): readonly string[] {
   const { ref, mode } = snapshot;
   const count = `${rules.length} ${rules.length === 1 ? "rule" : "rules"}`;
   const head = `policy ${formatWord(ref.name)}: ${count}, mode ${mode}, digest ${ref.digest.slice(0, 12)}`;
@@ -99,6 +111,13 @@ export function formatPolicy(snapshot: PolicySnapshot, { rules, defaults }: Poli
   const names = refused.map((rule) => formatWord(rule.rule)).join(", ");
   const advice = `not enforced completely: ${names}; enforce mode refuses to start until each of them says ` +
     `enforce = "best" or mode = "observe"`;
+  const ruled = formatRuled(ruledBaseline(snapshot, home));
   const started = startedOnly([...rules, ...defaults]);
-  return [head, ...table, ...(started === undefined ? [] : [started]), ...(refused.length === 0 ? [] : [advice])];
+  return [
+    head,
+    ...table,
+    ...ruled,
+    ...(started === undefined ? [] : [started]),
+    ...(refused.length === 0 ? [] : [advice]),
+  ];
 }

@@ -7,7 +7,6 @@ import {
   type Clock,
   errorMessage,
   type Log,
-  type Mask,
   type SessionInfo,
   type StartedBaseline,
 } from "../core/mod.ts";
@@ -20,7 +19,7 @@ import {
   type StartState,
   SystemCalls,
 } from "../../ffi/mod.ts";
-import { heldClasses, notifyRules, type SessionCgroup } from "../act/mod.ts";
+import { heldClasses, notifyRules, type PlannedBaseline, type SessionCgroup } from "../act/mod.ts";
 import type { HeldClasses } from "../source/mod.ts";
 import { refusableActions } from "../decide/mod.ts";
 import { TerminalPrompt } from "./approval_prompt.ts";
@@ -34,12 +33,12 @@ import type { LoadedPolicy } from "./policy_files.ts";
 import { requireFiles } from "./record_settings.ts";
 import { heldFile, makeHeldFile } from "./held_ledger.ts";
 import { painter } from "./format_text.ts";
-import { startedBaseline } from "./session_baseline.ts";
+import { sessionLimits, startedBaseline } from "./session_baseline.ts";
 import { launchSession } from "./session_launch.ts";
 import { forwardSignals } from "./signals.ts";
 import { systemTimers } from "../task/mod.ts";
 import { watchesReads } from "./watched_policy.ts";
-import { type WritePlace, writePlaces } from "./write_places.ts";
+import { writePlaces } from "./write_places.ts";
 
 /** What a run needs beside its command line. */
 export interface RunParts {
@@ -129,8 +128,7 @@ class GuardedRun {
     const held = heldClasses(notify);
     // The calls of reads that are watched do not wait.
     const held_actions = [...refusable].filter((action) => !(reads_watched && action === "file.read"));
-    const masks = launched.baseline.get("mounts") === 0 ? baseline?.masks ?? [] : [];
-    await this.#begin(session, launched, { leaf, held, held_actions, places: writePlaces(baseline), masks, held_file });
+    await this.#begin(session, launched, { leaf, held, held_actions, baseline, held_file });
     using _signals = forwardSignals((signo) => this.#forward(launched, signo), this.#parts.state.ignored);
     const end = this.#watch(launched, leaf);
     launched.go();
@@ -171,14 +169,13 @@ class GuardedRun {
   async #begin(
     session: SessionInfo,
     launched: LaunchedCommand,
-    { leaf, held, held_actions, places, masks, held_file }: {
+    { leaf, held, held_actions, baseline, held_file }: {
       readonly leaf: SessionCgroup | undefined;
       readonly held: HeldClasses;
       /** Actions whose calls wait. */
       readonly held_actions: readonly ActionType[];
-      readonly places: readonly WritePlace[] | undefined;
+      readonly baseline: PlannedBaseline | undefined;
       readonly held_file: string | undefined;
-      readonly masks: readonly Mask[];
     },
   ): Promise<void> {
     this.#guard.sessions.add(SCOPE, session, leaf);
@@ -188,20 +185,26 @@ class GuardedRun {
       stopped_pid: launched.pid,
       held,
       held_actions,
-      ...(launched.baseline.size === 0 ? undefined : { baseline: this.#baseline(launched, masks), masks }),
+      ...(launched.baseline.size === 0 ? undefined : {
+        baseline: this.#started(launched, baseline),
+        limits: sessionLimits(baseline, launched.baseline),
+      }),
       ...(leaf === undefined ? undefined : { cgroup: { directory: leaf.directory, id: String(leaf.id) } }),
     });
     if (held.exec || held.files) {
       const holder = await this.#guard.useHolder();
-      await holder.begin(session, launched.takeListener(new SystemCalls(openShim())), { places, held_file });
+      await holder.begin(session, launched.takeListener(new SystemCalls(openShim())), {
+        places: writePlaces(baseline),
+        held_file,
+      });
     }
     // Attached and in scope: now the process may enter the leaf, and after that begin.
     leaf?.enter(launched.pid);
   }
 
   /** What the command gave up; what this host could not take from it is told. */
-  #baseline(launched: LaunchedCommand, masks: readonly Mask[]): StartedBaseline {
-    const baseline = startedBaseline(launched.baseline, masks);
+  #started(launched: LaunchedCommand, planned: PlannedBaseline | undefined): StartedBaseline {
+    const baseline = startedBaseline(planned, launched.baseline);
     if (baseline.lacking !== undefined) {
       const detail = `parts of the baseline that this host does not have: ${baseline.lacking.join(", ")}`;
       this.#parts.log.warn(detail);

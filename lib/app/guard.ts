@@ -15,13 +15,7 @@ import {
   type Result,
 } from "../core/mod.ts";
 import type { PolicySnapshot } from "../decide/mod.ts";
-import {
-  type GuardStatus,
-  type LossStatus,
-  type PolicyStatus,
-  type ReloadPort,
-  type StatusPort,
-} from "../publish/mod.ts";
+import type { GuardStatus, LossStatus, PolicyStatus, ReloadPort, StatusPort } from "../publish/mod.ts";
 import { ControlPlane } from "./control_plane.ts";
 import { requireEnforceable } from "./enforceable.ts";
 import { EventHub } from "./event_hub.ts";
@@ -72,6 +66,8 @@ export class Guard implements StatusPort, ReloadPort {
   readonly reader: ReaderThread;
   readonly holder: GuardHolder;
   readonly ids: IdGenerator;
+  /** What of a later policy its command can no longer have; set by whoever starts one. */
+  keeps: ((later: PolicySnapshot) => readonly string[]) | undefined;
   /** Questions to humans, and what operators command. */
   readonly control: ControlPlane;
   readonly #parts: GuardParts;
@@ -226,7 +222,8 @@ export class Guard implements StatusPort, ReloadPort {
       const { reader: { support }, holder: { watches: watched } } = this;
       const host = { support, cgroup: findCgroup2() !== undefined, watched, home, found_running };
       requireEnforceable(loaded.value.snapshot, host);
-      const weaker = this.holder.check(loaded.value.snapshot, host);
+      const kept = this.keeps?.(loaded.value.snapshot) ?? [];
+      const weaker = [...this.holder.check(loaded.value.snapshot, host), ...kept];
       await this.recorder.configure(reloadedSettings(loaded.value.snapshot, found_running));
       const arrange = this.control.prepare(loaded.value.snapshot.approval);
       const load = policyLoad(loaded.value, this.#parts);

@@ -10,7 +10,6 @@ import {
   type Event,
   type Gap,
   IdGenerator,
-  type Mask,
   type Observed,
   type ProcessInfo,
   type RecordSink,
@@ -28,7 +27,7 @@ import { agentPrograms } from "./agent_programs.ts";
 import type { LoadedKernel } from "./loaded_kernel.ts";
 import { DecidedCalls } from "./decided_calls.ts";
 import { differenceEntry, HeldDecider } from "./held_decider.ts";
-import { MaskedPlaces } from "./masked_places.ts";
+import { BaselineRefusals, type SessionLimits } from "./baseline_refusals.ts";
 import { compilePolicy } from "./policy_compile.ts";
 import type { PolicyLoad } from "./reader_protocol.ts";
 import { BUILT_MECHANISMS } from "./rule_report.ts";
@@ -69,7 +68,7 @@ export class KernelStages implements Disposable {
   #decode_errors = 0;
   readonly #calls = new DecidedCalls();
   readonly #held_actions: Map<SessionId, ReadonlySet<ActionType>> = new Map();
-  readonly #masked: Map<SessionId, MaskedPlaces> = new Map();
+  readonly #limits: Map<SessionId, BaselineRefusals> = new Map();
   /** Rulings about held calls whose records have not come yet. */
   readonly #rulings: Map<DecisionId, Ruling> = new Map();
 
@@ -176,10 +175,10 @@ export class KernelStages implements Disposable {
     return type !== "file.read" || session === undefined || this.#held_actions.get(session)?.has(type) === true;
   }
 
-  /** These places are hidden from the session's command, by the policy in force now. */
-  maskSession(session: SessionId, masks: readonly Mask[]): void {
-    if (masks.length === 0) return;
-    this.#masked.set(session, new MaskedPlaces(masks, this.#snapshot.ref.generation, realDirectory));
+  /** What the session's command was begun with, by the policy in force now. */
+  limitSession(session: SessionId, limits: SessionLimits): void {
+    const refusals = new BaselineRefusals(limits, this.#snapshot.ref.generation, realDirectory);
+    if (!refusals.empty) this.#limits.set(session, refusals);
   }
 
   /** Forgets a session that ended: its name, its labels and rates. */
@@ -188,7 +187,7 @@ export class KernelStages implements Disposable {
     if (session !== undefined) {
       this.#decider?.state.forget(session.session_id);
       this.#held_actions.delete(session.session_id);
-      this.#masked.delete(session.session_id);
+      this.#limits.delete(session.session_id);
     }
     this.sessions.remove(scope);
   }
@@ -248,10 +247,10 @@ export class KernelStages implements Disposable {
   }
 
   #explain(enriched: Enriched): Enriched {
-    if (enriched.kind !== "event" || this.#masked.size === 0) return enriched;
+    if (enriched.kind !== "event" || this.#limits.size === 0) return enriched;
     const { event } = enriched;
-    const masked = event.session === undefined ? undefined : this.#masked.get(event.session.session_id);
-    return masked === undefined ? enriched : { kind: "event", event: masked.explain(event) };
+    const limits = event.session === undefined ? undefined : this.#limits.get(event.session.session_id);
+    return limits === undefined ? enriched : { kind: "event", event: limits.explain(event) };
   }
 
   #install(snapshot: PolicySnapshot, load: PolicyLoad): ActivePolicy {

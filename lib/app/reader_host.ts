@@ -131,7 +131,7 @@ export class ReaderHost {
       const start = BigInt(session.root.start);
       const held = begin.held ?? NOTHING_HELD;
       stages.holdSession(session.session_id, begin.held_actions ?? []);
-      stages.maskSession(session.session_id, begin.masks ?? []);
+      if (begin.limits !== undefined) stages.limitSession(session.session_id, begin.limits);
       stages.probes.adoptStopped({ pid: begin.stopped_pid, scope: begin.scope, cgroup_id, start, held });
       for (const event of inheritedEvents(this.#parts.clock, session, begin.stopped_pid)) {
         stages.pipeline.note(event, "open before the session began");

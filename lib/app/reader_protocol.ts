@@ -1,7 +1,8 @@
 /** What main and the kernel reader thread say to each other. Structured clones of plain data. */
-import type { ActionType, Gap, Mask, ProcessInfo, SessionInfo, StartedBaseline } from "../core/mod.ts";
+import type { ActionType, Gap, ProcessInfo, SessionInfo, StartedBaseline } from "../core/mod.ts";
 import type { OwnPlaces } from "../act/mod.ts";
 import type { HeldClasses, ProbeSupport } from "../source/mod.ts";
+import type { SessionLimits } from "./baseline_refusals.ts";
 import type { TallyReport } from "./tally_sink.ts";
 import type { ThreadAnswer } from "./thread_calls.ts";
 import type { HolderMaps } from "./holder_protocol.ts";
@@ -34,8 +35,8 @@ export interface BeginSession {
   readonly held_actions?: readonly ActionType[];
   /** What its command gave up. */
   readonly baseline?: StartedBaseline;
-  /** What is hidden from it, because a rule closes it whatever happens. */
-  readonly masks?: readonly Mask[];
+  /** What its baseline refuses without asking a rule, to be told as what it was. */
+  readonly limits?: SessionLimits;
   /** The session's leaf: absolute directory and the kernel's id, decimal. */
   readonly cgroup?: { readonly directory: string; readonly id: string };
 }

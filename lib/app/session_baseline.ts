@@ -2,9 +2,10 @@
 import { existsSync } from "node:fs";
 import { type BaselineContext, type OwnPlaces, planBaseline, type PlannedBaseline } from "../act/mod.ts";
 import type { Config } from "../config/mod.ts";
-import { type BaselinePart, errnoName, type Mask, type StartedBaseline } from "../core/mod.ts";
-import { closedPlaces, type PolicySnapshot } from "../decide/mod.ts";
+import { type BaselinePart, errnoName, type StartedBaseline } from "../core/mod.ts";
+import { allowedPlaces, closedPlaces, type PolicySnapshot } from "../decide/mod.ts";
 import { approverSocketDir } from "../publish/mod.ts";
+import type { SessionLimits } from "./baseline_refusals.ts";
 import { splitStrings, type StartState } from "../../ffi/mod.ts";
 
 /** What a session's baseline depends on beside the policy. */
@@ -24,6 +25,7 @@ export function sessionBaseline(snapshot: PolicySnapshot, parts: BaselineParts):
     home: parts.home,
     env: environment(parts.state.environment),
     closed: closedPlaces(snapshot, parts.home),
+    allowed: allowedPlaces(snapshot, parts.home),
   };
   return planBaseline(snapshot.guard.baseline, context);
 }
@@ -40,13 +42,28 @@ export function ownPlaces({ state_dir, runtime_dir }: Config, policies: readonly
   };
 }
 
-/** What came of it, for the record and the user. */
-export function startedBaseline(reported: ReadonlyMap<BaselinePart, number>, masks: readonly Mask[]): StartedBaseline {
+/** What the command was begun with, as far as this host has it. */
+export function sessionLimits(
+  planned: PlannedBaseline | undefined,
+  reported: ReadonlyMap<BaselinePart, number>,
+): SessionLimits {
+  const { connect, bind } = reported.get("ports") === 0 ? planned?.ports ?? {} : {};
+  return {
+    masks: reported.get("mounts") === 0 ? planned?.masks ?? [] : [],
+    ...(connect === undefined ? undefined : { connect_ports: connect }),
+    ...(bind === undefined ? undefined : { bind_ports: bind }),
+  };
+}
+
+/** What came of it, for the record and the user. Parts that come from rules are no lack where a host has none. */
+export function startedBaseline(
+  planned: PlannedBaseline | undefined,
+  reported: ReadonlyMap<BaselinePart, number>,
+): StartedBaseline {
   const parts = [...reported].filter(([, errno]) => errno === 0).map(([part]) => part);
-  const lacking = [...reported].filter(([, errno]) => errno !== 0).map(([part, errno]) =>
-    `${part}: ${errnoName(errno)}`
-  );
-  const masked = masks.map(({ path }) => path);
+  const lacking = [...reported].filter(([part, errno]) => errno !== 0 && planned?.derived.includes(part) !== true)
+    .map(([part, errno]) => `${part}: ${errnoName(errno)}`);
+  const masked = sessionLimits(planned, reported).masks.map(({ path }) => path);
   return {
     parts,
     ...(masked.length === 0 ? undefined : { masked }),

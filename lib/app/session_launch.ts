@@ -15,6 +15,7 @@ import { launchCommand, type LaunchedCommand, type NotifyRule, type StartState }
 import { sleep } from "../task/mod.ts";
 import type { RunCommand } from "./command.ts";
 import type { Guard } from "./guard.ts";
+import { keptDetails } from "./kept_baseline.ts";
 import { lostFile } from "./lost_sessions.ts";
 import { processGroups } from "./process_details.ts";
 import { secretVariables, withoutVariables } from "./secret_variables.ts";
@@ -75,7 +76,9 @@ async function launch(parts: LaunchParts, reads_watched: boolean): Promise<Launc
   const { snapshot } = guard;
   const home = homedir();
   const notify = notifyRules(refusable, { reads_watched });
-  const baseline = sessionBaseline(snapshot, { config, policies: command.policies, home, state });
+  const of = { config, policies: command.policies, home, state };
+  const baseline = sessionBaseline(snapshot, of);
+  guard.keeps = (later) => baseline === undefined ? [] : keptDetails(baseline, sessionBaseline(later, of));
   const launched = await launchCommand({
     argv: commandBytes(state, command.argv),
     ...(leaf === undefined ? undefined : { cgroup_dir: leaf.directory }),

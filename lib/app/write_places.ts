@@ -27,7 +27,7 @@ const O_PATH = 0o10000000;
 /** True if Landlock would let the command do it. */
 export function isWithinPlaces(change: HeldChange, places: readonly WritePlace[]): boolean {
   const within = (path: string, kinds: readonly WritePlace["kind"][]): boolean =>
-    places.some((place) => kinds.includes(place.kind) && isBelow(path, place.path));
+    places.some((place) => kinds.includes(place.kind) && isWithinTree(path, place.path));
   switch (change.kind) {
     case "open": {
       const { open_flags, exists, path } = change;
@@ -52,6 +52,7 @@ export function isWithinPlaces(change: HeldChange, places: readonly WritePlace[]
   }
 }
 
-function isBelow(path: string, tree: string): boolean {
+/** `path` is the tree or below it. */
+export function isWithinTree(path: string, tree: string): boolean {
   return path === tree || path.startsWith(tree === "/" ? "/" : `${tree}/`);
 }

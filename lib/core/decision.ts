@@ -52,7 +52,7 @@ export interface KernelVerdict {
   /** Why a program was killed that the policy might allow: what came up is not what was let go. */
   readonly grant?: GrantFailure;
   /** What refused; absent: a program of the session's cgroup. */
-  readonly mechanism?: "lsm" | "mounts";
+  readonly mechanism?: "lsm" | "mounts" | "landlock";
   /** The object is one that the rule names, under a name that it does not. */
   readonly by_object?: true;
   /** Why the kernel refused what no rule speaks of. */

@@ -21,6 +21,9 @@ export const LIMITS = {
   pattern_bytes_max: 4_096,
   /** Network rules in the kernel: four 64-bit words of a bit vector. */
   kernel_net_rules_max: 256,
+  /** Directories, and ports of each kind, that a command's baseline can be told (ffi/native/launch_protocol.h). */
+  baseline_places_max: 64,
+  baseline_ports_max: 64,
   /** File rules in the kernel, for the same reason. */
   kernel_file_rules_max: 256,
   /** A path that a map of the kernel holds, bytes: a key of a prefix tree has at most 256. */

@@ -30,7 +30,6 @@ export interface KernelForms {
 const NOTIFIED: ReadonlySet<ActionType> = new Set<ActionType>([
   "exec",
   ...FILE_ACTION_TYPES,
-  "unix.connect",
 ]);
 
 /** Opens that wait for user space where fanotify marks the mounts of the command. */

@@ -41,6 +41,7 @@ export { type AgentPattern, type AgentProcess } from "./agents.ts";
 export { type FileMode } from "./ast.ts";
 export { BUILTIN_POLICY } from "./builtin.ts";
 export { type Diagnostic, formatDiagnostic, type Position } from "./diagnostic.ts";
+export { type AllowedPlaces, allowedPlaces } from "./allowed_places.ts";
 export { type ClosedPlace, closedPlaces } from "./closed_places.ts";
 export {
   BASE_MECHANISMS,

@@ -19,7 +19,7 @@ async function listening(path: string): Promise<Server> {
 }
 
 /** Says what it meets, once before and once after the guard's end, which it waits for. */
-const LOOK = `import os, socket, stat, sys, time
+const LOOK = `import os, socket, sys, time
 def look():
     try:
         socket.socket(socket.AF_UNIX).connect(sys.argv[1])
@@ -27,8 +27,10 @@ def look():
     except OSError as error:
         said = [type(error).__name__]
     for path in sys.argv[2:]:
-        mode = os.lstat(path).st_mode
-        said.append("file" if stat.S_ISREG(mode) else "closed" if stat.S_ISCHR(mode) else "other")
+        try:
+            said.append(os.read(os.open(path, os.O_RDONLY), 9).decode())
+        except OSError as error:
+            said.append(type(error).__name__)
     print(*said, flush=True)
 look()
 while not os.access("go", os.F_OK):
@@ -64,7 +66,10 @@ describe.skipIf(!IS_ROOT)("masks (need root)", () => {
       await writeFile(`${setup.work}/go`, "");
       await guard.ended();
       await waitUntil("the second look", () => guard.stdout.split("\n").length > 2, { detail: () => guard.stderr });
-      expect(guard.stdout).toBe("ConnectionRefusedError closed file\n".repeat(2));
+      const [before, after] = guard.stdout.split("\n");
+      expect(before).toBe("ConnectionRefusedError PermissionError x");
+      // Where opens waited for the guard, none succeeds any more.
+      expect(after).toMatch(/^ConnectionRefusedError (PermissionError x|OSError OSError)$/);
     } finally {
       await new Promise((resolve) => server.close(resolve));
     }
@@ -74,6 +79,11 @@ describe.skipIf(!IS_ROOT)("masks (need root)", () => {
     expect(decided?.action).toMatchObject({ path: sock, requested_path: setup.dir.join("link") });
     const outcome = entries.find((entry) => entry.outcome?.decision_id === decided?.decision?.decision_id)?.outcome;
     expect(outcome).toMatchObject({ label: "prevented", mechanism: "mounts" });
+    const [read] = about(entries, "file.read").filter(({ kind }) => kind === "decision");
+    expect(read?.decision).toMatchObject({ verdict: "deny", rule: "keys" });
+    const refused = entries.find((entry) => entry.outcome?.decision_id === read?.decision?.decision_id)?.outcome;
+    expect(refused?.label).toBe("prevented");
+    expect(["mounts", "seccomp"]).toContain(refused?.mechanism ?? "none");
     const [start] = about(entries, "session.start");
     expect(start?.action.baseline?.masked).toEqual([`${keys}/id`, sock].toSorted((a, b) => a.length - b.length));
   }, LIMIT_MS);

@@ -47,6 +47,22 @@ function alias(name: string, escape: string, make: (secret: string, alias: strin
   };
 }
 
+/** What a rule closes whatever happens is not there for the command; where calls wait, the guard says so first. */
+function masked(name: string, escape: string, more: Partial<EscapeCase> = {}): EscapeCase {
+  return {
+    ...way(name, escape),
+    id: `mask-${name}`,
+    rules: ['action = ["file.read", "file.write"]\npath = "@DIR@/closed/**"\nverdict = "deny"'],
+    expected: [
+      { needs: ["baseline.mounts", "fanotify.open"], label: "prevented", mechanism: "mounts" },
+      { needs: ["baseline.mounts"], label: "prevented", mechanism: "seccomp" },
+      WATCHED,
+      HELD,
+    ],
+    ...more,
+  };
+}
+
 /** Attempts to read. */
 export const FILE_READS: readonly EscapeCase[] = [
   way("name", "the file by its name"),
@@ -73,4 +89,13 @@ export const FILE_READS: readonly EscapeCase[] = [
     command: ({ program, dir }) => [program("io_uring"), "open", join(dir, "closed", "secret")],
     expected: [FILTERED, UNSEEN],
   },
+  masked("name", "a masked file by its name"),
+  masked("directory", "a masked file from its opened directory"),
+  masked("symlink", "a masked file by a symbolic link", {
+    prepare: async (place) => {
+      await secret(place);
+      await symlink(join(place.dir, "closed", "secret"), join(place.dir, "alias"));
+    },
+    command: ({ program, dir }) => [program("read_file"), "name", join(dir, "alias")],
+  }),
 ];

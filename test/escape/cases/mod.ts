@@ -5,6 +5,7 @@ import { DEPUTIES } from "./deputies.ts";
 import { FILE_CHANGES } from "./file_changes.ts";
 import { FILE_READS } from "./file_reads.ts";
 import { GUARD_ATTACKS } from "./guard.ts";
+import { HELPERS } from "./helpers.ts";
 import { NETWORK } from "./network.ts";
 import { PROGRAMS } from "./programs.ts";
 import { SOCKETS } from "./sockets.ts";
@@ -17,6 +18,7 @@ export function escapeCases(): readonly EscapeCase[] {
     ...PROGRAMS,
     ...NETWORK,
     ...SOCKETS,
+    ...HELPERS,
     ...DEPUTIES,
     ...BASELINE,
     ...GUARD_ATTACKS,

@@ -80,7 +80,14 @@ int main(int argc, char **argv)
 		serve_datagrams(argv[2]);
 		expect(sendto(fd, "x", 1, 0, (void *)&address, length), "sendto");
 	} else {
-		expect(connect(fd, (void *)&address, length), "connect");
+		long made = connect(fd, (void *)&address, length);
+
+		/* A server that comes up is bound before it listens. */
+		for (int i = 0; later && made < 0 && errno == ECONNREFUSED && i < 2000; i++) {
+			usleep(5000);
+			made = connect(fd, (void *)&address, length);
+		}
+		expect(made, "connect");
 	}
 	succeed();
 	return 0;

@@ -71,6 +71,8 @@ describe("the plan", () => {
     expect(plan).toEqual({
       masks: [],
       left: [],
+      allowed: {},
+      derived: [],
       parts: ["privileges"],
       places: [],
       capabilities: 0x200004fbn | (1n << 13n),

@@ -309,7 +309,6 @@ test("rules of other classes are reported honestly", () => {
       "net.listen: ended after the effect",
       "unix.connect: a rule about every file has no kernel form",
       "ended after the effect",
-      "seccomp would hold or refuse it",
       "tool.call: answers to tool calls are not in this version",
     ].join("; "),
   ]);
