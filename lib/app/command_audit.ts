@@ -2,7 +2,6 @@
 import { readFileSync } from "node:fs";
 import { AgentguardError, assertNever, type Clock, IdGenerator } from "../core/mod.ts";
 import {
-  checkProof,
   describeFault,
   entryOf,
   type EntryQuery,
@@ -11,6 +10,7 @@ import {
   openRecordReader,
   parseProof,
   PROOF_BYTES_MAX,
+  ProofChecker,
   proveConsistency,
   proveEntry,
   type PrunedEntries,
@@ -68,7 +68,7 @@ export function commandAudit(command: AuditCommand, io: CommandIo): Promise<numb
     case "audit.prove":
       return prove(command, io);
     case "audit.check-proof":
-      return checkProofFile(command, io);
+      return checkProofFiles(command, io);
     case "audit.consistency":
       return consistency(command, io);
     case "audit.checkpoint":
@@ -162,27 +162,31 @@ function prove(command: AuditProveCommand, io: CommandIo): Promise<number> {
 }
 
 /** Checks a proof with a key alone. Exit 1 if it does not hold. */
-function checkProofFile(command: AuditCheckProofCommand, io: CommandIo): Promise<number> {
+function checkProofFiles(command: AuditCheckProofCommand, io: CommandIo): Promise<number> {
   return exitCodeOf(io, async () => {
-    const config = configOf(io, command.flags);
-    const key = readPublicKey(command.key);
-    const parsed = parseProof(readTextFile(command.file, "proof", PROOF_BYTES_MAX));
-    const checked = parsed.ok ? checkProof(parsed.value, key) : parsed;
-    const file = escapeText(command.file);
-    if (!checked.ok) {
-      const text = config.json.value
-        ? JSON.stringify({ ok: false, detail: checked.error })
-        : `FALSE: ${file}: ${escapeMessage(checked.error)}`;
-      await io.stdout.write(`${text}\n`);
-      return EXIT.failed;
+    const { json: { value: json } } = configOf(io, command.flags);
+    const checker = new ProofChecker(readPublicKey(command.key));
+    let all_hold = true;
+    for (const name of command.files) {
+      const parsed = parseProof(readTextFile(name, "proof", PROOF_BYTES_MAX));
+      const checked = parsed.ok ? checker.check(parsed.value) : parsed;
+      const file = command.files.length > 1 ? { file: name } : undefined;
+      if (!checked.ok) {
+        all_hold = false;
+        const text = json
+          ? JSON.stringify({ ok: false, ...file, detail: checked.error })
+          : `FALSE: ${escapeText(name)}: ${escapeMessage(checked.error)}`;
+        await io.stdout.write(`${text}\n`);
+        continue;
+      }
+      const { seq, entry_id, line, checkpoint: { origin, size } } = checked.value;
+      if (json) await io.stdout.write(`${JSON.stringify({ ok: true, ...file, seq, entry_id, origin, size })}\n`);
+      else {
+        const entry = formatEntry(entryOf({ seq, line }), { paint: painter(io), columns: io.columns });
+        await io.stdout.write(`ok: entry ${seq} of ${size} in ${escapeText(origin)}\n${entry}\n`);
+      }
     }
-    const { seq, entry_id, line, checkpoint: { origin, size } } = checked.value;
-    if (config.json.value) await io.stdout.write(`${JSON.stringify({ ok: true, seq, entry_id, origin, size })}\n`);
-    else {
-      const entry = formatEntry(entryOf({ seq, line }), { paint: painter(io), columns: io.columns });
-      await io.stdout.write(`ok: entry ${seq} of ${size} in ${escapeText(origin)}\n${entry}\n`);
-    }
-    return EXIT.ok;
+    return all_hold ? EXIT.ok : EXIT.failed;
   });
 }
 

@@ -176,14 +176,14 @@ Exit codes:
   2  wrong usage`,
   },
   "audit check-proof": {
-    purpose: `Checks a proof. Needs no record, only the public key.`,
+    purpose: `Checks proofs. Needs no record, only the public key.`,
     after: `
 Example:
   agentguard audit check-proof proof.json --key public.key
 
 Exit codes:
-  0  the entry was in the record when the checkpoint was signed
-  1  the proof does not hold
+  0  every entry was in the record when its checkpoint was signed
+  1  a proof does not hold
   2  wrong usage`,
   },
   "audit consistency": {

@@ -58,10 +58,10 @@ export const AUDIT_LEAVES: readonly Leaf[] = [
     name: "check-proof",
     path: "audit check-proof",
     options: ["key", "json"],
-    arguments: [["<file>", "what 'agentguard audit prove' printed"]],
+    arguments: [["<file...>", "what 'agentguard audit prove' printed"]],
     make: (given, { words }) => ({
       kind: "audit.check-proof",
-      file: words[0] ?? "",
+      files: words,
       key: requireKey(given),
       flags: given.flags(),
     }),

@@ -130,10 +130,10 @@ export interface AuditProveCommand extends WithFlags {
   readonly entry_id: string;
 }
 
-/** Checks a proof, without a record. */
+/** Checks proofs, without a record. */
 export interface AuditCheckProofCommand extends WithFlags {
   readonly kind: "audit.check-proof";
-  readonly file: string;
+  readonly files: readonly string[];
   readonly key: string;
 }
 

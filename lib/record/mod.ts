@@ -56,6 +56,7 @@ export {
   type EntryProof,
   parseProof,
   PROOF_BYTES_MAX,
+  ProofChecker,
   proveConsistency,
   proveEntry,
 } from "./proof.ts";

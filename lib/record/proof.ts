@@ -88,9 +88,32 @@ export function parseProof(text: string): Result<EntryProof, string> {
 
 /** Verifies a proof with nothing but the public key; the error says why it does not hold. */
 export function checkProof(proof: EntryProof, key: PublicKey): Result<CheckedProof, string> {
-  const opened = openCheckpoint(proof.checkpoint, key);
-  if (!opened.ok) return err(`its checkpoint is not accepted: ${opened.error}`);
-  const checkpoint = opened.value;
+  return new ProofChecker(key).check(proof);
+}
+
+/** Verifies proofs as `checkProof` does, and the signature once for all that come with the same checkpoint. */
+export class ProofChecker {
+  readonly #key: PublicKey;
+  /** The last note, with what came of it. */
+  #note: string | undefined;
+  #opened: ReturnType<typeof openCheckpoint> = err("");
+
+  constructor(key: PublicKey) {
+    this.#key = key;
+  }
+
+  /** The error says why it does not hold. */
+  check(proof: EntryProof): Result<CheckedProof, string> {
+    if (proof.checkpoint !== this.#note) {
+      this.#opened = openCheckpoint(proof.checkpoint, this.#key);
+      this.#note = proof.checkpoint;
+    }
+    if (!this.#opened.ok) return err(`its checkpoint is not accepted: ${this.#opened.error}`);
+    return checkIn(this.#opened.value, proof);
+  }
+}
+
+function checkIn(checkpoint: ParsedCheckpoint, proof: EntryProof): Result<CheckedProof, string> {
   const entry = parseEntry(proof.entry);
   if (entry === undefined) return err("its entry is no entry");
   if (proof.tree_size !== checkpoint.size) return err("its tree size is not that of its checkpoint");

@@ -91,7 +91,7 @@ describe("commands", () => {
     ],
     ["audit verify --from c --key k", { kind: "audit.verify", from: "c", key: "k", flags: {} }],
     [`audit prove ${ID.toLowerCase()}`, { kind: "audit.prove", entry_id: ID, flags: {} }],
-    ["audit check-proof p --key k", { kind: "audit.check-proof", file: "p", key: "k", flags: {} }],
+    ["audit check-proof p --key k", { kind: "audit.check-proof", files: ["p"], key: "k", flags: {} }],
     ["audit consistency a b", { kind: "audit.consistency", older: "a", newer: "b", key: undefined, flags: {} }],
     ["audit checkpoint --show-key", { kind: "audit.checkpoint", show_key: true, flags: {} }],
     ["audit rotate-key --state s", { kind: "audit.rotate-key", flags: { state_dir: "s" } }],

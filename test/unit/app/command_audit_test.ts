@@ -250,6 +250,12 @@ describe("proofs and checkpoints", () => {
     await Bun.write(`${dir.path}/key`, `# the key\n${key}\n`);
     expect(await print(`audit check-proof ${file} --key ${dir.path}/key --json`)).toContain('"ok":true,"seq":3');
     expect(await fails(`audit check-proof ${file} --key ${"00".repeat(32)}`)).toContain("FALSE");
+    const both = (await print(`audit check-proof ${file} ${file} --key ${key} --json`)).trim().split("\n");
+    expect(both.map((line) => JSON.parse(line))).toMatchObject([{ ok: true, file, seq: 3 }, {
+      ok: true,
+      file,
+      seq: 3,
+    }]);
     await Bun.write(file, proof.replace("192.0.2.1", "192.0.2.9"));
     expect(await fails(`audit check-proof ${file} --key ${key}`)).toContain("does not lead to the signed root");
     expect(await fails(`audit prove 01JABCDEFGHJKMNPQRSTVWXYZ9 --state ${dir.path}`)).toContain("no such entry");
