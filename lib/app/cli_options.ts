@@ -39,6 +39,7 @@ export type OptionName =
   | "text"
   | "pid"
   | "after_seq"
+  | "before_seq"
   | "limit"
   | "newest"
   | "principal"
@@ -90,6 +91,7 @@ export const OPTIONS: Readonly<Record<OptionName, () => Option>> = {
   rule: () => new Option("--rule <name>", "only entries that this rule decided"),
   text: () => new Option("--text <words>", "only entries that contain this text"),
   pid: () => new Option("--pid <pid>", "only this process"),
+  before_seq: () => new Option("--before-seq <seq>", "only entries before this sequence number"),
   after_seq: () => new Option("--after-seq <seq>", "only entries after this sequence number"),
   limit: () => new Option("--limit <count>", "at most this many entries"),
   newest: () => new Option("--newest", "newest first"),

@@ -14,7 +14,7 @@ const PID_MAX = 4_194_304;
 /** What chooses entries. */
 const FILTER_OPTIONS: readonly OptionName[] = [
   ...["since", "until", "session", "principal", "type", "kind", "verdict"] as const,
-  ...["rule", "text", "pid", "after_seq", "limit"] as const,
+  ...["rule", "text", "pid", "after_seq", "before_seq", "limit"] as const,
 ];
 
 /** In the order of the help. */
@@ -142,6 +142,7 @@ function readFilter(given: GivenOptions): AuditFilter {
     text: given.read("text", readText),
     pid: given.read("pid", (text) => readInteger(text, { min: 1, max: PID_MAX })),
     after_seq: given.read("after_seq", (text) => readInteger(text, { min: 0, max: seq_max })),
+    before_seq: given.read("before_seq", (text) => readInteger(text, { min: 1, max: seq_max })),
     limit: given.read("limit", (text) => readInteger(text, { min: 1, max: seq_max })),
     newest: given.has("newest"),
   };

@@ -22,6 +22,7 @@ export interface AuditFilter {
   readonly text: string | undefined;
   readonly pid: number | undefined;
   readonly after_seq: number | undefined;
+  readonly before_seq: number | undefined;
   /** Most entries that are shown; absent shows all. */
   readonly limit: number | undefined;
   /** Newest first. */

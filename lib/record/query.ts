@@ -23,6 +23,8 @@ export interface EntryFilter {
   readonly pid?: number;
   /** Only entries with a greater number. */
   readonly after_seq?: number;
+  /** Only entries with a smaller number. */
+  readonly before_seq?: number;
 }
 
 /** A condition on `spans`, which has a row for each block. */

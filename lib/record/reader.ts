@@ -84,14 +84,14 @@ export class RecordReader implements Disposable {
     let rest = query.limit ?? Number.MAX_SAFE_INTEGER;
     const tests = entryTests(query);
     const newest = query.newest === true;
-    const after_seq = query.after_seq ?? 0;
+    const { after_seq = 0, before_seq = Infinity } = query;
     for (const block of this.#blocks(query)) {
       if (rest <= 0) return;
       if (query.signal?.aborted === true) throw new AgentguardError("cancelled", "query the record: cancelled");
       const entries = this.#entries(block, tests?.stored);
       if (newest) entries.reverse();
       for (const entry of entries) {
-        if (entry.seq <= after_seq || tests?.line(entry.line) === false) continue;
+        if (entry.seq <= after_seq || entry.seq >= before_seq || tests?.line(entry.line) === false) continue;
         yield entry;
         if (--rest <= 0) return;
       }
@@ -169,7 +169,8 @@ export class RecordReader implements Disposable {
     const order = query.newest === true ? "DESC" : "ASC";
     const sql = `SELECT block FROM spans WHERE block BETWEEN ? AND ?${condition.sql} ORDER BY block ${order} ` +
       `LIMIT ${BLOCKS_PAGE}`;
-    let [low, high] = [blockOf((query.after_seq ?? 0) + 1), Number.MAX_SAFE_INTEGER];
+    const { after_seq = 0, before_seq = Number.MAX_SAFE_INTEGER } = query;
+    let [low, high] = [blockOf(after_seq + 1), blockOf(before_seq - 1)];
     for (;;) {
       const rows = this.#store.all(sql, [low, high, ...condition.parameters]);
       for (const row of rows) yield integerOf(row, "block");

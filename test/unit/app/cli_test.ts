@@ -68,6 +68,7 @@ describe("commands", () => {
     text: undefined,
     pid: undefined,
     after_seq: undefined,
+    before_seq: undefined,
     limit: undefined,
     newest: false,
   };
@@ -98,7 +99,7 @@ describe("commands", () => {
     ["audit query", { kind: "audit.query", filter: none, flags: {} }],
     [
       `audit query --session ${ID} --type net.connect --kind decision --verdict deny --rule r1 --text x --pid 7 ` +
-      `--after-seq 0 --limit 5 --newest --since 15m --until 2026-01-02T03:04:05Z`,
+      `--after-seq 0 --before-seq 9 --limit 5 --newest --since 15m --until 2026-01-02T03:04:05Z`,
       {
         kind: "audit.query",
         filter: {
@@ -113,6 +114,7 @@ describe("commands", () => {
           text: "x",
           pid: 7,
           after_seq: 0,
+          before_seq: 9,
           limit: 5,
           newest: true,
         },

@@ -54,6 +54,8 @@ const plain = (n: number): boolean => !tenth(n);
 test.each<[string, EntryFilter, (n: number) => boolean]>([
   ["everything", {}, () => true],
   ["after a number", { after_seq: 1_400 }, (n) => n > 1_400],
+  ["before a number", { before_seq: 258 }, (n) => n < 258],
+  ["between two numbers", { after_seq: 255, before_seq: 258 }, (n) => n > 255 && n < 258],
   ["a session", { session_id: "SESSIONB" }, other],
   ["a rule", { rule: "no-egress" }, (n) => tenth(n) && !other(n)],
   ["a rule and a session that never meet", { rule: "other", session_id: "SESSIONA" }, () => false],
