@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSyn
 import { createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type BaselineContext, cgroup2Mounts, planBaseline } from "../../../lib/act/mod.ts";
+import { type BaselineContext, cgroup2Mounts, planBaseline, type PlannedBaseline } from "../../../lib/act/mod.ts";
 import { servicePaths } from "../../../lib/act/services.ts";
 import { BASELINE_PARTS, type BaselineSettings, SERVICES } from "../../../lib/core/mod.ts";
 
@@ -77,6 +77,24 @@ describe("the plan", () => {
       places: [],
       capabilities: 0x200004fbn | (1n << 13n),
     });
+  });
+
+  test("lists that rules come to: what is not there yet is allowed above, everything is no list", () => {
+    const plan = (write_trees: readonly string[], more: Partial<BaselineSettings> = {}): PlannedBaseline =>
+      planBaseline({ ...SETTINGS, ...more }, context({ allowed: { write_trees, connect_ports: [443] } }));
+    const found = plan([join(root, "home", "new", "deep"), work]);
+    expect(found.allowed).toEqual({ write_trees: [join(root, "home"), work], connect_ports: [443] });
+    expect(found.derived).toEqual(["trees", "ports"]);
+    expect(found.parts).toEqual([...BASELINE_PARTS, "trees", "ports"]);
+    expect(found.ports).toEqual({ connect: [443] });
+    expect(found.places.filter(({ kind }) => kind === "write").map(({ path }) => path)).toEqual(
+      [join(root, "home"), work, "/dev/shm"],
+    );
+    expect(plan(["/ag-nowhere/x"]).allowed).toEqual({ connect_ports: [443] });
+    const listed = plan([work], { parts: [...BASELINE_PARTS, "trees"], write_trees: ["/srv"] });
+    expect(listed.allowed.write_trees).toEqual(["/srv"]);
+    expect(listed.derived).toEqual(["ports"]);
+    expect(plan([work], { parts: ["mounts"] }).derived).toEqual([]);
   });
 
   test("a record in the command's way is refused", () => {
