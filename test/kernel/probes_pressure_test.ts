@@ -283,6 +283,11 @@ int main(void) {
   });
 });
 
+/** Programs about unix sockets, where this kernel takes them. */
+function unixPrograms({ probes }: Probed): number {
+  return probes.has("unix") ? 2 : 0;
+}
+
 // skip: loading BPF programs needs root
 describe.skipIf(!IS_ROOT)("attaching", () => {
   test("loading links nothing; attaching links five programs; detaching leaves none; disposing frees all", async () => {
@@ -294,7 +299,7 @@ describe.skipIf(!IS_ROOT)("attaching", () => {
     };
     const probed = Probed.load({ decisions: 4096, telemetry: 4096 });
     try {
-      expect(newObjects(before, "prog")).toHaveLength(12);
+      expect(newObjects(before, "prog")).toHaveLength(12 + unixPrograms(probed));
       expect(links()).toBe(0);
       for (let i = 0; i < 3; i++) {
         probed.probes.attach();
@@ -314,12 +319,12 @@ describe.skipIf(!IS_ROOT)("attaching", () => {
     await freed(ever);
   });
 
-  test("a cgroup's six programs go with its attachment", async () => {
+  test("a cgroup's programs, six and those about unix sockets, go with its attachment", async () => {
     using probed = Probed.load({ decisions: 4096, telemetry: 4096 });
     const before = ownBpfObjects();
     {
       await using _guarded = new GuardedCgroup(probed);
-      expect(newObjects(before, "link")).toHaveLength(6);
+      expect(newObjects(before, "link")).toHaveLength(6 + unixPrograms(probed));
     }
     expect(newObjects(before, "link")).toEqual([]);
   });
