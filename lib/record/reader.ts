@@ -34,6 +34,8 @@ export interface StoredEntry {
   readonly line: string;
 }
 
+/** Blocks that are looked at before all are. */
+const NEAR_BLOCKS = 64;
 /** Blocks named by one read of the index. */
 const BLOCKS_PAGE = 64;
 
@@ -101,15 +103,46 @@ export class RecordReader implements Disposable {
   /** The entry with this id. */
   get(entry_id: string): StoredEntry | undefined {
     const key = idKey(entry_id);
-    const blocks = this.#store.prepare("SELECT block FROM spans WHERE id_min <= ? AND id_max >= ? ORDER BY block")
-      .all(key, key);
     const needle = `"entry_id":${JSON.stringify(entry_id)}`;
-    for (const row of blocks) {
-      for (const entry of this.#entries(integerOf(row, "block"), (text) => text.includes(needle))) {
+    const looked = new Set<number>();
+    for (const block of this.#blocksOf(key)) {
+      if (looked.has(block)) continue;
+      looked.add(block);
+      for (const entry of this.#entries(block, (text) => text.includes(needle))) {
         if (parseEntry(entry.line)?.entry_id === entry_id) return entry;
       }
     }
     return undefined;
+  }
+
+  /** The blocks whose ids may have this key: first where ids ascend as they do unless the clock was set, then all. */
+  *#blocksOf(key: number): Generator<number, void, void> {
+    const last = this.#store.prepare(
+      "SELECT block, id_min, id_max FROM spans WHERE block <= ? ORDER BY block DESC LIMIT 1",
+    );
+    const spanAt = (
+      block: number,
+    ): { readonly block: number; readonly id_min: number; readonly id_max: number } | undefined => {
+      const row = last.get(block);
+      return row === undefined
+        ? undefined
+        : { block: integerOf(row, "block"), id_min: integerOf(row, "id_min"), id_max: integerOf(row, "id_max") };
+    };
+    let [low, high] = [0, spanAt(Number.MAX_SAFE_INTEGER)?.block ?? 0];
+    while (low < high) {
+      const middle = Math.ceil((low + high) / 2);
+      const span = spanAt(middle);
+      if (span === undefined || span.id_min <= key) low = middle;
+      else high = Math.min(middle, span.block) - 1;
+    }
+    // Ids of one millisecond may fill blocks.
+    let span = spanAt(low);
+    for (let n = 0; n < NEAR_BLOCKS && span !== undefined && span.id_max >= key; n++) {
+      if (span.id_min <= key) yield span.block;
+      span = spanAt(span.block - 1);
+    }
+    const all = this.#store.prepare("SELECT block FROM spans WHERE id_min <= ? AND id_max >= ? ORDER BY block");
+    for (const row of all.all(key, key)) yield integerOf(row, "block");
   }
 
   /** The entry with this number; `undefined` where there is none, or its text was pruned. */

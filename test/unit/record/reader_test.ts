@@ -2,7 +2,17 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { AgentguardError, type EntryDraft } from "../../../lib/core/mod.ts";
 import { type EntryFilter, entryOf, type EntryQuery, openRecordReader, RecordReader } from "../../../lib/record/mod.ts";
 import { TempDir } from "../../support/mod.ts";
-import { decision, decisionId, observation, openWriter, session, START_US, tamper } from "./support.ts";
+import {
+  decision,
+  decisionId,
+  observation,
+  openWriter,
+  session,
+  START_US,
+  tamper,
+  TestClock,
+  testIds,
+} from "./support.ts";
 
 const ENTRIES = 1_500;
 let dir: TempDir;
@@ -155,3 +165,24 @@ function catchError(body: () => unknown): AgentguardError | undefined {
   }
   return undefined;
 }
+
+test("an entry is found by its id, wherever the clock was when it was written", async () => {
+  await using own = await TempDir.create();
+  for (const offset_us of [0, -3_600_000_000, 7_200_000_000]) {
+    const clock = new TestClock();
+    clock.now_us += offset_us;
+    await using writer = openWriter(own.path, { clock, ids: testIds(clock) });
+    for (let n = 0; n < 700; n++) {
+      clock.now_us += 500;
+      writer.append(observation(n));
+      if (n % 50 === 0) await writer.flush();
+    }
+  }
+  using found = openRecordReader(own.path);
+  for (let seq = 1; seq <= found.head().seq; seq += 37) {
+    const stored = found.at(seq);
+    if (stored === undefined) throw new Error(`entry ${seq} is missing`);
+    expect(found.get(entryOf(stored).entry_id)).toEqual(stored);
+  }
+  expect(found.get("01KDYAK3480000000000000ZZZ")).toBeUndefined();
+});
