@@ -121,7 +121,8 @@ class GuardedRun {
       held_file,
     }, { watched });
     await using _launched = launched;
-    guard.holder.onFailed(() => launched.leaveHeld());
+    // Without a cgroup nobody else ends the tree.
+    guard.holder.onFailed(() => open ? launched.leaveHeld() : void launched.finish({ kill_rest: true }));
     releaseStreams(this.#parts.state.fds);
     guard.holder.started(refusable, { watched: reads_watched });
     this.#session = session;
