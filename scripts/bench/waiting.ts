@@ -1,9 +1,9 @@
 /** What it costs to hold program starts that wait for a person: CPU time and memory of the guard meanwhile. */
 
 import { sleep } from "bun";
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { Background } from "./guards.ts";
-import { cpuNs, residentMb } from "./machine.ts";
+import { residentMb } from "./machine.ts";
 import { countRow, type Report, timeRow } from "./report.ts";
 import { onCpu, policyText, type Workshop } from "./workshop.ts";
 
@@ -38,9 +38,9 @@ export async function measureWaiting(shop: Workshop): Promise<Report> {
     const held_ms = performance.now() - from_ms;
     await sleep(SETTLE_MS);
     for (let i = 0; i < (shop.effort.quick ? 1 : 3); i++) {
-      const [before, at_ms] = [cpuNs(guard.pid), performance.now()];
+      const [before_ms, at_ms] = [cpuMs(guard.pid), performance.now()];
       await sleep(seconds * 1_000);
-      share.push((cpuNs(guard.pid) - before) / ((performance.now() - at_ms) * 1e6) * 100);
+      share.push((cpuMs(guard.pid) - before_ms) / (performance.now() - at_ms) * 100);
     }
     const held_mb = residentMb(guard.pid);
     await guard.stop();
@@ -53,12 +53,19 @@ export async function measureWaiting(shop: Workshop): Promise<Report> {
         countRow("RSS while they wait", "MB", held_mb),
         countRow("until all of them waited", "ms", held_ms),
       ],
-      notes: ["CPU: user and system time of all threads, as a share of one core, over 10 s each time"],
+      notes: ["CPU: user and system time of all threads, as a share of one core; steps of 10 ms"],
       faults: [],
     };
   } finally {
     shop.discard(state);
   }
+}
+
+/** CPU time of a process, of threads that have ended too: proc_pid_stat(5), in steps of 10 ms. */
+function cpuMs(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return (Number(fields[11]) + Number(fields[12])) * 10;
 }
 
 /** How many questions wait. */
