@@ -16,7 +16,7 @@ import { formatRuled, ruledBaseline } from "./format_baseline.ts";
 import { MISSING_SOURCES } from "./missing_sources.ts";
 import { loadPolicySources } from "./policy_files.ts";
 import { policySecrets } from "./policy_secrets.ts";
-import { reportDefaults, reportRules, type RuleReport, startedOnly } from "./rule_report.ts";
+import { readsByCall, reportDefaults, reportRules, type RuleReport, startedOnly } from "./rule_report.ts";
 
 /** Prints findings and what enforces each rule. Exit 2 if the policy cannot be used. */
 export function commandPolicyCheck(
@@ -113,10 +113,12 @@ export function formatPolicy(snapshot: PolicySnapshot, { rules, defaults, home }
     `enforce = "best" or mode = "observe"`;
   const ruled = formatRuled(ruledBaseline(snapshot, home));
   const started = startedOnly([...rules, ...defaults]);
+  const by_call = readsByCall(snapshot, [...rules, ...defaults]);
   return [
     head,
     ...table,
     ...ruled,
+    ...(by_call === undefined ? [] : [escapeText(by_call)]),
     ...(started === undefined ? [] : [started]),
     ...(refused.length === 0 ? [] : [advice]),
   ];

@@ -74,6 +74,18 @@ function lowerHere(snapshot: PolicySnapshot, options: ReportOptions): Lowering {
   });
 }
 
+/** Why reads that could wait by fanotify wait by their calls under this policy; `undefined` where that is not so. */
+export function readsByCall(
+  snapshot: PolicySnapshot,
+  rules: readonly Pick<RuleReport, "parts">[],
+): string | undefined {
+  const by_call = rules.flatMap(({ parts }) => parts).some(({ actions, mechanism }) =>
+    mechanism === "seccomp" && actions.includes("file.read")
+  );
+  const why = by_call ? unwatchable(snapshot) : undefined;
+  return why === undefined ? undefined : `reads wait by seccomp, each time, and not by fanotify: ${why}`;
+}
+
 /** What the report must say beside its rows: mechanisms that only a command that agentguard starts has. */
 export function startedOnly(rules: readonly Pick<RuleReport, "parts">[]): string | undefined {
   const parts = rules.flatMap(({ parts }) => parts).filter(({ mechanism, found_running }) =>
