@@ -105,7 +105,7 @@ static __always_inline int ag_refuse_own(const struct ag_deed *deed)
 		.detail = deed->action,
 	};
 
-	ag_refuse_assault(&assault);
+	ag_refuse_file(&assault);
 	return -AG_EPERM;
 }
 

@@ -27,7 +27,7 @@ static __always_inline bool ag_is_control(struct file *file, const struct ag_dee
 	assault.action = ag_guarded_control(file);
 	if (!assault.action)
 		return false;
-	ag_refuse_assault(&assault);
+	ag_refuse_file(&assault);
 	return true;
 }
 

@@ -17,30 +17,49 @@ AG_LSM_MAP(own_objects, BPF_MAP_TYPE_HASH, AG_OWN_MAX, struct ag_object_key, __u
 /* How far below one of the guard's directories its files are. */
 #define AG_OWN_DEPTH 3
 
-/* Refuses and records. */
+static __always_inline void ag_report_assault(struct ag_turn *t, const struct ag_assault *assault, __u32 path_bytes)
+{
+	struct ag_refused *r = (struct ag_refused *)t->s->record;
+
+	r->ino = 0;
+	r->dev = 0;
+	r->detail = assault->detail;
+	r->target = assault->target;
+	r->path_bytes = path_bytes;
+	r->new_path_bytes = 0;
+	ag_report_refusal(t, assault->action, sizeof(*r) + path_bytes);
+}
+
+/* Records what was refused on a process. */
 __noinline int ag_refuse_assault(struct ag_assault *assault)
 {
 	struct ag_turn t = {.rule_index = -1};
-	struct ag_refused *r;
-	__u32 at = sizeof(*r), bytes = 0;
 
 	if (!assault)
 		return 0;
 	t.scope = ag_scope_of();
 	if (!t.scope || assault->silent || !ag_begin_turn(&t))
 		return 0;
-	r = (struct ag_refused *)t.s->record;
+	ag_report_assault(&t, assault, 0);
+	ag_end_turn();
+	return 0;
+}
+
+/* The same on a file, with its path. By itself, because whoever calls it has the climb verified once more. */
+__noinline int ag_refuse_file(struct ag_assault *assault)
+{
+	struct ag_turn t = {.rule_index = -1};
+	__u32 bytes;
+
+	if (!assault)
+		return 0;
+	t.scope = ag_scope_of();
+	if (!t.scope || !ag_begin_turn(&t))
+		return 0;
 	t.l->dentry = assault->dentry;
 	t.l->mnt = assault->mnt;
-	if (assault->dentry)
-		bytes = ag_climb_path(t.level, at, t.slot) & (AG_PATH_MAX - 1);
-	r->ino = 0;
-	r->dev = 0;
-	r->detail = assault->detail;
-	r->target = assault->target;
-	r->path_bytes = bytes;
-	r->new_path_bytes = 0;
-	ag_report_refusal(&t, assault->action, at + bytes);
+	bytes = ag_climb_path(t.level, sizeof(struct ag_refused), t.slot) & (AG_PATH_MAX - 1);
+	ag_report_assault(&t, assault, bytes);
 	ag_end_turn();
 	return 0;
 }
@@ -59,7 +78,7 @@ static __always_inline bool ag_is_guards(struct task_struct *task)
 }
 
 /* True if a guarded process may not do that: the object is the guard's own, or lies in a directory of it. */
-static __always_inline bool ag_is_own(__u64 dentry, __u32 action)
+__noinline int ag_is_own(__u64 dentry, __u32 action)
 {
 	int i;
 
@@ -71,13 +90,13 @@ static __always_inline bool ag_is_own(__u64 dentry, __u32 action)
 		if (ag_object_key_of(&key, dentry, 0))
 			kind = bpf_map_lookup_elem(&own_objects, &key);
 		if (kind && (*kind == AG_OWN_CLOSED || (i == 0 && action != AG_FILE_READ)))
-			return true;
+			return 1;
 		AG_READ(parent, dentry, struct dentry, d_parent);
 		if (parent == dentry)
-			return false;
+			return 0;
 		dentry = parent;
 	}
-	return false;
+	return 0;
 }
 
 /* A file below /proc/PID of the guard, or of a child of its own that is in no session. */

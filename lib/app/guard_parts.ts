@@ -1,5 +1,7 @@
 /** Small parts of a guard that need none of its state. */
-import { mkdirSync } from "node:fs";
+import { existsSync, mkdirSync, realpathSync } from "node:fs";
+import { resolve } from "node:path";
+import type { OwnPlaces } from "../act/mod.ts";
 import {
   AgentguardError,
   type Approver,
@@ -85,12 +87,24 @@ export function policyLoad(
   return {
     carried: policy.carried(),
     ...(parts.home === undefined ? undefined : { home: parts.home }),
-    // Made after the policy is loaded, and looked for at each session.
-    own: {
-      ...ownPlaces(parts.config, parts.policies),
-      approvers_dir: approverSocketDir(parts.config.runtime_dir.value),
-    },
+    own: namedPlaces(parts.config, parts.policies),
   };
+}
+
+/** The guard's own places by the names that the kernel gives them; what is not there yet is looked for later, too. */
+function namedPlaces(config: Config, policies: readonly string[]): OwnPlaces {
+  const { state_dir, runtime_dir, program } = ownPlaces(config, policies);
+  return {
+    state_dir: named(state_dir),
+    runtime_dir: named(runtime_dir),
+    approvers_dir: named(approverSocketDir(runtime_dir)),
+    policies: policies.map(named),
+    program: named(program),
+  };
+}
+
+function named(path: string): string {
+  return existsSync(path) ? realpathSync(path) : resolve(path);
 }
 
 /** An operator wants the policy read again. */

@@ -17,6 +17,8 @@ export interface HeldChangesParts {
   readonly decisions: HeldDecisions;
   /** What follows from other names of what is touched, see `OtherNames`. */
   readonly otherNames: (event: Event, change: HeldChange) => Ruling | undefined;
+  /** Touches the guard's own files: never done in a caller's place. */
+  readonly isOwn: (change: HeldChange) => boolean;
   /** Does what gives objects other names, so that nobody rests on the old ones meanwhile. */
   readonly renaming: <T>(change: HeldChange, perform: () => T) => T;
 }
@@ -96,6 +98,11 @@ export class HeldChanges {
     if (places !== undefined && !isWithinPlaces(change, places)) {
       calls.drop(change);
       calls.refuse(listener, call.id, EACCES);
+      return;
+    }
+    if (this.#parts.isOwn(change)) {
+      calls.drop(change);
+      calls.refuse(listener, call.id, EPERM);
       return;
     }
     const event = heldChangeEvent({ time_us: clock.wallUs(), session, call, start, change });

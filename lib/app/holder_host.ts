@@ -123,6 +123,7 @@ export class HolderHost {
     const changes = new HeldChanges({
       ...shared,
       otherNames: (event, change) => this.#usePolicy().otherNames(event, change),
+      isOwn: (change) => this.#usePolicy().isOwn(change),
       renaming: (change, perform) => reads.renaming(change, perform),
     });
     const sent = new Int32Array(request.stats, HOLD_STAT_NAMES.length * 8, 1);

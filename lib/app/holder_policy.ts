@@ -1,10 +1,12 @@
 /** The policy of the thread that answers held calls, with what follows from it once and for all. */
 import type { Clock, Event, Ruling } from "../core/mod.ts";
 import { asksThePast, type PolicySnapshot } from "../decide/mod.ts";
+import type { OwnPlaces } from "../act/mod.ts";
 import type { HeldChange } from "../../ffi/mod.ts";
 import { OtherNames } from "./other_names.ts";
 import { compilePolicy } from "./policy_compile.ts";
 import type { PolicyLoad } from "./reader_protocol.ts";
+import { isOwnPlace } from "./write_places.ts";
 
 /** One policy at a time is in use; another load makes another one of these. */
 export class HolderPolicy {
@@ -13,6 +15,7 @@ export class HolderPolicy {
   readonly asks_past: boolean;
   /** What `~` stands for. */
   readonly home: string | undefined;
+  readonly #own: OwnPlaces;
   readonly #other_names: OtherNames;
 
   /** `settle`: called before files are looked at. Throws `policy` for a defect: main has loaded the same sources. */
@@ -20,7 +23,13 @@ export class HolderPolicy {
     this.snapshot = compilePolicy(load);
     this.asks_past = asksThePast(this.snapshot);
     this.home = load.home;
+    this.#own = load.own;
     this.#other_names = new OtherNames(this.snapshot, { home: load.home, ...options });
+  }
+
+  /** The guard's own files are touched: nothing that is done in a caller's place. */
+  isOwn(change: HeldChange): boolean {
+    return isOwnPlace(change, this.#own);
   }
 
   /** What follows from other names of what is touched, see `OtherNames`. */

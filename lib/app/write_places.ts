@@ -2,6 +2,7 @@
  * Where a command may change files at all. The kernel holds it to that by Landlock; what the guard does in its place
  * passes by its Landlock, so the same is asked here.
  */
+import type { OwnPlaces } from "../act/mod.ts";
 import type { Baseline, HeldChange } from "../../ffi/mod.ts";
 
 /** A place below which files may be changed, or only be written. */
@@ -50,6 +51,21 @@ export function isWithinPlaces(change: HeldChange, places: readonly WritePlace[]
     default:
       return within(change.path, ["write"]);
   }
+}
+
+/**
+ * True if it touches the guard's own files: its directories at all, its policies and executable otherwise than by
+ * reading. The programs at security hooks let the guard pass.
+ */
+export function isOwnPlace(
+  change: Pick<HeldChange, "kind" | "path" | "new_path" | "open_flags">,
+  own: OwnPlaces,
+): boolean {
+  const names = [change.path, change.new_path];
+  const closed = [own.state_dir, own.runtime_dir, ...own.approvers_dir === undefined ? [] : [own.approvers_dir]];
+  if (names.some((name) => closed.some((directory) => isWithinTree(name, directory)))) return true;
+  if (change.kind === "open" && (change.open_flags & (O_ACCMODE | O_TRUNC)) === 0) return false;
+  return names.some((name) => name === own.program || own.policies.includes(name));
 }
 
 /** `path` is the tree or below it. */

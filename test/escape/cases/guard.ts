@@ -36,6 +36,18 @@ function onBoth(program: Attack["program"], ways: Readonly<Record<string, string
   ]);
 }
 
+/** The guard carries the change out in place of the command, and no hook refuses what the guard does. */
+function byTheGuard(way: string, escape: string): EscapeCase {
+  return {
+    ...attack(way, { program: "baseline", escape, argument: "@OUT@/state/record.db", id: `held-${way}` }),
+    bare: false,
+    alone: true,
+    head: '[guard]\nprivileges = "sudo"\nbaseline = "none"\n\n[default]\n"*" = "allow"\n',
+    rules: ['action = ["file.delete", "file.rename"]\npath = "/nowhere/**"\nverdict = "deny"'],
+    expected: [{ label: "none", mechanism: "seccomp" }],
+  };
+}
+
 /** Attempts. */
 export const GUARD_ATTACKS: readonly EscapeCase[] = [
   ...onBoth("baseline", {
@@ -62,6 +74,8 @@ export const GUARD_ATTACKS: readonly EscapeCase[] = [
     "cgroup-freeze": "frozen in another cgroup",
     "cgroup-kill": "killed by cgroup.kill of another cgroup",
   }),
+  byTheGuard("remove", "removes the record, by a call that waits for the guard"),
+  byTheGuard("rename", "renames the record, by a call that waits for the guard"),
   attack("migrate", { program: "takeover", escape: "migrate_pages" }),
   attack("detach", { program: "takeover", escape: "bpf(): the guard's links detached" }),
   attack("born", { program: "takeover", escape: "clone3(CLONE_INTO_CGROUP): a child outside of the session's cgroup" }),
