@@ -4,11 +4,13 @@ import { measureBuild } from "./bench/build.ts";
 import { measureFlood } from "./bench/flood.ts";
 import { describeMachine, machineLine } from "./bench/machine.ts";
 import { type Condition, HELD, measureOperations, SEEN } from "./bench/operations.ts";
+import { measureLsm } from "./bench/lsm.ts";
 import { measurePipeline } from "./bench/pipeline.ts";
 import { renderMarkdown, renderText, type Report } from "./bench/report.ts";
 import { measureIdle, measureStart } from "./bench/start.ts";
 import { measureTask } from "./bench/task.ts";
 import { measureWaiting } from "./bench/waiting.ts";
+import { measureVerdict } from "./bench/verdict.ts";
 import { Workshop } from "./bench/workshop.ts";
 import { runScript } from "./support/cli.ts";
 
@@ -49,6 +51,8 @@ const BENCHES: readonly Bench[] = [
   { name: "idle", run: measureIdle },
   { name: "waiting", run: measureWaiting },
   { name: "task", run: measureTask },
+  { name: "verdict", run: measureVerdict },
+  { name: "lsm", run: measureLsm },
   { name: "build", run: measureBuild },
 ];
 

@@ -1,5 +1,6 @@
 /** The gate: everything that must hold before a change is taken, with one line of counts at the end. */
 
+import { availableParallelism } from "node:os";
 import { gateParts, type Part, PREREQUISITES } from "./gate/parts.ts";
 import { checked, exitCode, type Outcome, sum, summaryLine } from "./gate/outcome.ts";
 import { runScript } from "./support/cli.ts";
@@ -12,27 +13,42 @@ usage: scripts/test.sh [--only PART] [--list]
   --only PART   run one part (setup and build come first all the same)
   --list        print the parts
 
-A static check counts as one test. Output of a part is shown when it fails; every skipped test is printed with its
-reason. The last line is "N passed, N failed, N skipped"; the exit code is 1 if anything failed or nothing ran.
+A static check counts as one test. Checks and tests that need no quiet machine run beside each other. Output of a part
+is shown when it fails; every skipped test is printed with its reason. The last line is "N passed, N failed, N skipped";
+the exit code is 1 if anything failed or nothing ran.
 `;
 
+/** Parts that go together run beside each other, as many as there are processors; the others alone. */
 async function runGate(parts: readonly Part[]): Promise<number> {
   const outcomes: Outcome[] = [];
+  const running = new Set<Promise<void>>();
   for (const [index, part] of parts.entries()) {
-    const started_ms = performance.now();
-    const outcome = await runPart(part);
-    outcomes.push(outcome);
-    const seconds = ((performance.now() - started_ms) / 1000).toFixed(1);
-    const label = `[${index + 1}/${parts.length}] ${part.name}`;
-    if (outcome.failed > 0) console.log(`${outcome.output.trimEnd()}\n`);
-    for (const { name, reason } of outcome.skips) console.log(`skipped: ${name}: ${reason || "no reason given"}`);
-    console.log(`${label}: ${outcome.failed > 0 ? "FAILED, " : ""}${summaryLine(outcome)} (${seconds} s)`);
+    const most = part.together === true ? availableParallelism() - 1 : 0;
+    while (running.size > most) await Promise.race(running);
+    const turn: Promise<void> = runShown(part, `[${index + 1}/${parts.length}] ${part.name}`).then((outcome) => {
+      outcomes[index] = outcome;
+      running.delete(turn);
+    });
+    running.add(turn);
+    // What comes next may need what this part makes.
+    if (part.together !== true) await turn;
   }
+  await Promise.all(running);
   const total = sum(outcomes);
   const failed = parts.filter((_, index) => (outcomes[index]?.failed ?? 0) > 0);
   if (failed.length > 0) console.log(`failed parts: ${failed.map(({ name }) => name).join(", ")}`);
   console.log(summaryLine(total));
   return exitCode(total);
+}
+
+async function runShown(part: Part, label: string): Promise<Outcome> {
+  const started_ms = performance.now();
+  const outcome = await runPart(part);
+  const seconds = ((performance.now() - started_ms) / 1000).toFixed(1);
+  if (outcome.failed > 0) console.log(`${outcome.output.trimEnd()}\n`);
+  for (const { name, reason } of outcome.skips) console.log(`skipped: ${name}: ${reason || "no reason given"}`);
+  console.log(`${label}: ${outcome.failed > 0 ? "FAILED, " : ""}${summaryLine(outcome)} (${seconds} s)`);
+  return outcome;
 }
 
 /** A part that throws failed; the gate goes on with the next. */

@@ -70,7 +70,7 @@ const POLICIES = {
 } as const;
 
 /** Samples by operation, of one run of the workload. */
-type Samples = ReadonlyMap<string, readonly number[]>;
+export type Samples = ReadonlyMap<string, readonly number[]>;
 
 const SEEN_NOTES: readonly string[] = [
   "beside a loop: no guard; a program that only calculates has the CPU that the guards have elsewhere",
@@ -172,7 +172,8 @@ async function runOnce(shop: Workshop, condition: Condition, operations: readonl
   }
 }
 
-function parseSamples(text: string): Samples {
+/** Reads what the workload printed. */
+export function parseSamples(text: string): Samples {
   const found = new Map<string, readonly number[]>();
   for (const line of text.trim().split("\n")) {
     const value: unknown = JSON.parse(line);

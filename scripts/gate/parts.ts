@@ -11,7 +11,12 @@ import { runVirtualMachines } from "./vm.ts";
 export interface Part {
   readonly name: string;
   readonly run: () => Promise<Outcome>;
+  /** Neither loads the machine's kernel nor minds what runs beside it. */
+  readonly together?: true;
 }
+
+/** Groups of tests that run in their own memory and directories. */
+const TOGETHER: readonly string[] = ["unit", "property", "fault"];
 
 /** Parts that `--only` runs first all the same: tests import what they make. */
 export const PREREQUISITES: readonly string[] = ["setup", "build"];
@@ -23,20 +28,27 @@ export function gateParts(): readonly Part[] {
   return [
     command("setup", ["scripts/setup.sh", "--tests"]),
     command("build", ["scripts/build.sh"]),
-    command("format", [deno, "fmt", "--check"]),
-    { name: "format-c", run: checkCFormat },
-    command("lint", [deno, "lint"]),
-    command("lint-types", [oxlint, "--type-aware", "--deny-warnings", "-c", "scripts/oxlintrc.json", "."]),
-    command("types", [bun, "check", "--no-script"]),
+    together(command("format", [deno, "fmt", "--check"])),
+    together({ name: "format-c", run: checkCFormat }),
+    together(command("lint", [deno, "lint"])),
+    together(command("lint-types", [oxlint, "--type-aware", "--deny-warnings", "-c", "scripts/oxlintrc.json", "."])),
+    together(command("types", [bun, "check", "--no-script"])),
     // The plugin runs in Deno; --no-config, because the repository's compiler options describe Bun.
-    command("types-plugin", [deno, "check", "--no-config", ...plugin]),
-    command("abi", [bun, "scripts/gen_abi.ts", "--check"]),
-    { name: "lint-plugin", run: () => runPluginTests(deno) },
-    { name: "tidy", run: runTopLevel },
-    ...testGroups().map((name) => ({ name, run: (): Promise<Outcome> => runGroup(name) })),
+    together(command("types-plugin", [deno, "check", "--no-config", ...plugin])),
+    together(command("abi", [bun, "scripts/gen_abi.ts", "--check"])),
+    together({ name: "lint-plugin", run: () => runPluginTests(deno) }),
+    together({ name: "tidy", run: runTopLevel }),
+    ...testGroups().map((name): Part => {
+      const part: Part = { name, run: () => runGroup(name) };
+      return TOGETHER.includes(name) ? together(part) : part;
+    }),
     { name: "examples", run: runExamples },
     { name: "vm", run: runVirtualMachines },
   ];
+}
+
+function together(part: Part): Part {
+  return { ...part, together: true };
 }
 
 function command(name: string, argv: readonly string[]): Part {

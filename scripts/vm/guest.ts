@@ -14,6 +14,8 @@ export interface GuestOptions {
   readonly payload: string;
   /** Milliseconds until it is switched off from outside. */
   readonly timeout_ms: number;
+  /** Default 1: where guests share processors, two of one guest wait for each other most of the time. */
+  readonly processors?: number;
   /** Takes what the command prints, as it comes. */
   readonly onOutput?: (text: string) => void;
 }
@@ -48,7 +50,17 @@ export async function runGuest(kernel: Kernel, options: GuestOptions): Promise<G
     writeFileSync(at("results"), "");
     const disk = (file: string): readonly string[] => ["-drive", `file=${file},if=virtio,format=raw,snapshot=on`];
     const argv = [
-      ...["qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max", "-m", "2048", "-smp", "2"],
+      ...[
+        "qemu-system-x86_64",
+        "-accel",
+        "tcg,thread=multi",
+        "-cpu",
+        "max",
+        "-m",
+        "2048",
+        "-smp",
+        String(options.processors ?? 1),
+      ],
       ...["-nodefaults", "-display", "none", "-no-reboot", "-kernel", kernel.image, "-initrd", at("initramfs")],
       ...["-append", KERNEL_LINE, ...disk(options.userland), ...disk(options.payload)],
       ...["-serial", `file:${at("console")}`, "-serial", "stdio", "-serial", `file:${at("results")}`],
