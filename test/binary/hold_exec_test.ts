@@ -82,7 +82,7 @@ describe.skipIf(!IS_ROOT)("a held program start", () => {
     ["after a change of root", "import os\nos.chroot('.')\nos.chdir('/')\nos.execv('/told', ['told', 'no', 'x'])", 0],
     ["with no arguments", "import os, ctypes\nctypes.CDLL(None).execve(b'./told', None, None)", 0],
     ["with 100,000 bytes of arguments", "import os; os.execv('./told', ['told'] + ['x' * 1000] * 100)", 0],
-    ["with one argument of 100,000 bytes", "import os; os.execv('./told', ['told', 'x' * 100000])", 0],
+    ["with one argument of 100,000 bytes", "import os; os.execv('./told', ['told', 'no', 'x' * 100000])", 0],
     ["as a script of a script", "import os; os.execv('./second', ['second', 'a', 'b'])", 0],
     ["as a script with an argument", "import os; os.execv('./spaced', ['spaced', 'a', 'b'])", 0],
   ])("comes up %s", async (_name, program, code) => {
