@@ -18,6 +18,9 @@ struct ag_unix_call {
 	__u32 generation;
 	__u32 name_bytes;  /* as given; of an abstract one the leading NUL counts */
 	__u32 undecidable; /* a name with `..`, or below a directory too deep: not compared here */
+	/* In memory, not on the stack: the verifier need not track their values through every turn of a loop. */
+	__u32 out;  /* bytes of `text` */
+	__u32 from; /* where the working directory begins, which grows down */
 	char name[128];
 	char text[AG_UNIX_TEXT];
 };
@@ -38,28 +41,23 @@ struct {
 	__type(value, struct ag_unix_call);
 } unix_blank SEC(".maps");
 
-struct ag_spell {
-	struct ag_unix_call *c;
-	__u32 out;
-};
-
-/* Leaves out an empty or `.` component that ends here. */
-static __always_inline void ag_end_component(struct ag_spell *w)
+/* Leaves out a `.` component that ends here. */
+static __always_inline void ag_end_component(struct ag_unix_call *c)
 {
-	struct ag_unix_call *c = w->c;
-	__u32 out = w->out;
+	__u32 out = *(volatile __u32 *)&c->out;
 
-	if (out >= 2 && c->text[(out - 1) & 511] == '.' && c->text[(out - 2) & 511] == '/')
-		w->out = out - 1;
-	if (out >= 3 && c->text[(out - 1) & 511] == '.' && c->text[(out - 2) & 511] == '.' &&
-	    c->text[(out - 3) & 511] == '/')
+	if (out < 2 || c->text[(out - 1) & 511] != '.')
+		return;
+	if (c->text[(out - 2) & 511] == '/')
+		c->out = out - 1;
+	else if (c->text[(out - 2) & 511] == '.' && c->text[(out - 3) & 511] == '/')
 		c->undecidable = 1;
 }
 
 static long ag_spell_step(__u32 index, void *context)
 {
-	struct ag_spell *w = context;
-	struct ag_unix_call *c = w->c;
+	struct ag_unix_call *c = *(struct ag_unix_call **)context;
+	volatile __u32 *offset = &c->out;
 	__u32 out;
 	char next;
 
@@ -67,14 +65,14 @@ static long ag_spell_step(__u32 index, void *context)
 		return 1;
 	next = c->name[index];
 	if (next == '/') {
-		ag_end_component(w);
-		out = w->out;
+		ag_end_component(c);
+		out = *offset;
 		if (out && c->text[(out - 1) & 511] == '/')
 			return 0;
 	}
-	out = w->out;
+	out = *offset;
 	c->text[out & 511] = next;
-	w->out = out + 1;
+	*offset = out + 1;
 	return 0;
 }
 
@@ -82,7 +80,6 @@ struct ag_ascent {
 	__u64 dentry, mnt, mnt_root;
 	__u64 root_dentry, root_mnt;
 	struct ag_unix_call *c;
-	__u32 from; /* the path grows down from here */
 	__u32 done;
 };
 
@@ -90,7 +87,8 @@ static long ag_ascend(__u32 index, void *context)
 {
 	struct ag_ascent *a = context;
 	__u64 dentry = a->dentry, parent, m, up, name, mnt, root;
-	__u32 length, from = a->from;
+	volatile __u32 *start = &a->c->from;
+	__u32 length, from = *start;
 
 	if (dentry == a->root_dentry && a->mnt == a->root_mnt) {
 		a->done = 1;
@@ -115,7 +113,7 @@ static long ag_ascend(__u32 index, void *context)
 	if (length >= AG_KEY_PATH_MAX || from < length + 1)
 		return 1;
 	from -= length + 1;
-	a->from = from;
+	*start = from;
 	a->dentry = parent;
 	AG_BARRIER(length);
 	if (length >= AG_KEY_PATH_MAX)
@@ -128,9 +126,11 @@ static long ag_ascend(__u32 index, void *context)
 /* Puts the working directory at the front of the text; returns its length, 0 for the root. */
 static __always_inline __u32 ag_put_cwd(struct ag_unix_call *c)
 {
-	struct ag_ascent a = {.c = c, .from = AG_KEY_PATH_MAX - 1};
+	struct ag_ascent a = {.c = c};
 	__u64 root;
 	__u32 length;
+
+	c->from = AG_KEY_PATH_MAX - 1;
 
 	AG_TASK_READ(a.root_dentry, fs->root.dentry, fs, root.dentry);
 	AG_TASK_READ(a.root_mnt, fs->root.mnt, fs, root.mnt);
@@ -141,19 +141,19 @@ static __always_inline __u32 ag_put_cwd(struct ag_unix_call *c)
 	bpf_loop(AG_UNIX_STEPS, ag_ascend, &a, 0);
 	if (!a.done)
 		c->undecidable = 1;
-	length = AG_KEY_PATH_MAX - 1 - a.from;
+	length = AG_KEY_PATH_MAX - 1 - *(volatile __u32 *)&c->from;
 	AG_BARRIER(length);
 	if (length >= AG_KEY_PATH_MAX)
 		return 0;
-	bpf_probe_read_kernel(c->text, length, c->text + (a.from & 255));
+	bpf_probe_read_kernel(c->text, length, c->text + (c->from & 255));
 	return length;
 }
 
 /* The absolute name of the call in c->text; returns its length, 0 where it cannot be compared. */
 static __always_inline __u32 ag_spell_unix(struct ag_unix_call *c)
 {
-	struct ag_spell w = {.c = c};
-	__u32 bytes = c->name_bytes;
+	volatile __u32 *offset = &c->out;
+	__u32 bytes = c->name_bytes, out;
 
 	if (!bytes || bytes > AG_UNIX_PATH_MAX)
 		return 0;
@@ -162,27 +162,28 @@ static __always_inline __u32 ag_spell_unix(struct ag_unix_call *c)
 		bpf_probe_read_kernel(c->text + 1, (bytes - 1) & 127, c->name + 1);
 		return bytes;
 	}
+	*offset = 0;
 	if (c->name[0] != '/') {
-		w.out = ag_put_cwd(c);
-		c->text[w.out & 511] = '/';
-		w.out++;
+		out = ag_put_cwd(c);
+		c->text[out & 511] = '/';
+		*offset = out + 1;
 	}
-	bpf_loop(bytes, ag_spell_step, &w, 0);
-	ag_end_component(&w);
-	if (w.out > 1 && c->text[(w.out - 1) & 511] == '/')
-		w.out--;
-	return c->undecidable ? 0 : w.out & 511;
+	bpf_loop(bytes, ag_spell_step, &c, 0);
+	ag_end_component(c);
+	out = *offset;
+	if (out > 1 && c->text[(out - 1) & 511] == '/')
+		out--;
+	return c->undecidable ? 0 : out & 511;
 }
 
-static __always_inline int ag_unix_hook(struct bpf_sock_addr *ctx, __u32 action)
+/* Decides by the address in kernel memory, of any call. Returns 1 where it may go on. Verified once for all hooks. */
+__noinline int ag_decide_unix(__u64 address, __u32 length, __u32 action)
 {
-	struct bpf_sock_addr_kern *kern = (struct bpf_sock_addr_kern *)ctx;
 	__u64 id = bpf_get_current_pid_tgid();
 	struct ag_control *control = ag_get_control();
+	__u32 slot, zero = 0, bytes = length > 2 ? length - 2 : 0;
 	struct ag_exec_policy *p;
 	struct ag_unix_call *c;
-	__u32 slot, zero = 0, length, bytes;
-	void *address;
 	long n;
 
 	if (id >> 32 == ag_self || !control)
@@ -199,15 +200,10 @@ static __always_inline int ag_unix_hook(struct bpf_sock_addr *ctx, __u32 action)
 		goto lost;
 	c->action = action;
 	c->generation = p->generation;
-	address = BPF_CORE_READ(kern, uaddr);
-	length = BPF_CORE_READ(kern, uaddrlen);
-	bytes = length > 2 ? length - 2 : 0;
 	if (bytes > AG_UNIX_PATH_MAX)
 		bytes = AG_UNIX_PATH_MAX;
 	AG_BARRIER(bytes);
-	if (bytes > AG_UNIX_PATH_MAX)
-		return 0;
-	if (bpf_probe_read_kernel(c->name, bytes, address + 2))
+	if (bytes > AG_UNIX_PATH_MAX || bpf_probe_read_kernel(c->name, bytes, (void *)(address + 2)))
 		goto lost;
 	c->name_bytes = bytes;
 	if (c->name[0]) {
@@ -220,6 +216,13 @@ lost:
 	/* Nobody can tell whether a rule speaks of it. */
 	ag_count_loss(AG_OP_UNIX, AG_LOSS_MAP_FULL);
 	return 0;
+}
+
+static __always_inline int ag_unix_hook(struct bpf_sock_addr *ctx, __u32 action)
+{
+	struct bpf_sock_addr_kern *kern = (struct bpf_sock_addr_kern *)ctx;
+
+	return ag_decide_unix((__u64)BPF_CORE_READ(kern, uaddr), BPF_CORE_READ(kern, uaddrlen), action) != 0;
 }
 
 /* User space gives these two their real type before load: this libbpf has no names for them. */
