@@ -203,9 +203,11 @@ static int close_devices(char path[PATH_MAX], int depth, int *left)
 	char *entries = buffers[depth];
 	size_t length = strlen(path);
 	int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW), failed = 0;
+	struct stat own;
 	long got = 0;
 	if (dir < 0)
 		return is_missing(errno) ? 0 : -1;
+	failed = fstat(dir, &own) != 0;
 	while (!failed && (got = syscall(SYS_getdents64, dir, entries, sizeof buffers[0])) > 0) {
 		for (long at = 0; at < got && !failed;) {
 			const struct linux_dirent64_head *entry = (const void *)(entries + at);
@@ -218,9 +220,11 @@ static int close_devices(char path[PATH_MAX], int depth, int *left)
 			if (lstat(path, &info) != 0)
 				continue; /* it has gone */
 			errno = E2BIG;
-			if (S_ISDIR(info.st_mode) && depth + 1 < DEVICE_DEPTH_MAX)
-				failed = close_devices(path, depth + 1, left) != 0;
-			else if (is_closed_device(&info, entry->name))
+			/* Not below other mounts: shared memory may hold any number of files. */
+			if (S_ISDIR(info.st_mode)) {
+				if (info.st_dev == own.st_dev && depth + 1 < DEVICE_DEPTH_MAX)
+					failed = close_devices(path, depth + 1, left) != 0;
+			} else if (is_closed_device(&info, entry->name))
 				failed = --*left < 0 || (close_device(path) != 0 && !is_missing(errno));
 		}
 		path[length] = '\0';
