@@ -116,6 +116,10 @@ export const FILE_CHANGES: readonly EscapeCase[] = [
     },
     command: ({ program }) => ["/bin/sh", "-c", 'mv alias beta && "$0" name "$PWD/beta"', program("read_file")],
     // What the name says of it is nothing; what it is, the open shows.
-    expected: [{ needs: ["fanotify.open"], label: "prevented", mechanism: "fanotify" }, HELD],
+    expected: [
+      { needs: ["probes.lsm", "fanotify.open"], label: "prevented", mechanism: "lsm" },
+      { needs: ["fanotify.open"], label: "prevented", mechanism: "fanotify" },
+      HELD,
+    ],
   },
 ];

@@ -7,6 +7,8 @@ const RULE = 'action = "file.read"\npath = "@DIR@/closed/secret"\nverdict = "den
 
 /** The kernel's own programs look at the object that would be opened. */
 const HOOKED: Expectation = { needs: ["probes.lsm"], label: "prevented", mechanism: "lsm" };
+/** Hooks are asked before those who watch. */
+const HOOKED_FIRST: Expectation = { needs: ["probes.lsm", "fanotify.open"], label: "prevented", mechanism: "lsm" };
 /** The open waits for the guard, which sees the object. */
 const WATCHED: Expectation = { needs: ["fanotify.open"], label: "prevented", mechanism: "fanotify" };
 /** The call waits for the guard. */
@@ -22,7 +24,11 @@ async function secret({ dir }: Place): Promise<void> {
   await writeFile(join(dir, "closed", "secret"), `${SECRET}\n`);
 }
 
-function way(name: string, escape: string, expected: readonly Expectation[] = [WATCHED, HELD]): EscapeCase {
+function way(
+  name: string,
+  escape: string,
+  expected: readonly Expectation[] = [HOOKED_FIRST, WATCHED, HELD],
+): EscapeCase {
   return {
     id: `read-${name}`,
     escape,
@@ -66,14 +72,22 @@ function masked(name: string, escape: string, more: Partial<EscapeCase> = {}): E
 export const FILE_READS: readonly EscapeCase[] = [
   way("name", "the file by its name"),
   // Where calls wait, the filter cannot see its flags, and refuses it: programs then use openat.
-  way("openat2", "openat2", [WATCHED, { label: "observed", mechanism: "none" }]),
+  way("openat2", "openat2", [{ label: "observed", mechanism: "none" }]),
   way("directory", "a relative name from an opened directory"),
   way("dots", ".. and doubled slashes"),
   way("handle", "name_to_handle_at and open_by_handle_at", [FILTERED, UNSEEN]),
   way("proc-root", "/proc/PID/root"),
   // Mounts of another namespace, that are not watched.
-  way("foreign-root", "/proc/PID/root of a process outside of the tree", [refusedBy("scope", "landlock"), HELD]),
-  way("proc-fd", "O_PATH, then /proc/self/fd", [{ ...WATCHED, alarm: "may" }, { ...HELD, alarm: "may" }]),
+  way("foreign-root", "/proc/PID/root of a process outside of the tree", [
+    refusedBy("scope", "landlock"),
+    // The guard opens nothing there in a caller's place.
+    { label: "none", mechanism: "seccomp" },
+  ]),
+  way(
+    "proc-fd",
+    "O_PATH, then /proc/self/fd",
+    [HOOKED_FIRST, WATCHED, HELD].map((each) => ({ ...each, alarm: "may" })),
+  ),
   way("i386", "32-bit system calls (int 0x80)", [FILTERED, UNSEEN]),
   way("x32", "x32 system calls", [FILTERED, UNSEEN]),
   way("chroot", "chroot to the directory of the file", [refusedBy("privileges", "privileges"), HOOKED, UNSEEN]),
