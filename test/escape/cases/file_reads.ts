@@ -71,8 +71,8 @@ function masked(name: string, escape: string, more: Partial<EscapeCase> = {}): E
 /** Attempts to read. */
 export const FILE_READS: readonly EscapeCase[] = [
   way("name", "the file by its name"),
-  // Where calls wait, the filter cannot see its flags, and refuses it: programs then use openat.
-  way("openat2", "openat2", [{ label: "observed", mechanism: "none" }]),
+  // Where calls wait, which those of other cases may, the filter cannot see its flags, and refuses it.
+  { ...way("openat2", "openat2", [HOOKED_FIRST, WATCHED, { label: "observed", mechanism: "none" }]), alone: true },
   way("directory", "a relative name from an opened directory"),
   way("dots", ".. and doubled slashes"),
   way("handle", "name_to_handle_at and open_by_handle_at", [FILTERED, UNSEEN]),
