@@ -17,6 +17,7 @@ const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 const ENOENT = 2;
 const EAGAIN = 11;
 const ESTALE = 116;
+const ECANCELED = 125;
 /** Bytes of a notification's id. */
 const ID_BYTES = 8;
 
@@ -150,9 +151,9 @@ export class HeldCalls implements Disposable {
   /**
    * Does a pinned change as its caller would have, and answers. A number is what the call gave, 0 or -errno. `again`:
    * it would wait for somebody else, its caller waits on. `moved`: something else is there now, pin and decide anew.
-   * `gone`: nobody waits any more.
+   * `gone`: nobody waits any more, and nothing was done. `left`: it was done, and nobody waits any more.
    */
-  perform(listener: number, change: HeldChange): number | "again" | "moved" | "gone" {
+  perform(listener: number, change: HeldChange): number | "again" | "moved" | "gone" | "left" {
     const result = new Int32Array(1);
     // SAFETY: `pinned` lives until drop; one number is written during the call.
     const answered = this.#library.ag_hold_perform(this.#state, change.pinned, listener, ptr(result));
@@ -160,6 +161,7 @@ export class HeldCalls implements Disposable {
     if (answered === -EAGAIN) return "again";
     if (answered === -ESTALE) return "moved";
     if (answered === -ENOENT) return "gone";
+    if (answered === -ECANCELED) return "left";
     throw new AgentguardError("io", `answer a held call: ${errnoName(-answered)}`);
   }
 

@@ -202,10 +202,17 @@ static void take_umask(struct ag_hold_state *state, uint32_t wanted)
 	state->umask = wanted;
 }
 
+/* Something stays of it when nobody gets the result. */
+static int changes(const struct ag_pinned *p)
+{
+	return p->action != AG_HOLD_OPEN || p->open_flags & (O_CREAT | O_TRUNC);
+}
+
 /*
  * Does it and answers. 0 where the caller has the result, which is in *result; -EAGAIN to be called again later, with
  * the caller still waiting; -ESTALE where the place has changed and must be pinned and decided anew; -ENOENT where the
- * caller has gone (what was done was done). The thread may have the caller's credentials afterwards.
+ * caller has gone and nothing was done; -ECANCELED where it has gone, and it was done. The thread may have the caller's
+ * credentials afterwards.
  */
 static int perform(struct ag_hold_state *state, struct ag_pinned *p, int listener, int32_t *result)
 {
@@ -226,13 +233,18 @@ static int perform(struct ag_hold_state *state, struct ag_pinned *p, int listene
 		return p->fifo ? -EAGAIN : done;
 	*result = done < 0 ? done : 0;
 	if (p->action != AG_HOLD_OPEN || done < 0)
-		return answer_with(listener, p, done);
-	p->opened = done;
-	answered = answer_with_descriptor(listener, p, done);
-	if (answered == -EMFILE || answered == -ENFILE) { /* the caller has no room for it */
-		*result = answered;
-		return answer_with(listener, p, answered);
+		answered = answer_with(listener, p, done);
+	else {
+		p->opened = done;
+		answered = answer_with_descriptor(listener, p, done);
+		if (answered == -EMFILE || answered == -ENFILE) { /* the caller has no room for it */
+			*result = answered;
+			answered = answer_with(listener, p, answered);
+		}
 	}
+	/* Who is killed just now has no result, and the record of its call says that it failed. */
+	if (answered == -ENOENT && done >= 0 && changes(p))
+		return -ECANCELED;
 	return answered < 0 ? answered : 0;
 }
 

@@ -157,7 +157,7 @@ export class HeldChanges {
     calls.drop(change);
     if (done === "moved") return moved();
     if (done === "again") calls.refuse(listener, call.id, EAGAIN);
-    return { kind: done === "gone" ? "gone" : "released" };
+    return { kind: done === "gone" || done === "left" ? done : "released" };
   }
 
   /** Tells the probes whose decision the record of this call is. */

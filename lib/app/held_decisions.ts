@@ -17,7 +17,7 @@ import type { HeldLedger } from "./held_ledger.ts";
 import { type HeldQuestion, HeldQuestions, questionOf, QUESTIONS_MAX } from "./held_questions.ts";
 import type { HeldRuling, HeldWork, ReleaseTerms } from "./held_work.ts";
 import type { HoldStatName } from "./holder_protocol.ts";
-import { decisionEntry, decisionOf, outcomeEntry } from "./holder_record.ts";
+import { decisionEntry, decisionOf, doneEntry, outcomeEntry } from "./holder_record.ts";
 
 /** What deciding needs. */
 export interface HeldDecisionsParts {
@@ -39,6 +39,7 @@ export interface HeldDecisionsParts {
 }
 
 const CALLER_GONE = "the caller had gone";
+const CALLER_LEFT = "done; the caller went before it had the result";
 
 /** The decisions of one thread. */
 export class HeldDecisions {
@@ -142,6 +143,7 @@ export class HeldDecisions {
   #release(work: HeldWork, terms: ReleaseTerms): void {
     const released = work.release(terms);
     if (released.kind === "unsafe") this.refuseUnread(work, `it cannot be let go safely: ${released.reason}`);
+    if (released.kind === "left") this.#parts.sink.append(doneEntry(work.event));
   }
 
   #approve(work: HeldWork, decision: Decision, who: Partial<Outcome>): void {
@@ -158,6 +160,7 @@ export class HeldDecisions {
       mechanism: work.mechanism,
       ...who,
       ...(gone ? { error: CALLER_GONE } : undefined),
+      ...(released.kind === "left" ? { error: CALLER_LEFT } : undefined),
     });
   }
 

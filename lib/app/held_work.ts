@@ -11,11 +11,12 @@ export interface ReleaseTerms {
 }
 
 /**
- * What came of letting a call go. `later`: it waits on, and comes back by itself. `unsafe`: it cannot be let go, and is
+ * What came of letting a call go. `gone`: nobody waited any more, and nothing was done. `left`: it was done, and whoever
+ * waited has gone meanwhile. `later`: it waits on, and comes back by itself. `unsafe`: it cannot be let go, and is
  * to be refused.
  */
 export type Released =
-  | { readonly kind: "released" | "gone" | "later" }
+  | { readonly kind: "released" | "gone" | "left" | "later" }
   | { readonly kind: "unsafe"; readonly reason: string };
 
 /** A held call with what it would do. Exactly one of `release` and `refuse` ends it. */

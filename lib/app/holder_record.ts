@@ -41,6 +41,15 @@ export function outcomeEntry(event: Event, outcome: Outcome, time_us: WallUs): E
   return { ...entry(event, "outcome", time_us), action: refused, outcome };
 }
 
+/** The entry of a change that was let go and done, and whose caller has no record of its own: it was ended meanwhile. */
+export function doneEntry(event: Event): EntryDraft {
+  const { action } = event;
+  return {
+    ...entry(event, "observation", event.time_us),
+    action: isFileAction(action) ? { ...action, result: "0" } : action,
+  };
+}
+
 /** The entry of somebody who waited, was refused, and of whom nothing else is known. */
 export function gapEntry({ session_id, principal }: SessionInfo, errno: string, time_us: WallUs): EntryDraft {
   return { time_us, kind: "gap", session_id, principal, gap: { source: "hold", type: errno, count: 1 } };
@@ -50,7 +59,7 @@ function isFileAction(action: Action): action is FileOpenAction | FileChangeActi
   return action.type.startsWith("file.");
 }
 
-function entry(event: Event, kind: "decision" | "outcome", time_us: WallUs): EntryDraft {
+function entry(event: Event, kind: "decision" | "observation" | "outcome", time_us: WallUs): EntryDraft {
   const draft: Writable<EntryDraft> = { time_us, kind, action: event.action };
   if (event.session !== undefined) {
     draft.session_id = event.session.session_id;
