@@ -36,6 +36,7 @@ int BPF_PROG(ag_lsm_open, struct file *file)
 {
 	struct ag_deed deed = {.own = 1, .action = AG_FILE_READ};
 	__u32 flags = file->f_flags;
+	int verdict;
 
 	/* Making a file has a hook of its own, and so has running a program. */
 	if (file->f_mode & AG_FMODE_CREATED || flags & AG_FMODE_EXEC)
@@ -49,6 +50,11 @@ int BPF_PROG(ag_lsm_open, struct file *file)
 	deed.dentry = (__u64)file->f_path.dentry;
 	if (flags & AG_O_ACCMODE && ag_is_control(file, &deed))
 		return -AG_EPERM;
+	verdict = ag_decide(&deed);
+	/* Opened for both: what the rules say of reading counts, too. */
+	if (verdict != 0 || deed.action != AG_FILE_WRITE || (flags & AG_O_ACCMODE) != 2)
+		return verdict;
+	deed.action = AG_FILE_READ;
 	return ag_decide(&deed);
 }
 

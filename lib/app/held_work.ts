@@ -11,7 +11,7 @@ export interface ReleaseTerms {
 }
 
 /**
- * What came of letting a call go. `gone`: nobody waited any more, and nothing was done. `left`: it was done, and whoever
+ * What came of letting a call go. `gone`: nobody waited any more, and nothing was done. `left`: it was done, and who
  * waited has gone meanwhile. `later`: it waits on, and comes back by itself. `unsafe`: it cannot be let go, and is
  * to be refused.
  */

@@ -8,8 +8,9 @@ export interface InheritedFile {
   readonly file: FileRef;
 }
 
-/** O_ACCMODE, include/uapi/asm-generic/fcntl.h. */
+/** include/uapi/asm-generic/fcntl.h. */
 const O_ACCMODE = 3;
+const O_RDWR = 2;
 /** Descriptors that are looked at. */
 const FDS_MAX = 1024;
 
@@ -28,7 +29,7 @@ export function inheritedFiles(pid: number): InheritedFile[] {
         action: {
           type: (flags & O_ACCMODE) === 0 ? "file.read" : "file.write",
           path: readlinkSync(`/proc/${pid}/fd/${fd}`),
-          flags: ["inherited"],
+          flags: (flags & O_ACCMODE) === O_RDWR ? ["inherited", "reads"] : ["inherited"],
           result: "0",
         },
         file: { dev: kernelDevice(stat.dev), ino: stat.ino },

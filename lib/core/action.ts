@@ -67,6 +67,7 @@ export type FileFlag =
   | "path_truncated"
   | "resolved_late" // symbolic links in the parent were resolved by the guard after the event
   | "requested_only" // the path is what the caller asked for; the kernel resolved nothing that we could read
+  | "reads" // it was opened to write and can also be read through: what rules say of reading counts, too
   | "inherited" // the descriptor was open when the session began
   | "coalesced";
 

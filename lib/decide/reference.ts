@@ -8,6 +8,7 @@ import type { PolicyFile, Predicates, RuleNode, TextPattern } from "./ast.ts";
 import { hasStarted, innerEvent, insideOf } from "./inner_event.ts";
 import { cidrHolds, parseAddress } from "./net.ts";
 import { REASON_DISABLED, reasonInside, reasonOfDefault, reasonOfRule, reasonWithShadow } from "./reason.ts";
+import { readingOf, withReading } from "./reading.ts";
 import { factsHold, type RuleContext } from "./reference_facts.ts";
 import { cwdOf, newNames, pathNames } from "./reference_names.ts";
 import { argvHolds, pathsHold, programHolds, programsHold } from "./reference_objects.ts";
@@ -48,6 +49,12 @@ export function evaluateReference(
   event: Event,
   past: ReferencePast = { state: NO_PAST, now_us: event.time_us },
 ): Ruling {
+  const ruling = evaluateOne(layers, event, past);
+  const reading = readingOf(event);
+  return reading === undefined ? ruling : withReading(ruling, evaluateOne(layers, reading, past));
+}
+
+function evaluateOne(layers: readonly NumberedLayer[], event: Event, past: ReferencePast): Ruling {
   const active = layers.filter((layer) => layer.file.mode !== "disabled");
   if (active.length === 0) return { verdict: "allow", rule_index: -1, reason: REASON_DISABLED, mode: "observe" };
   const { action } = event;

@@ -17,6 +17,7 @@ import { Evaluator, failureRuling } from "./evaluator.ts";
 import { type GuardSettings, mergeGuard } from "./guard_settings.ts";
 import { marksAskedBy } from "./marks.ts";
 import { mergeApproval } from "./parse_approval.ts";
+import { readingOf, withReading } from "./reading.ts";
 import { mergeRecordConfigs, type RecordConfig } from "./record_config.ts";
 import type { NumberedLayer, NumberedRule } from "./reference.ts";
 import { NO_PAST, type PolicyState, type StateView } from "./state.ts";
@@ -93,6 +94,12 @@ export class PolicySnapshot implements Decider {
    * time is that of the event.
    */
   evaluate(event: Event, state: StateView = NO_PAST, now_us: number = event.time_us): Ruling {
+    const ruling = this.#evaluate(event, state, now_us);
+    const reading = readingOf(event);
+    return reading === undefined ? ruling : withReading(ruling, this.#evaluate(reading, state, now_us));
+  }
+
+  #evaluate(event: Event, state: StateView, now_us: number): Ruling {
     if (this.#evaluator !== undefined) return this.#evaluator.evaluate(event, state, now_us);
     try {
       return this.compile().evaluate(event, state, now_us);

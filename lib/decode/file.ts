@@ -6,6 +6,7 @@ import { joinPath } from "./path_text.ts";
 
 /** include/uapi/asm-generic/fcntl.h; these have the same value on x86-64 and arm64. */
 const O_ACCMODE = 3;
+const O_RDWR = 2;
 const O_CREAT = 0o100;
 const O_TRUNC = 0o1000;
 const O_APPEND = 0o2000;
@@ -33,9 +34,11 @@ export function decodeOpen(frame: Frame): Body {
   if (!equal) requested = frame.text(requested_at, requested_bytes);
   const unresolved = (header & AgFlag.BASE) !== 0 || path_bytes === 0;
   if (unresolved) path = joinPath(path, requested);
-  const flags = openFlags(header, open_flags, unresolved && result >= 0);
+  const type = openType(result, open_flags, created);
+  const reads = type === "file.write" && (open_flags & O_ACCMODE) === O_RDWR;
+  const flags = openFlags(header, open_flags, { reads, requested_only: unresolved && result >= 0 });
   const action: Writable<FileOpenAction> = {
-    type: openType(result, open_flags, created),
+    type,
     path,
     result: resultName(result),
   };
@@ -73,14 +76,19 @@ function openType(
   return (flags & O_ACCMODE) === 0 || (flags & O_ACCMODE) === O_ACCMODE ? "file.read" : "file.write";
 }
 
-function openFlags(header: number, open_flags: number, requested_only: boolean): readonly FileFlag[] {
+function openFlags(
+  header: number,
+  open_flags: number,
+  { reads, requested_only }: { readonly reads: boolean; readonly requested_only: boolean },
+): readonly FileFlag[] {
   const tmpfile = (open_flags & O_TMPFILE) !== 0;
   const append = (open_flags & O_APPEND) !== 0;
-  if (!tmpfile && !append && !requested_only && (header & (AgFlag.PATH_TRUNCATED | AgFlag.UNHASHED)) === 0) {
+  if (!tmpfile && !append && !reads && !requested_only && (header & (AgFlag.PATH_TRUNCATED | AgFlag.UNHASHED)) === 0) {
     return NONE;
   }
   const flags: FileFlag[] = [];
   if (append) flags.push("append");
+  if (reads) flags.push("reads");
   if (tmpfile) flags.push("tmpfile");
   else if ((header & AgFlag.UNHASHED) !== 0) flags.push("deleted");
   if ((header & AgFlag.PATH_TRUNCATED) !== 0) flags.push("path_truncated");

@@ -100,6 +100,8 @@ const O_TRUNC = 0o1000n;
 const O_PATH = 0o10000000n;
 /** Opens that can write, by the bits of their flags: O_WRONLY, O_RDWR and the undefined 3. */
 const WRITES: readonly (readonly [bigint, bigint])[] = [[1n, 1n], [2n, 2n]];
+/** Opens that can read: O_RDONLY, O_RDWR and the undefined 3. */
+const READS: readonly bigint[] = [0n, 2n, 3n];
 
 /** The actions whose calls can be held in this version. */
 export const HELD_ACTIONS: ReadonlySet<ActionType> = new Set<ActionType>([
@@ -164,7 +166,7 @@ function openRules(actions: ReadonlySet<ActionType>, arch: string): readonly Not
   if (actions.has("file.write")) flags.push(...WRITES);
   if (actions.has("file.create")) flags.push([O_CREAT, O_CREAT]);
   if (actions.has("file.truncate")) flags.push([O_TRUNC, O_TRUNC]);
-  if (actions.has("file.read")) flags.push([O_ACCMODE | O_PATH, 0n], [O_ACCMODE | O_PATH, O_ACCMODE]);
+  if (actions.has("file.read")) flags.push(...READS.map((mode) => [O_ACCMODE | O_PATH, mode] as const));
   if (flags.length === 0) return [];
   const tests = (arg: number): readonly ArgumentTest[] => flags.map(([mask, value]) => ({ arg, mask, value }));
   const opens: NotifyRule[] = [{ nr: numberOf("openat", arch), when: tests(2) }];

@@ -14,6 +14,7 @@ export interface HeldFileCall {
 
 /** include/uapi/asm-generic/fcntl.h; these have the same value on x86-64 and arm64. */
 const O_ACCMODE = 3;
+const O_RDWR = 2;
 const O_CREAT = 0o100;
 const O_TRUNC = 0o1000;
 const O_APPEND = 0o2000;
@@ -81,12 +82,14 @@ function requestedOf(requested: string, path: string): { readonly requested_path
 
 function openAction({ path, requested, open_flags, exists, unhashed }: HeldChange): FileOpenAction {
   const tmpfile = (open_flags & O_TMPFILE) === O_TMPFILE;
+  const type = tmpfile ? "file.create" : openType(open_flags, exists);
   const flags: readonly FileFlag[] = [
     ...((open_flags & O_APPEND) !== 0 ? ["append"] as const : []),
+    ...(type === "file.write" && (open_flags & O_ACCMODE) === O_RDWR ? ["reads"] as const : []),
     ...(tmpfile ? ["tmpfile"] as const : unhashed ? ["deleted"] as const : []),
   ];
   return {
-    type: tmpfile ? "file.create" : openType(open_flags, exists),
+    type,
     // A file without a name is made in the directory that was named: what is said of files there holds for it.
     path: tmpfile ? `${path === "/" ? "" : path}/#tmpfile` : path,
     ...requestedOf(requested, path),

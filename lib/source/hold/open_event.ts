@@ -13,16 +13,22 @@ export interface WatchedOpenCall {
 
 /** include/uapi/asm-generic/fcntl.h; these have the same value on x86-64 and arm64. */
 const O_ACCMODE = 3;
+const O_WRONLY = 1;
+const O_CREAT = 0o100;
+const O_EXCL = 0o200;
 const O_TRUNC = 0o1000;
 /** What d_path (fs/d_path.c) adds to a name that is no more. */
 const DELETED = " (deleted)";
 
-/** True where the open is for reading, as far as can be told: what cannot be told is. */
+/**
+ * True where the open is for reading, also beside writing, as far as can be told: what cannot be told is. What is made
+ * or emptied by it has nothing to be read.
+ */
 export function opensForReading({ open_flags, starts }: Pick<WatchedOpen, "open_flags" | "starts">): boolean {
   if (starts) return false;
   if (open_flags === undefined) return true;
-  const access = open_flags & O_ACCMODE;
-  return (open_flags & O_TRUNC) === 0 && (access === 0 || access === O_ACCMODE);
+  const fresh = (open_flags & O_TRUNC) !== 0 || ((open_flags & O_CREAT) !== 0 && (open_flags & O_EXCL) !== 0);
+  return !fresh && (open_flags & O_ACCMODE) !== O_WRONLY;
 }
 
 /** The event that the policy is asked about. */

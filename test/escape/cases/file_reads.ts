@@ -71,6 +71,7 @@ function masked(name: string, escape: string, more: Partial<EscapeCase> = {}): E
 /** Attempts to read. */
 export const FILE_READS: readonly EscapeCase[] = [
   way("name", "the file by its name"),
+  way("both", "opened for reading and writing"),
   // Where calls wait, which those of other cases may, the filter cannot see its flags, and refuses it.
   { ...way("openat2", "openat2", [HOOKED_FIRST, WATCHED, { label: "observed", mechanism: "none" }]), alone: true },
   way("directory", "a relative name from an opened directory"),

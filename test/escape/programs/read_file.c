@@ -22,6 +22,11 @@ static void by_name(void)
 	show(open(path, O_RDONLY));
 }
 
+static void by_both(void)
+{
+	show(open(path, O_RDWR));
+}
+
 static void by_openat2(void)
 {
 	unsigned long long how[3] = {O_RDONLY, 0, 0};
@@ -181,6 +186,7 @@ static const struct {
 	void (*run)(void);
 } ways[] = {
 	{"name", by_name},
+	{"both", by_both},
 	{"openat2", by_openat2},
 	{"directory", by_directory},
 	{"dots", by_dots},

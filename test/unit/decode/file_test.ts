@@ -114,6 +114,8 @@ describe("open: names and flags", () => {
 
   test.each([
     [O_WRONLY | O_APPEND, 0, ["append"]],
+    [O_RDWR, 0, ["reads"]],
+    [O_RDWR | O_APPEND, 0, ["append", "reads"]],
     [O_RDWR | O_TMPFILE, AgFlag.UNHASHED, ["tmpfile"]],
     [0, AgFlag.UNHASHED, ["deleted"]],
     [0, AgFlag.PATH_TRUNCATED, ["path_truncated"]],
