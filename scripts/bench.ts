@@ -44,7 +44,7 @@ const BENCHES: readonly Bench[] = [
   operations(
     "held",
     "calls that wait for the guard",
-    ["open_close", "open_first", "each_open", "each_change", "spawn_wait"],
+    ["open_close", "open_written", "open_first", "each_open", "each_change", "spawn_wait"],
     HELD,
   ),
   { name: "start", run: measureStart },

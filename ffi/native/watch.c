@@ -94,7 +94,12 @@ static int is_barred(const struct ag_watch *w, const struct stat *info)
 	return w->barred_all;
 }
 
-/* Later opens of the object go on without an event, until its content changes or somebody takes that back. */
+/*
+ * Later opens of the object go on without an event, until its content changes or somebody takes that back. The kernel
+ * does nothing, and says so to nobody, while the file is open for writing (fanotify_add_mark of
+ * fs/notify/fanotify/fanotify_user.c): what is written is looked at again under the name that it has then, which
+ * somebody outside the session may have given it.
+ */
 static void pass_over(struct ag_watch *w, int fd, const struct stat *info)
 {
 	const int directory = S_ISDIR(info->st_mode);

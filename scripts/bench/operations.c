@@ -25,7 +25,7 @@ extern char **environ;
 
 enum { BLOCK_BYTES = 4096, PAUSE_US = 2000, WARM_SAMPLES = 3, UNTOUCHED = 1200, BURST = 50 };
 
-static char file_path[4096], made_path[4096];
+static char file_path[4096], made_path[4096], quiet_path[4096];
 static const char *true_program;
 static char block[BLOCK_BYTES];
 static int file_fd, udp_fd;
@@ -62,13 +62,25 @@ static void do_write(void)
 		fail("pwrite");
 }
 
-static void do_open_close(void)
+static void open_and_close(const char *path)
 {
-	int fd = openat(AT_FDCWD, file_path, O_RDONLY | O_CLOEXEC);
+	int fd = openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0)
 		fail("openat");
 	close(fd);
+}
+
+/* A file that nobody has open for writing, like most that are read. */
+static void do_open_close(void)
+{
+	open_and_close(quiet_path);
+}
+
+/* A file that this process has open for writing all the time, like a log or a database. */
+static void do_open_written(void)
+{
+	open_and_close(file_path);
 }
 
 /* Files that nobody has opened since they were written; each is opened once. */
@@ -185,6 +197,7 @@ static const struct {
 	{"read_4k", do_read, 500, 1},
 	{"write_4k", do_write, 500, 1},
 	{"open_close", do_open_close, 200, 1},
+	{"open_written", do_open_written, 50, 1},
 	{"open_first", do_open_first, 20, 1},
 	{"create_unlink", do_create_unlink, 20, 1},
 	{"each_open", do_open_write, 1, BURST},
@@ -245,6 +258,11 @@ int main(int argc, char **argv)
 	snprintf(file_path, sizeof(file_path), "%s/file", argv[3]);
 	snprintf(made_path, sizeof(made_path), "%s/made", argv[3]);
 	true_program = argv[4];
+	snprintf(quiet_path, sizeof(quiet_path), "%s/quiet", argv[3]);
+	i = open(quiet_path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	if (i < 0 || write(i, block, BLOCK_BYTES) != BLOCK_BYTES)
+		fail(quiet_path);
+	close(i);
 	file_fd = open(file_path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (file_fd < 0 || pwrite(file_fd, block, BLOCK_BYTES, 0) != BLOCK_BYTES)
 		fail(file_path);

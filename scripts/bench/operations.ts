@@ -80,6 +80,7 @@ const SEEN_NOTES: readonly string[] = [
 const HELD_NOTES: readonly string[] = [
   "guarded: no rule, nothing waits; held: 8 or 1,000 rules that match nothing, each call waits for the guard's answer",
   "a read waits by fanotify, once for each object that no rule can be about; reads by call: by seccomp, every time",
+  "open_close: a file that nobody has open for writing; open_written: one that somebody has: every open waits",
   "answered: no guard; a program of a page answers each call and does nothing else: the least that waiting costs here",
   "free: nothing is pinned, as for an agent; apart: the answer comes from another CPU, which has to be woken each time",
   "each_open: open to write, and close; each_change: create, close and remove, two held calls; timed one by one",

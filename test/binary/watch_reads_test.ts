@@ -1,6 +1,6 @@
 /** Reads that wait by fanotify: refused, let go or asked about by the object that would be opened. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { chmod, copyFile, link, mkdir, readFile, symlink, writeFile } from "node:fs/promises";
+import { appendFile, chmod, copyFile, link, mkdir, open, readFile, rename, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { ApprovalView } from "../../lib/core/mod.ts";
 import { about, Compiler, decided, GuardSetup, IS_ROOT, python, run, waitFor, waitUntil } from "../support/mod.ts";
@@ -116,6 +116,22 @@ describe.skipIf(!CAN_WATCH)("a watched read", () => {
     const said = ["free/b", "free/c", "free/sub/f", "free"].flatMap((name) => [name, name]);
     expect(done.stdout.trim().split("\n")).toEqual(said);
     expect(await outcomes(setup)).toEqual(Array(3).fill("prevented fanotify"));
+  }, LIMIT_MS);
+
+  test("is decided anew when others write what they have moved, or still have it open for that", async () => {
+    await using setup = await prepare();
+    for (const name of ["b", "c"]) await writeFile(join(setup.work, "free", name), `${name}\n`);
+    await using writing = await open(join(setup.work, "free/c"), "r+");
+    const line = "cat free/b free/b free/c free/c; echo read; cat; cat keep/b; cat keep/c; cat free/a";
+    await using guard = setup.start(["/bin/bash", "-c", line]);
+    await waitUntil("the command", () => guard.stdout.includes("read\n"));
+    for (const name of ["b", "c"]) await rename(join(setup.work, "free", name), join(setup.work, "keep", name));
+    await appendFile(join(setup.work, "keep/b"), SECRET);
+    await writing.write(SECRET);
+    await guard.process.stdin.end();
+    await guard.ended();
+    expect(guard.stdout).toBe("b\nb\nc\nc\nread\nfree\n");
+    expect(await outcomes(setup)).toEqual(["prevented fanotify", "prevented fanotify"]);
   }, LIMIT_MS);
 
   test("is about what is opened, whoever swaps its name meanwhile", async () => {
