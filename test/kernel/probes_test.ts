@@ -100,7 +100,7 @@ for path, flags in refused:
     expect(found.filter((each) => !(each.type === "file.create" && "flags" in each))).toEqual([
       at("/a", "file.read"),
       at("/a", "file.write"),
-      at("/a", "file.write"),
+      at("/a", "file.write", { flags: ["reads"] }),
       at("/b", "file.create"),
       at("/b", "file.truncate"),
       at("/b", "file.write", { flags: ["append"] }),

@@ -71,7 +71,8 @@ function masked(name: string, escape: string, more: Partial<EscapeCase> = {}): E
 /** Attempts to read. */
 export const FILE_READS: readonly EscapeCase[] = [
   way("name", "the file by its name"),
-  way("both", "opened for reading and writing"),
+  // Rules of other cases hold what writes.
+  { ...way("both", "opened for reading and writing"), alone: true },
   // Where calls wait, which those of other cases may, the filter cannot see its flags, and refuses it.
   { ...way("openat2", "openat2", [HOOKED_FIRST, WATCHED, { label: "observed", mechanism: "none" }]), alone: true },
   way("directory", "a relative name from an opened directory"),
