@@ -63,10 +63,12 @@ export class Epoll implements Disposable {
 
   /**
    * Blocks this thread until something is readable or `timeout_ms` passed; -1 waits for as long as it takes. An
-   * interrupted wait counts as a timeout.
+   * interrupted wait counts as a timeout. True where something is.
    */
-  wait(timeout_ms: number): void {
-    if (this.#poll(timeout_ms) > 0) this.#system.read(this.wake_fd, this.#count);
+  wait(timeout_ms: number): boolean {
+    if (this.#poll(timeout_ms) <= 0) return false;
+    this.#system.read(this.wake_fd, this.#count);
+    return true;
   }
 
   /** As `wait`; returns the descriptors that are ready, at most 8 of them. The list is reused by the next call. */

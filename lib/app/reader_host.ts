@@ -152,8 +152,8 @@ export class ReaderHost {
     this.#scopes.delete(scope);
     const stages = this.#use();
     if (this.#scopes.size === 0) {
-      stages.probes.detach();
-      if (this.#searching) stages.probes.attachSearch();
+      if (this.#searching) stages.probes.detachToSearch();
+      else stages.probes.detach();
       stages.finish();
     } else {
       while (stages.drain() > 0);

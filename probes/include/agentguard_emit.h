@@ -86,7 +86,10 @@ static __always_inline void ag_fill(struct ag_record *h, __u32 op, __u32 scope, 
 		} \
 	} while (0)
 
-/* The flood wakes nobody: the reader looks every few milliseconds, unless it has gone to sleep. */
+/*
+ * The flood wakes nobody: the reader looks every few milliseconds, unless it has gone to sleep. Forks and exits do
+ * the same: the end of a session must not wait for the sleeper.
+ */
 static __always_inline __u64 ag_telemetry_wake(void)
 {
 	__u32 zero = 0, *asleep_now = bpf_map_lookup_elem(&asleep, &zero);

@@ -191,7 +191,8 @@ describe.skipIf(!IS_ROOT)("a denied action that this host cannot prevent", () =>
     await using setup = await GuardSetup.create(rule('enforce = "best"\n'));
     const program = `import os, socket
 server = socket.socket(socket.AF_UNIX); server.bind(os.getcwd() + "/secret"); server.listen()
-socket.socket(socket.AF_UNIX).connect(os.getcwd() + "/secret")
+os.symlink("secret", "alias")
+socket.socket(socket.AF_UNIX).connect(os.getcwd() + "/alias")
 import time; time.sleep(1)
 `;
     const done = await setup.guard(python(program));

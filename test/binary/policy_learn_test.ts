@@ -121,7 +121,9 @@ describe.skipIf(!IS_ROOT)("a clone and a build of this repository", () => {
     await writeFile(other, "plans\n");
     // Whatever was not recorded is asked about, and nobody is there to answer.
     const impatient = setup.dir.join("impatient.toml");
-    await writeFile(impatient, `${await Bun.file(learnt).text()}\n[approval]\ntimeout = "1s"\n`);
+    const text = await Bun.file(learnt).text();
+    expect(text).toContain("\n[approval]\n");
+    await writeFile(impatient, text.replace("\n[approval]\n", '\n[approval]\ntimeout = "1s"\n'));
     const tampered = await guarded(
       `${WORK}if read -r line < '${other}'; then echo stolen; fi\n`,
       impatient,

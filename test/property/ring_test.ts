@@ -63,7 +63,7 @@ test("the reader gives every record of both rings once, by time where each ring 
       const reader = new RingReader({
         decisions: rings[0],
         telemetry: rings[1],
-        epoll: { wait: () => {} },
+        epoll: { wait: () => false },
         sleep: () => {},
         nextSequence: (ring) => next[ring] ?? [],
       });

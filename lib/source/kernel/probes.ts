@@ -98,6 +98,17 @@ export class KernelProbes implements Disposable {
     this.#attachGroup("process");
   }
 
+  /** Detaches all but what finds agents, which is never away: no agent starts unseen meanwhile. */
+  detachToSearch(): void {
+    this.attachSearch();
+    for (const [group, links] of this.#links) {
+      if (group === "process") continue;
+      for (const link of links) link[Symbol.dispose]();
+      this.#links.delete(group);
+    }
+    this.#lsm?.detach();
+  }
+
   /** Detaches all: from now on nothing costs anything. */
   detach(): void {
     for (const links of this.#links.values()) for (const link of links) link[Symbol.dispose]();

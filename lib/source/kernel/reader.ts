@@ -36,7 +36,7 @@ const FLOOD_RECORDS_PER_MS = 64;
 /** Wait after which the reader asks to be woken instead of looking: nothing came for twice as long. */
 const WAIT_LOOK_MAX_MS = 32;
 /** Longest sleep: a bound for what a lost wake-up could cost, milliseconds. */
-const WAIT_ASLEEP_MS = 5_000;
+const WAIT_ASLEEP_MS = 250;
 /** Records after which space is given back within one drain. */
 const RELEASE_EVERY = 1024;
 /** Records of one drain, so that messages of other threads are not kept waiting. */
@@ -48,6 +48,7 @@ export class RingReader {
   readonly #decisions = new SequenceTracker("decisions");
   readonly #telemetry = new SequenceTracker("telemetry");
   #wait_ms = WAIT_FLOOD_MS;
+  #woken = false;
   #records = 0;
 
   constructor(parts: ReaderParts) {
@@ -63,13 +64,13 @@ export class RingReader {
   wait(): void {
     const { decisions, telemetry, epoll } = this.#parts;
     if (this.#wait_ms <= WAIT_LOOK_MAX_MS) {
-      epoll.wait(this.#wait_ms);
+      this.#woken = epoll.wait(this.#wait_ms);
       return;
     }
     this.#parts.sleep();
     // What came between the last look and the request is there without a wake-up.
     if (telemetry.produced() > telemetry.position || decisions.produced() > decisions.position) return;
-    epoll.wait(WAIT_ASLEEP_MS);
+    this.#woken = epoll.wait(WAIT_ASLEEP_MS);
   }
 
   /** Gives everything that is there to `sink`, oldest first; returns how many records it was. */
@@ -108,6 +109,8 @@ export class RingReader {
   }
 
   #nextWait(count: number): number {
+    // Woken for no record: another thread has sent a message, which may come a moment after its wake-up.
+    if (count === 0 && this.#woken) return WAIT_FLOOD_MS;
     if (count >= FLOOD_RECORDS_PER_MS * this.#wait_ms) return WAIT_FLOOD_MS;
     return count > 0 ? WAIT_MS : Math.min(WAIT_LOOK_MAX_MS * 2, this.#wait_ms * 2);
   }

@@ -96,6 +96,8 @@ export const FILE_READS: readonly EscapeCase[] = [
   way("bind-mount", "bind mount under another name in an own namespace", [UNMOUNTED, HOOKED, UNSEEN]),
   way("open-tree", "open_tree and move_mount under another name", [UNMOUNTED, HOOKED, UNSEEN]),
   way("message", "descriptor sent by SCM_RIGHTS"),
+  { ...way("flood", "behind 10,000 other opens, as fast as they go"), alone: true },
+  { ...way("forks", "from 256 processes that fork each other (fork bomb)"), alone: true },
   alias("symlink", "symbolic link", symlink),
   alias("hard-link", "hard link made before the session", link),
   {

@@ -7,6 +7,7 @@
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 static char *path;
 
@@ -181,6 +182,28 @@ static void by_message(void)
 	show(fd);
 }
 
+/* Behind 10,000 other opens, as fast as they go. */
+static void by_flood(void)
+{
+	for (int i = 0; i < 10000; i++)
+		close(open("/etc/passwd", O_RDONLY));
+	show(open(path, O_RDONLY));
+}
+
+/* From 256 processes at once. */
+static void by_forks(void)
+{
+	pid_t first = getpid();
+
+	for (int i = 0; i < 8; i++)
+		expect(fork(), "fork");
+	if (getpid() != first)
+		show(open(path, O_RDONLY));
+	while (wait(NULL) > 0)
+		;
+	show(open(path, O_RDONLY));
+}
+
 static const struct {
 	const char *name;
 	void (*run)(void);
@@ -200,6 +223,8 @@ static const struct {
 	{"chroot", by_chroot},
 	{"open-tree", by_new_mount_api},
 	{"message", by_message},
+	{"flood", by_flood},
+	{"forks", by_forks},
 };
 
 int main(int argc, char **argv)

@@ -11,10 +11,17 @@ class Setup {
   onSleep: () => void = () => {};
   next: readonly number[][] = [[0], [0]];
   readonly sink: FakeSink = new FakeSink();
+  /** Whether waits end before their time. */
+  woken = false;
   readonly reader: RingReader = new RingReader({
     decisions: this.decisions,
     telemetry: this.telemetry,
-    epoll: { wait: (timeout_ms) => this.waits.push(timeout_ms) },
+    epoll: {
+      wait: (timeout_ms) => {
+        this.waits.push(timeout_ms);
+        return this.woken;
+      },
+    },
     sleep: () => {
       this.sleeps++;
       this.onSleep();
@@ -136,13 +143,24 @@ test("the wait doubles while nothing comes, the reader then asks to be woken, an
     reader.drain(sink);
     reader.wait();
   }
-  expect(waits).toEqual([4, 8, 16, 32, 5_000, 5_000, 5_000]);
+  expect(waits).toEqual([4, 8, 16, 32, 250, 250, 250]);
   expect(setup.sleeps).toBe(3);
   telemetry.put({ seq: 0, time_ns: 1n });
   reader.drain(sink);
   reader.wait();
   expect(waits.at(-1)).toBe(25);
   expect(setup.sleeps).toBe(3);
+});
+
+test("a reader that is woken for no record looks soon again: a message comes a moment after its wake-up", () => {
+  const setup = new Setup();
+  const { reader, sink, waits } = setup;
+  for (let i = 0; i < 8; i++) {
+    setup.woken = i === 5;
+    reader.drain(sink);
+    reader.wait();
+  }
+  expect(waits).toEqual([4, 8, 16, 32, 250, 250, 2, 4]);
 });
 
 test("in a flood the reader looks more often, for as long as it lasts", () => {
