@@ -10,8 +10,12 @@ export function readingOf(event: Event): Event | undefined {
   return { ...event, action: { ...action, type: "file.read", flags } };
 }
 
-/** The ruling about writing, or that about the reading that comes with it, where it refuses, asks or redacts more. */
+/**
+ * The ruling about writing, or that about the reading that comes with it, where a rule refuses, asks or redacts more.
+ * Defaults about reading do not count: what rules allow to be written need not be allowed twice.
+ */
 export function withReading(writing: Ruling, reading: Ruling): Ruling {
+  if (reading.rule === undefined) return writing;
   const [known, next] = [STRICTNESS[writing.verdict], STRICTNESS[reading.verdict]];
   if (next !== known) return next > known && next >= STRICTNESS.redact ? reading : writing;
   const [known_would, next_would] = [wouldOf(writing), wouldOf(reading)];

@@ -34,7 +34,7 @@ describe("an open for reading and writing", () => {
     expect(said(enforcing(READING, WRITING), write("reads"))).toEqual(["deny", "no-reading", undefined]);
     expect(said(enforcing(WRITING), write("reads"))).toEqual(["ask", "asked", undefined]);
     expect(said(enforcing("[default]", '"file.read" = "deny"'), write("reads"))).toEqual([
-      "deny",
+      "allow",
       undefined,
       undefined,
     ]);
