@@ -88,7 +88,7 @@ export interface Shim {
   ag_messages_clear(): void;
 }
 
-/** Functions for held calls (native/hold.c, native/hold_map.c). */
+/** Functions for held calls (native/hold.c, native/hold_listener.c, native/hold_map.c). */
 export interface HeldCallLibrary {
   ag_hold_open(key: Pointer | null): Pointer | null;
   ag_hold_close(state: Pointer | null): void;

@@ -12,15 +12,9 @@
 #include "hold_task.h"
 
 #include <linux/seccomp.h>
-#include <poll.h>
 #include <sched.h>
 #include <stddef.h>
 #include <sys/ioctl.h>
-
-#ifndef SECCOMP_IOCTL_NOTIF_SET_FLAGS
-#define SECCOMP_IOCTL_NOTIF_SET_FLAGS SECCOMP_IOW(4, uint64_t) /* Linux 6.6 */
-#define SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP (1UL << 0)
-#endif
 
 _Static_assert(AG_HOLD_ARGS_BYTES <= AG_HOLD_TEXT_BYTES / 2, "argv and ten paths fit");
 
@@ -78,12 +72,6 @@ struct ag_hold_state *ag_hold_open(const uint8_t *key)
 void *ag_hold_memory(struct ag_hold_state *state)
 {
 	return &state->hold;
-}
-
-/* The answer then wakes the caller on this CPU, which is where its memory is. Older kernels do without. */
-int32_t ag_hold_tune(int32_t listener)
-{
-	return ioctl(listener, SECCOMP_IOCTL_NOTIF_SET_FLAGS, SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP) == 0 ? 0 : -errno;
 }
 
 /* Back to the guard's own credentials. */
@@ -272,42 +260,4 @@ int32_t ag_hold_object(const struct ag_pinned *p, int32_t second)
 int32_t ag_hold_perform(struct ag_hold_state *state, struct ag_pinned *p, int32_t listener, int32_t *result)
 {
 	return perform(state, p, listener, result);
-}
-
-/*
- * Waits for descriptors to be readable, at most 64; `events` gets what poll(2) says of each. poll and not epoll: it
- * passes on that the one who calls is to be woken on this CPU.
- */
-int32_t ag_hold_poll(const int32_t *fds, int32_t *events, int32_t count, int32_t timeout_ms)
-{
-	struct pollfd polled[64];
-	int ready;
-
-	if (count < 0 || count > 64)
-		return -EINVAL;
-	for (int i = 0; i < count; i++)
-		polled[i] = (struct pollfd){.fd = fds[i], .events = POLLIN};
-	ready = poll(polled, (nfds_t)count, timeout_ms);
-	for (int i = 0; i < count; i++)
-		events[i] = ready > 0 ? polled[i].revents : 0;
-	return ready < 0 ? -errno : ready;
-}
-
-/* True while the caller of a notification waits. */
-int32_t ag_hold_valid(int32_t listener, const uint64_t *id)
-{
-	return ioctl(listener, SECCOMP_IOCTL_NOTIF_ID_VALID, id) == 0;
-}
-
-/*
- * Answers: `error` 0 lets the kernel go on with the call, else the call fails with it. -ENOENT where nobody waits any
- * more.
- */
-int32_t ag_hold_answer(int32_t listener, const uint64_t *id, int32_t error)
-{
-	struct seccomp_notif_resp answer = {.id = *id, .error = -error};
-
-	if (error == 0)
-		answer.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
-	return ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &answer) == 0 ? 0 : -errno;
 }

@@ -7,7 +7,7 @@ import { identityOf, type Step } from "../support/step.ts";
 
 const WARNINGS: readonly string[] = ["-std=gnu11", "-Wall", "-Wextra", "-Werror"];
 
-const SHIM_SOURCES: readonly string[] = ["hold", "hold_map", "record", "shim", "watch"].map((name) =>
+const SHIM_SOURCES: readonly string[] = ["hold", "hold_listener", "hold_map", "record", "shim", "watch"].map((name) =>
   `ffi/native/${name}.c`
 );
 

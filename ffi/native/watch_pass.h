@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What goes on by itself: whether a rule could be about an object, by the names and objects of the table, and the marks
+ * by which the kernel passes over those that none can be about. Whoever calls holds the lock.
+ */
+#ifndef AG_WATCH_PASS_H
+#define AG_WATCH_PASS_H
+
+#include "watch_state.h"
+
+#include <sys/stat.h>
+
+#define DELETED " (deleted)"
+
+enum verdict { GO_ON, PASS_OVER, ASK };
+
+static void flush_ignored(struct ag_watch *w)
+{
+	fanotify_mark(w->mounts.group, FAN_MARK_FLUSH, 0, AT_FDCWD, NULL);
+	w->ignored = 0;
+}
+
+static int is_barred(const struct ag_watch *w, const struct stat *info)
+{
+	for (int i = 0; i < w->barred_count; i++)
+		if (w->barred[i].dev == info->st_dev && w->barred[i].ino == info->st_ino)
+			return 1;
+	return w->barred_all;
+}
+
+/*
+ * Later opens of the object go on without an event, until its content changes or somebody takes that back. The kernel
+ * does nothing, and says so to nobody, while the file is open for writing (fanotify_add_mark of
+ * fs/notify/fanotify/fanotify_user.c): what is written is looked at again under the name that it has then, which
+ * somebody outside the session may have given it.
+ */
+static void pass_over(struct ag_watch *w, int fd, const struct stat *info)
+{
+	const int directory = S_ISDIR(info->st_mode);
+	unsigned flags = FAN_MARK_ADD | FAN_MARK_IGNORE | FAN_MARK_EVICTABLE;
+
+	if (is_barred(w, info))
+		return;
+	if (w->ignored >= AG_WATCH_IGNORED_MAX)
+		flush_ignored(w);
+	if (directory)
+		flags |= FAN_MARK_IGNORED_SURV_MODIFY;
+	/* Where it fails, the object is looked at each time. */
+	if (fanotify_mark(w->mounts.group, flags, FAN_OPEN_PERM | (directory ? FAN_ONDIR : 0), fd, NULL) == 0)
+		w->ignored++;
+}
+
+static enum verdict look_at(const struct ag_watch *w, int fd, struct stat *info)
+{
+	const struct watch_table *table = w->table;
+	char name[16], path[AG_WATCH_PATH_BYTES];
+	const size_t mark = strlen(DELETED);
+	ssize_t length;
+
+	snprintf(name, sizeof name, "%d", fd);
+	length = readlinkat(w->fds, name, path, sizeof path);
+	if (fstat(fd, info) != 0 || length <= 0 || (size_t)length == sizeof path)
+		return ASK;
+	if (table->flags & AG_WATCH_ALL || has_object(table, info->st_dev, info->st_ino) ||
+	    is_named(table, path, (size_t)length))
+		return ASK;
+	if (S_ISDIR(info->st_mode))
+		return PASS_OVER;
+	if (info->st_nlink == 0)
+		return (size_t)length > mark && memcmp(path + length - mark, DELETED, mark) == 0 &&
+				       is_named(table, path, (size_t)length - mark) ?
+			       ASK :
+			       GO_ON;
+	if (info->st_nlink == 1)
+		return PASS_OVER;
+	if (!(table->flags & AG_WATCH_LINKED))
+		return ASK;
+	return table->flags & AG_WATCH_FLOATING ? GO_ON : PASS_OVER;
+}
+
+#endif
