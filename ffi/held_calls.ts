@@ -151,7 +151,8 @@ export class HeldCalls implements Disposable {
   /**
    * Does a pinned change as its caller would have, and answers. A number is what the call gave, 0 or -errno. `again`:
    * it would wait for somebody else, its caller waits on. `moved`: something else is there now, pin and decide anew.
-   * `gone`: nobody waits any more, and nothing was done. `left`: it was done, and nobody waits any more.
+   * `gone`: nobody waits any more, and nothing was done. `left`: it was done, and its caller has no result that says
+   * so: it waits no more, or had no room for the descriptor.
    */
   perform(listener: number, change: HeldChange): number | "again" | "moved" | "gone" | "left" {
     const result = new Int32Array(1);

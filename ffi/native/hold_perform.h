@@ -183,6 +183,8 @@ static int answer_with_descriptor(int listener, const struct ag_pinned *p, int f
 	};
 	int given = ioctl(listener, SECCOMP_IOCTL_NOTIF_ADDFD, &add);
 
+	if (given < 0 && errno == ESRCH) /* it was killed on its way to the descriptor (kernel/seccomp.c) */
+		return -ENOENT;
 	return given < 0 ? -errno : given;
 }
 
@@ -202,17 +204,21 @@ static void take_umask(struct ag_hold_state *state, uint32_t wanted)
 	state->umask = wanted;
 }
 
-/* Something stays of it when nobody gets the result. */
+/* Something stays of it when nobody gets the result: an open makes a file, or empties one, or nothing. */
 static int changes(const struct ag_pinned *p)
 {
-	return p->action != AG_HOLD_OPEN || p->open_flags & (O_CREAT | O_TRUNC);
+	if (p->action != AG_HOLD_OPEN)
+		return 1;
+	if (p->open_flags & O_PATH)
+		return 0;
+	return p->old.object < 0 || (p->open_flags & O_TRUNC && S_ISREG(p->old.info.st_mode));
 }
 
 /*
  * Does it and answers. 0 where the caller has the result, which is in *result; -EAGAIN to be called again later, with
  * the caller still waiting; -ESTALE where the place has changed and must be pinned and decided anew; -ENOENT where the
- * caller has gone and nothing was done; -ECANCELED where it has gone, and it was done. The thread may have the caller's
- * credentials afterwards.
+ * caller has gone and nothing was done; -ECANCELED where it was done, and the caller has gone or has no room for the
+ * descriptor. The thread may have the caller's credentials afterwards.
  */
 static int perform(struct ag_hold_state *state, struct ag_pinned *p, int listener, int32_t *result)
 {
@@ -242,8 +248,8 @@ static int perform(struct ag_hold_state *state, struct ag_pinned *p, int listene
 			answered = answer_with(listener, p, answered);
 		}
 	}
-	/* Who is killed just now has no result, and the record of its call says that it failed. */
-	if (answered == -ENOENT && done >= 0 && changes(p))
+	/* Who is killed just now has no record of its call, and the record of who has no room says that it failed. */
+	if (done >= 0 && (answered == -ENOENT || *result < 0) && changes(p))
 		return -ECANCELED;
 	return answered < 0 ? answered : 0;
 }

@@ -39,7 +39,7 @@ export interface HeldDecisionsParts {
 }
 
 const CALLER_GONE = "the caller had gone";
-const CALLER_LEFT = "done; the caller went before it had the result";
+const CALLER_LEFT = "done; the caller has no result that says so";
 
 /** The decisions of one thread. */
 export class HeldDecisions {

@@ -12,8 +12,8 @@ export interface ReleaseTerms {
 
 /**
  * What came of letting a call go. `gone`: nobody waited any more, and nothing was done. `left`: it was done, and who
- * waited has gone meanwhile. `later`: it waits on, and comes back by itself. `unsafe`: it cannot be let go, and is
- * to be refused.
+ * waited has no result that says so. `later`: it waits on, and comes back by itself. `unsafe`: it cannot be let go, and
+ * is to be refused.
  */
 export type Released =
   | { readonly kind: "released" | "gone" | "left" | "later" }

@@ -41,7 +41,7 @@ export function outcomeEntry(event: Event, outcome: Outcome, time_us: WallUs): E
   return { ...entry(event, "outcome", time_us), action: refused, outcome };
 }
 
-/** The entry of a change that was let go and done, and whose caller has no record of its own: it was ended. */
+/** The entry of a change that was let go and done, and of which its caller's own record does not tell. */
 export function doneEntry(event: Event): EntryDraft {
   const { action } = event;
   return {
