@@ -14,7 +14,7 @@
 #define AG_WATCH_IGNORED_MAX 262144 /* objects that are passed over; then all are looked at again */
 #define AG_WATCH_TEXT_BYTES (3 * AG_WATCH_PATH_BYTES)
 
-/* What a rule needs in a name. The numbers are those of WATCH_KINDS in ffi/watch_tables.ts. */
+/* What a rule needs in a name. The numbers are those of KINDS in ffi/watch_table.ts. */
 enum ag_watch_kind {
 	AG_WATCH_EXACT = 1, /* the whole name */
 	AG_WATCH_TREE,      /* a directory, for itself and everything below it */

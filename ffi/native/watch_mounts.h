@@ -119,11 +119,13 @@ static int mark_mounts(const struct watch_mounts *mounts)
 	while (!failed && next && *next) {
 		char *line = next, path[AG_WATCH_PATH_BYTES], type[64], *rest;
 		unsigned long long id;
+		int end = 0;
 		next = strchr(line, '\n');
 		if (next)
 			*next++ = 0;
 		rest = strstr(line, " - ");
-		if (!rest || sscanf(line, "%llu %*u %*s %*s %4095s", &id, path) != 2 ||
+		/* A name that does not fit could not be opened under what fits of it. */
+		if (!rest || sscanf(line, "%llu %*u %*s %*s %4095s%n", &id, path, &end) != 2 || line[end] != ' ' ||
 		    sscanf(rest, " - %63s", type) != 1) {
 			failed = -EPROTO;
 			break;

@@ -35,13 +35,14 @@ static int32_t try_fifo(const char *fifo)
 	struct pollfd polled[] = {{.fd = group, .events = POLLIN}, {.fd = trial.done, .events = POLLIN}};
 	struct fanotify_event_metadata event;
 	pthread_t thread;
-	int failed = 0;
+	int failed = 0, started = 0;
 
 	if (group < 0 || trial.done < 0 || fanotify_mark(group, FAN_MARK_ADD, FAN_OPEN_PERM, AT_FDCWD, fifo) != 0)
 		failed = -errno;
 	else
 		failed = -pthread_create(&thread, NULL, open_special, &trial);
 	if (!failed) {
+		started = 1;
 		while (poll(polled, 2, -1) < 0 && errno == EINTR)
 			;
 		if (polled[0].revents & POLLIN)
@@ -55,7 +56,7 @@ static int32_t try_fifo(const char *fifo)
 	}
 	if (group >= 0)
 		close(group);
-	if (!failed || failed == -EOPNOTSUPP)
+	if (started)
 		pthread_join(thread, NULL);
 	if (trial.done >= 0)
 		close(trial.done);
