@@ -8,6 +8,7 @@ import {
   CAPABILITIES,
   CAPABILITIES_KEPT,
   type CapabilityName,
+  isWithin,
   LISTED_PARTS,
   SERVICES,
 } from "../core/mod.ts";
@@ -191,11 +192,6 @@ function ancestors(path: string): readonly string[] {
   const found: string[] = [];
   for (let at = dirname(path); at !== "/"; at = dirname(at)) found.push(at);
   return found;
-}
-
-/** `path` is `directory` or below it. */
-function isWithin(path: string, directory: string): boolean {
-  return path === directory || directory === "/" || path.startsWith(`${directory}/`);
 }
 
 /** The path that mounts are made on. What does not exist is given back as it is, and passed over by the launcher. */

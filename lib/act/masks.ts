@@ -1,7 +1,7 @@
 /** What of the places that rules close is there when a session begins: it can be hidden from the command for good. */
 import { type Dirent, lstatSync, readdirSync, realpathSync, type Stats, statSync } from "node:fs";
 import { join } from "node:path";
-import type { Mask } from "../core/mod.ts";
+import { isWithin, type Mask } from "../core/mod.ts";
 
 /** A place that a rule closes; `lib/decide` has it (`ClosedPlace`). */
 export interface MaskRule {
@@ -75,7 +75,7 @@ class MaskFinder {
     let bytes = 0;
     let dropped = 0;
     for (const mask of sorted) {
-      if (trees.some((tree) => isBelow(mask.path, tree))) continue;
+      if (trees.some((tree) => isWithin(mask.path, tree))) continue;
       const size = Buffer.byteLength(mask.path) + 2;
       if (masks.length >= MASKS_MAX || bytes + size > MASK_BYTES_MAX) {
         dropped++;
@@ -91,14 +91,14 @@ class MaskFinder {
 
   #mask({ rule, rule_index }: MaskRule, path: string, { tree }: { readonly tree: boolean }): void {
     const { own } = this.#context;
-    if (path === "/" || own.some((each) => isBelow(path, each) || isBelow(each, path))) return;
-    if (KERNEL_TREES.some((each) => isBelow(path, each))) return;
+    if (path === "/" || own.some((each) => isWithin(path, each) || isWithin(each, path))) return;
+    if (KERNEL_TREES.some((each) => isWithin(path, each))) return;
     if (!this.#masks.has(path)) this.#masks.set(path, { path, tree, rule, rule_index });
   }
 
   /** The command must be able to work: a directory that holds what it needs is not taken as a whole. */
   #isFree(tree: string): boolean {
-    return ![...KERNEL_TREES, ...this.#context.work, ...this.#context.own].some((path) => isBelow(path, tree));
+    return ![...KERNEL_TREES, ...this.#context.work, ...this.#context.own].some((path) => isWithin(path, tree));
   }
 
   /** Each file or socket below by itself. Symbolic links stay: what they lead to has a name of its own. */
@@ -147,9 +147,4 @@ function entriesOf(directory: string): readonly Dirent[] {
   } catch {
     return []; // gone meanwhile, or not for this user
   }
-}
-
-/** `path` is `directory` or below it. */
-function isBelow(path: string, directory: string): boolean {
-  return path === directory || directory === "/" || path.startsWith(`${directory}/`);
 }

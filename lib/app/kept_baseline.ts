@@ -1,6 +1,6 @@
 /** What a command has lost for good, where a later policy would let it have that. */
 import type { PlannedBaseline } from "../act/mod.ts";
-import { isWithinTree } from "./write_places.ts";
+import { isWithin } from "../core/mod.ts";
 
 /** Places that one message names. */
 const SHOWN_MAX = 5;
@@ -10,7 +10,7 @@ export function keptDetails(begun: PlannedBaseline, now: PlannedBaseline | undef
   const masked = begun.masks.map(({ path }) => path).filter((path) => !isMasked(path, now));
   const kept = [
     ...(masked.length === 0 ? [] : [`masked: ${shown(masked)}`]),
-    ...(widened(begun.allowed.write_trees, now?.allowed.write_trees, isWithinTree)
+    ...(widened(begun.allowed.write_trees, now?.allowed.write_trees, isWithin)
       ? [`files change only below: ${shown(begun.allowed.write_trees ?? [])}`]
       : []),
     ...(widened(begun.allowed.connect_ports, now?.allowed.connect_ports, same)
@@ -25,7 +25,7 @@ export function keptDetails(begun: PlannedBaseline, now: PlannedBaseline | undef
 }
 
 function isMasked(path: string, now: PlannedBaseline | undefined): boolean {
-  return now?.masks.some((mask) => mask.path === path || (mask.tree && isWithinTree(path, mask.path))) === true;
+  return now?.masks.some((mask) => mask.path === path || (mask.tree && isWithin(path, mask.path))) === true;
 }
 
 /** The later list allows something that the one at the start does not. */

@@ -1,4 +1,5 @@
 /** The mounts of a process's namespace, and the other names that what is mounted twice has (proc_pid_mountinfo(5)). */
+import { isWithin } from "../core/mod.ts";
 
 /** One mount. */
 export interface Mount {
@@ -28,7 +29,7 @@ export interface OtherPlace {
 /** The other names of a place and, for directories that are mounted by themselves, of what lies below it. */
 export function otherPlaces(mounts: readonly Mount[], path: string): readonly OtherPlace[] {
   const own = mounts.reduce<Mount | undefined>(
-    (best, mount) => isBelow(path, mount.point) && mount.point.length >= (best?.point.length ?? 0) ? mount : best,
+    (best, mount) => isWithin(path, mount.point) && mount.point.length >= (best?.point.length ?? 0) ? mount : best,
     undefined,
   );
   if (own === undefined) return [];
@@ -36,16 +37,11 @@ export function otherPlaces(mounts: readonly Mount[], path: string): readonly Ot
   const found = new Map<string, string>();
   for (const mount of mounts) {
     if (mount.dev !== own.dev || mount === own) continue;
-    if (isBelow(inner, mount.root)) found.set(join(mount.point, rest(inner, mount.root)), "");
-    else if (isBelow(mount.root, inner)) found.set(mount.point, rest(mount.root, inner));
+    if (isWithin(inner, mount.root)) found.set(join(mount.point, rest(inner, mount.root)), "");
+    else if (isWithin(mount.root, inner)) found.set(mount.point, rest(mount.root, inner));
   }
   found.delete(path);
   return [...found].map(([other, below]) => ({ path: other, below }));
-}
-
-/** True if `path` is `directory` or below it. */
-export function isBelow(path: string, directory: string): boolean {
-  return path === directory || directory === "/" || path.startsWith(`${directory}/`);
 }
 
 /** `path` without the directory that it is below; begins with a slash, or is empty. */

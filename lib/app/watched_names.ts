@@ -4,11 +4,11 @@
  */
 import { realpathSync, statSync } from "node:fs";
 import { dirname } from "node:path";
-import type { Event, Ruling } from "../core/mod.ts";
+import { type Event, isWithin, type Ruling } from "../core/mod.ts";
 import { type NeededNames, neededNames, type PolicySnapshot } from "../decide/mod.ts";
 import type { WatchedOpen, WatchTable } from "../../ffi/mod.ts";
 import { exactKey, linkedFiles } from "./linked_files.ts";
-import { isBelow, type Mount, otherPlaces } from "./mount_table.ts";
+import { type Mount, otherPlaces } from "./mount_table.ts";
 
 /** Other names of places that are kept; with more of them everything is looked at. */
 const OTHERS_MAX = 4_096;
@@ -70,7 +70,7 @@ export class WatchedNames {
     if (!("path" in action)) return undefined;
     const object = exactKey({ dev, ino });
     const names = new Set(
-      this.#others.filter(({ path }) => isBelow(action.path, path))
+      this.#others.filter(({ path }) => isWithin(action.path, path))
         .map(({ path, stands_for }) => `${stands_for}${action.path.slice(path === "/" ? 0 : path.length)}`),
     );
     for (const known of [this.#objects.get(object), this.#linked?.get(object)]) {

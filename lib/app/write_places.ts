@@ -3,6 +3,7 @@
  * passes by its Landlock, so the same is asked here.
  */
 import type { OwnPlaces } from "../act/mod.ts";
+import { isWithin } from "../core/mod.ts";
 import type { Baseline, HeldChange } from "../../ffi/mod.ts";
 
 /** A place below which files may be changed, or only be written. */
@@ -28,7 +29,7 @@ const O_PATH = 0o10000000;
 /** True if Landlock would let the command do it. */
 export function isWithinPlaces(change: HeldChange, places: readonly WritePlace[]): boolean {
   const within = (path: string, kinds: readonly WritePlace["kind"][]): boolean =>
-    places.some((place) => kinds.includes(place.kind) && isWithinTree(path, place.path));
+    places.some((place) => kinds.includes(place.kind) && isWithin(path, place.path));
   switch (change.kind) {
     case "open": {
       const { open_flags, exists, path } = change;
@@ -63,12 +64,7 @@ export function isOwnPlace(
 ): boolean {
   const names = [change.path, change.new_path];
   const closed = [own.state_dir, own.runtime_dir, ...own.approvers_dir === undefined ? [] : [own.approvers_dir]];
-  if (names.some((name) => closed.some((directory) => isWithinTree(name, directory)))) return true;
+  if (names.some((name) => closed.some((directory) => isWithin(name, directory)))) return true;
   if (change.kind === "open" && (change.open_flags & (O_ACCMODE | O_TRUNC)) === 0) return false;
   return names.some((name) => name === own.program || own.policies.includes(name));
-}
-
-/** `path` is the tree or below it. */
-export function isWithinTree(path: string, tree: string): boolean {
-  return path === tree || path.startsWith(tree === "/" ? "/" : `${tree}/`);
 }

@@ -25,6 +25,7 @@ export * from "./lowered.ts";
 export * from "./metric.ts";
 export * from "./observed.ts";
 export * from "./outcome.ts";
+export * from "./paths.ts";
 export * from "./port.ts";
 export * from "./process.ts";
 export * from "./result.ts";
