@@ -85,6 +85,7 @@ export class TotpChecker {
     }
     return err("the one-time code is wrong");
   }
+
   /** No code of the last used step or an earlier one counts any more. Source: RFC 6238 section 5.2. */
   #use(step: number, present: number): Result<void, string> {
     try {
