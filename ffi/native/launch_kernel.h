@@ -8,6 +8,7 @@
 #define AG_LAUNCH_KERNEL_H
 
 #include "launch_tree.h"
+#include "mount_line.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -92,28 +93,12 @@ static int is_kernel_type(const char *type)
 	return 0;
 }
 
-/* Undoes the octal escapes of /proc/PID/mountinfo (fs/proc_namespace.c), in place. */
-static void unescape(char *text)
-{
-	char *to = text;
-	for (const char *from = text; *from; to++) {
-		unsigned byte;
-		if (from[0] == '\\' && sscanf(from + 1, "%3o", &byte) == 1) {
-			*to = (char)byte;
-			from += 4;
-		} else
-			*to = *from++;
-	}
-	*to = '\0';
-}
-
 /* A path leads to the mount with this number, and not to another one on top of it. */
 static int is_on_top(const char *path, uint64_t mount_id)
 {
-	/* struct statx of include/uapi/linux/stat.h, which not every libc has: 256 bytes, stx_mnt_id at 144. */
-	uint64_t info[32];
-	const unsigned wanted = 0x1000; /* STATX_MNT_ID, Linux 5.8 */
-	return syscall(SYS_statx, AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, wanted, info) == 0 && info[18] == mount_id;
+	uint64_t found = 0;
+
+	return mount_of(AT_FDCWD, path, &found) == 0 && found == mount_id;
 }
 
 static int keep_proc(const char *path)

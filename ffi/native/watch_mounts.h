@@ -3,6 +3,7 @@
 #ifndef AG_WATCH_MOUNTS_H
 #define AG_WATCH_MOUNTS_H
 
+#include "mount_line.h"
 #include "watch.h"
 
 #include <errno.h>
@@ -15,8 +16,6 @@
 #include <unistd.h>
 
 #define MOUNTINFO_BYTES_MAX 4194304
-#define STATX_MNT_ID_MASK 0x1000 /* include/uapi/linux/stat.h, Linux 5.8; libc's own struct may lack the field */
-#define STATX_MNT_ID_AT 144
 /* Directories, too: what they list is read. */
 #define WATCHED (FAN_OPEN_PERM | FAN_ONDIR)
 
@@ -25,31 +24,6 @@ struct watch_mounts {
 	int info; /* /proc/PID/mountinfo: readable with POLLPRI when the namespace changed */
 	int root; /* the namespace's root directory */
 };
-
-/* Names in mountinfo have blanks, tabs, line ends and backslashes in octal (fs/proc_namespace.c). */
-static void unescape(char *text)
-{
-	char *to = text;
-
-	for (; *text; text++, to++) {
-		*to = *text;
-		if (text[0] == '\\' && text[1] && text[2] && text[3]) {
-			*to = (char)((text[1] - '0') << 6 | (text[2] - '0') << 3 | (text[3] - '0'));
-			text += 3;
-		}
-	}
-	*to = 0;
-}
-
-static int mount_of(int fd, uint64_t *id)
-{
-	uint8_t info[256];
-
-	if (syscall(SYS_statx, fd, "", AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW, STATX_MNT_ID_MASK, info) != 0)
-		return -errno;
-	memcpy(id, info + STATX_MNT_ID_AT, sizeof *id);
-	return 0;
-}
 
 /*
  * The kernel gives no events of these: /proc, whose rules are kept in another way, and the single files that stand for
@@ -70,7 +44,7 @@ static int mark_mount(const struct watch_mounts *mounts, uint64_t wanted, const 
 
 	if (fd < 0)
 		return errno == ENOENT || errno == ENOTDIR ? 0 : -errno; /* below a place that is covered */
-	failed = mount_of(fd, &id);
+	failed = mount_of(fd, "", &id);
 	if (!failed && id == wanted) {
 		snprintf(name, sizeof name, "/proc/self/fd/%d", fd);
 		if (fanotify_mark(mounts->group, FAN_MARK_ADD | FAN_MARK_MOUNT, WATCHED, AT_FDCWD, name) != 0)
