@@ -92,7 +92,7 @@ function accessOf(socket: NonNullable<ApprovalSettings["socket"]>): SocketAccess
  * Peers of the approvers' socket. That somebody could connect proves little: a socket can be handed on, and its modes
  * be changed by its owner. So the kernel's word on the peer is compared with the policy's.
  */
-export function apartPeers(inner: PeerPort, access: SocketAccess): PeerPort {
+function apartPeers(inner: PeerPort, access: SocketAccess): PeerPort {
   return {
     open: (fd) => {
       const peer = inner.open(fd);

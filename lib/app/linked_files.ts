@@ -6,7 +6,7 @@ import { join } from "node:path";
 export const NAMES_MAX = 20_000;
 
 /** Numbers of an object as one text; beyond 2^53 rounded, as doubles are. */
-export function roundedKey({ dev, ino }: Pick<BigIntStats, "dev" | "ino">): string {
+function roundedKey({ dev, ino }: Pick<BigIntStats, "dev" | "ino">): string {
   return `${Number(dev)}:${Number(ino)}`;
 }
 
