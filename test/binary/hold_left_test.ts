@@ -56,7 +56,7 @@ describe.skipIf(!IS_ROOT)("a change whose caller has no result", () => {
     const pid = parseInt(guard.stdout);
     process.kill(pid, "SIGKILL");
     await waitUntil("the caller's end", () => !isAlive(pid));
-    lease.stdin.write("\n");
+    await lease.stdin.write("\n");
     await lease.stdin.end();
     await guard.ended();
     expect(guard.stdout).toEndWith("over\n");
