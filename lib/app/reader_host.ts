@@ -151,12 +151,17 @@ export class ReaderHost {
     this.#attachments?.detach(scope);
     this.#scopes.delete(scope);
     const stages = this.#use();
-    if (this.#scopes.size === 0) {
-      if (this.#searching) stages.probes.detachToSearch();
-      else stages.probes.detach();
+    const is_last = this.#scopes.size === 0;
+    if (is_last && !this.#searching) {
+      stages.probes.detach();
       stages.finish();
     } else {
+      if (is_last) stages.probes.detachToSearch();
       while (stages.drain() > 0);
+      // What is on its way is not lost: programs are still there that send it.
+      if (is_last) stages.reader.expect();
+      stages.countLosses();
+      stages.pipeline.flush();
     }
     const session = stages.sessions.get(scope);
     if (session !== undefined) this.#recordSession(session, { type: "session.end", agent: session.agent, ...exit });

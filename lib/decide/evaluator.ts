@@ -10,6 +10,7 @@ import { markKey, type MarkView } from "./marks.ts";
 import { EventNames, hostName, normalName } from "./names.ts";
 import { isNet } from "./predicates.ts";
 import { counterName, rateKey, type RulePlace } from "./predicates_facts.ts";
+import { readingOf } from "./reading.ts";
 import { REASON_DISABLED } from "./reason.ts";
 import type { CompiledRule } from "./compiled_rule.ts";
 import { Selection } from "./selection.ts";
@@ -63,13 +64,22 @@ export class Evaluator {
     { ruling, now_us }: { readonly ruling: Ruling; readonly now_us: number },
   ): void {
     const session = event.session?.session_id ?? "";
-    if (this.#layers.some((layer) => layer.effects.has(event.action.type))) {
-      const names = this.#load(event, state, now_us);
-      // All is asked of the state as it was, then all is written.
-      const changes = this.#collect(names).flatMap((rule) => this.#changeOf(rule, names, { ruling, session }));
+    const reading = readingOf(event);
+    const left: CompiledRule[] = [];
+    const changes: ((state: PolicyState) => void)[] = [];
+    // All is asked of the state as it was, then all is written.
+    for (const each of reading === undefined ? [event] : [event, reading]) {
+      if (!this.#layers.some((layer) => layer.effects.has(each.action.type))) continue;
+      const names = this.#load(each, state, now_us);
+      for (const rule of this.#collect(names)) {
+        // A rule about both takes one open as one.
+        if (left.includes(rule)) continue;
+        left.push(rule);
+        changes.push(...this.#changeOf(rule, names, { ruling, session }));
+      }
       names.forgetState();
-      for (const change of changes) change(state);
     }
+    for (const change of changes) change(state);
     if (event.action.type === "session.end") state.forget(session);
   }
 

@@ -2,7 +2,7 @@
 import { type Action, type Event, formatTime, type Ruling, type ToolCallAction, type Verdict } from "../core/mod.ts";
 import type { DefaultVerdict, FileMode, PredicateName, Predicates, RuleNode } from "./ast.ts";
 import { type Change, nearestChange } from "./explain_change.ts";
-import { holdsIn, type Past, type View, viewsOf } from "./explain_views.ts";
+import { holdsIn, isAsked, type Past, type View, viewsOf } from "./explain_views.ts";
 import type { NumberedLayer, NumberedRule } from "./reference.ts";
 import { namesOf, predicateTexts, type ShownPredicates, shownPredicates } from "./show.ts";
 import type { PolicySnapshot } from "./snapshot.ts";
@@ -71,12 +71,12 @@ export function explain(
 ): Explanation {
   const ruling = snapshot.evaluate(event, past.state, past.now_us);
   const views = viewsOf(event, past);
-  const { type } = event.action;
   const candidates: Candidate[] = [];
   let other_rules = 0;
   for (const layer of snapshot.layers) {
     for (const rule of layer.rules) {
-      if (rule.node.actions.includes(type)) candidates.push(candidateOf({ snapshot, layer, rule, views, ruling }));
+      const looks = views.filter((view) => isAsked(view, rule.node));
+      if (looks.length > 0) candidates.push(candidateOf({ snapshot, layer, rule, views: looks, ruling }));
       else other_rules++;
     }
   }

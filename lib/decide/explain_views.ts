@@ -1,7 +1,11 @@
-/** The looks that an evaluation takes at one event: the event itself, and each command inside its command line. */
+/**
+ * The looks that an evaluation takes at one event: the event itself, each command inside its command line, and the
+ * reading that comes with an open for writing.
+ */
 import type { Event, Verdict } from "../core/mod.ts";
 import type { RuleNode } from "./ast.ts";
 import { hasStarted, innerEvent, insideOf } from "./inner_event.ts";
+import { readingOf } from "./reading.ts";
 import { type NumberedLayer, type NumberedRule, ruleHolds } from "./reference.ts";
 import { readCommandLine } from "./shell.ts";
 import type { StateView } from "./state.ts";
@@ -20,6 +24,8 @@ export interface View {
   readonly opaque: boolean;
   /** The command inside the command line; absent for the event itself. */
   readonly inside?: readonly string[];
+  /** What is let through here lifts nothing that another look forbids. */
+  readonly only_tightens: boolean;
   /** Only rules that ask for arguments look here. */
   readonly only_arguments: boolean;
   /** The default does not apply here. */
@@ -30,7 +36,12 @@ export interface View {
 export function viewsOf(event: Event, past: Past): readonly View[] {
   const { action } = event;
   const line = action.type === "exec" ? readCommandLine(action) : undefined;
-  const outer: View = { event, past, opaque: line?.opaque === true, only_arguments: false, no_default: false };
+  const plain = { past, only_tightens: false, only_arguments: false, no_default: false };
+  const outer: View = { ...plain, event, opaque: line?.opaque === true };
+  const reading = readingOf(event);
+  if (reading !== undefined) {
+    return [outer, { ...plain, event: reading, opaque: false, only_tightens: true, no_default: true }];
+  }
   if (action.type !== "exec" || line === undefined) return [outer];
   const started = hasStarted(event);
   return [
@@ -40,6 +51,7 @@ export function viewsOf(event: Event, past: Past): readonly View[] {
       past,
       opaque: command.opaque,
       inside: command.argv,
+      only_tightens: true,
       only_arguments: started,
       no_default: started || command.builtin,
     })),
@@ -51,10 +63,14 @@ export function lets(verdict: Verdict): boolean {
   return verdict === "allow" || verdict === "log" || verdict === "redact";
 }
 
+/** True if rules like this one are asked in this look. */
+export function isAsked({ event, only_tightens }: View, { actions, verdict }: RuleNode): boolean {
+  return actions.includes(event.action.type) && !(only_tightens && (verdict === "allow" || verdict === "log"));
+}
+
 /** True if a rule of a layer has a say in this look and covers it. `node` may be a changed form of the rule. */
 export function holdsIn(view: View, layer: NumberedLayer, rule: NumberedRule, node: RuleNode = rule.node): boolean {
-  // What is inside only tightens.
-  if (view.inside !== undefined && (node.verdict === "allow" || node.verdict === "log")) return false;
+  if (!isAsked(view, node)) return false;
   if (view.only_arguments && node.predicates.argv === undefined) return false;
   const observes = layer.file.mode !== "enforce" || node.mode === "observe";
   const { file } = layer.file;

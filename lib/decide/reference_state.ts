@@ -1,6 +1,7 @@
 /** The reference interpreter's memory: two plain lists that grow, and are searched from end to end. */
 import type { Event, Ruling } from "../core/mod.ts";
 import { type NumberedLayer, ruleHolds } from "./reference.ts";
+import { readingOf } from "./reading.ts";
 import { keyOf } from "./reference_facts.ts";
 import { isCounted, rateSlice, type StateView } from "./state.ts";
 
@@ -47,6 +48,8 @@ export function advanceReference(
   const session = event.session?.session_id ?? "";
   const marks: Mark[] = [...state.marks];
   const counts: Count[] = [...state.counts];
+  const reading = readingOf(event);
+  const ways = reading === undefined ? [event] : [event, reading];
   for (const { file, rules } of layers) {
     if (file.mode === "disabled") continue;
     for (const { node, name } of rules) {
@@ -54,14 +57,16 @@ export function advanceReference(
       const context = { state, now_us, rule: name, observes, file: file.file };
       const { rate = [], ...others } = node.predicates;
       for (const [i, { keys, per_us }] of rate.entries()) {
-        if (!ruleHolds({ ...node, verdict: "log", predicates: others }, event, context)) continue;
+        const counted = ways.find((way) => ruleHolds({ ...node, verdict: "log", predicates: others }, way, context));
+        if (counted === undefined) continue;
         const counter = `${name}\n${i}`;
-        const key = keyOf(keys, event);
+        const key = keyOf(keys, counted);
         const own = counts.filter((each) => each.counter === counter && each.key === key);
         counts.push({ counter, key, slice: Math.max(rateSlice(per_us, now_us), ...own.map(({ slice }) => slice)) });
       }
-      if (!ruleHolds({ ...node, verdict: "log" }, event, context)) continue;
-      const surely = ruleHolds({ ...node, verdict: "allow" }, event, context);
+      const tried = ways.find((way) => ruleHolds({ ...node, verdict: "log" }, way, context));
+      if (tried === undefined) continue;
+      const surely = ruleHolds({ ...node, verdict: "allow" }, tried, context);
       const would = ruling.would ?? ruling.verdict;
       const keys: readonly (readonly [string, boolean])[] = [
         ["seen tried", true],

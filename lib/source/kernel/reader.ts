@@ -123,6 +123,12 @@ export class RingReader {
     this.#telemetry.finish(this.#parts.nextSequence(AgRing.TELEMETRY), gap);
   }
 
+  /** While programs stay attached: what they have numbered comes with the next drains, or is a loss then. */
+  expect(): void {
+    this.#decisions.expect(this.#parts.nextSequence(AgRing.DECISIONS));
+    this.#telemetry.expect(this.#parts.nextSequence(AgRing.TELEMETRY));
+  }
+
   #earlier(a: ReadableRing, a_at: number, b: ReadableRing, b_at: number): boolean {
     const a_high = a.view.getUint32(a_at + AgRecord.time_ns + 4, true);
     const b_high = b.view.getUint32(b_at + AgRecord.time_ns + 4, true);

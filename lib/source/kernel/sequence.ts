@@ -37,8 +37,7 @@ export class SequenceTracker {
       return;
     }
     if (seq > track.expected) {
-      track.holes.push({ from: track.expected, to: seq - 1, age: 0 });
-      this.#open++;
+      this.#skip(track, seq);
       track.expected = seq + 1;
       return;
     }
@@ -78,12 +77,30 @@ export class SequenceTracker {
     }
   }
 
+  /**
+   * The kernel's own next numbers while programs go on writing: what has not been seen of these is a loss when it does
+   * not come within the next batches.
+   */
+  expect(next: readonly number[]): void {
+    for (let cpu = 0; cpu < next.length; cpu++) {
+      const end = next[cpu] ?? 0;
+      if (end > this.#track(cpu).expected) this.#skip(this.#track(cpu), end);
+    }
+  }
+
   #track(cpu: number): Track {
     const known = this.#tracks[cpu];
     if (known !== undefined) return known;
     const made = new Track();
     this.#tracks[cpu] = made;
     return made;
+  }
+
+  /** Opens a hole up to `end`, exclusive. */
+  #skip(track: Track, end: number): void {
+    track.holes.push({ from: track.expected, to: end - 1, age: 0 });
+    this.#open++;
+    track.expected = end;
   }
 
   #fill(track: Track, seq: number): void {

@@ -334,6 +334,7 @@ const action: fc.Arbitrary<Action> = fc.oneof(
     path: pathName,
     requested_path: requestedName,
     result,
+    flags: fc.constantFrom<("append" | "reads")[][]>([], ["reads"], ["append", "reads"]),
   }, { requiredKeys: ["type", "path", "result"] }),
   fc.record({ type: fc.constant("file.delete" as const), path: pathName, requested_path: requestedName, result }, {
     requiredKeys: ["type", "path", "result"],

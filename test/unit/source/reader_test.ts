@@ -134,6 +134,20 @@ describe("losses", () => {
       { source: "telemetry", type: "record", count: 2, from: "0", to: "1", cpu: 1 },
     ]);
   });
+
+  test("while programs stay attached, what they are sending is no gap, and what stays away is", () => {
+    const setup = new Setup();
+    const { decisions, reader, sink } = setup;
+    const slow = { seq: 0, time_ns: 1n, busy: true };
+    decisions.put(slow);
+    setup.next = [[1], [2]];
+    expect(reader.drain(sink)).toBe(0);
+    reader.expect();
+    slow.busy = false;
+    for (let i = 0; i < 4; i++) reader.drain(sink);
+    expect(sink.times).toEqual([1n]);
+    expect(sink.gaps).toEqual([{ source: "telemetry", type: "record", count: 2, from: "0", to: "1", cpu: 0 }]);
+  });
 });
 
 test("the wait doubles while nothing comes, the reader then asks to be woken, and it is short after a record", () => {

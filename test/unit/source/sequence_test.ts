@@ -111,3 +111,28 @@ describe("the end", () => {
     expect(gaps).toEqual([]);
   });
 });
+
+describe("a look at the kernel's numbers while programs go on", () => {
+  test("what comes afterwards is no gap, what does not come is one after three batches", () => {
+    const tracker = new SequenceTracker("ring");
+    tracker.see(0, 0);
+    tracker.expect([4, 2]);
+    tracker.see(0, 1);
+    tracker.see(0, 2);
+    tracker.see(1, 0);
+    tracker.see(1, 1);
+    expect(batches(tracker, 2)).toEqual([]);
+    tracker.see(0, 4);
+    expect(batches(tracker, 2)).toEqual([gap(3, 3, 0)]);
+  });
+
+  test("numbers that were seen, and the same look twice, change nothing", () => {
+    const tracker = new SequenceTracker("ring");
+    tracker.see(0, 0);
+    tracker.expect([1]);
+    expect(batches(tracker, 4)).toEqual([]);
+    tracker.expect([2]);
+    tracker.expect([2]);
+    expect(batches(tracker, 4)).toEqual([gap(1, 1, 0)]);
+  });
+});
