@@ -64,10 +64,19 @@ export class Evaluator {
     { ruling, now_us }: { readonly ruling: Ruling; readonly now_us: number },
   ): void {
     const session = event.session?.session_id ?? "";
+    if (this.leaves_effects) this.#leave(state, event, { ruling, session, now_us });
+    if (event.action.type === "session.end") state.forget(session);
+  }
+
+  /** All is asked of the state as it was, then all is written. */
+  #leave(
+    state: PolicyState,
+    event: Event,
+    { ruling, session, now_us }: { readonly ruling: Ruling; readonly session: string; readonly now_us: number },
+  ): void {
     const reading = readingOf(event);
     const left: CompiledRule[] = [];
     const changes: ((state: PolicyState) => void)[] = [];
-    // All is asked of the state as it was, then all is written.
     for (const each of reading === undefined ? [event] : [event, reading]) {
       if (!this.#layers.some((layer) => layer.effects.has(each.action.type))) continue;
       const names = this.#load(each, state, now_us);
@@ -80,7 +89,6 @@ export class Evaluator {
       names.forgetState();
     }
     for (const change of changes) change(state);
-    if (event.action.type === "session.end") state.forget(session);
   }
 
   #evaluate(event: Event, state: StateView, now_us: number): Ruling {

@@ -94,17 +94,18 @@ export class PolicySnapshot implements Decider {
    * time is that of the event.
    */
   evaluate(event: Event, state: StateView = NO_PAST, now_us: number = event.time_us): Ruling {
-    const ruling = this.#evaluate(event, state, now_us);
-    const reading = readingOf(event);
-    return reading === undefined ? ruling : withReading(ruling, this.#evaluate(reading, state, now_us));
-  }
-
-  #evaluate(event: Event, state: StateView, now_us: number): Ruling {
-    if (this.#evaluator !== undefined) return this.#evaluator.evaluate(event, state, now_us);
+    let evaluator;
     try {
-      return this.compile().evaluate(event, state, now_us);
+      evaluator = this.compile();
     } catch (thrown) {
       return this.failure(`compile policy: ${errorMessage(thrown)}`);
+    }
+    try {
+      const ruling = evaluator.evaluate(event, state, now_us);
+      const reading = readingOf(event);
+      return reading === undefined ? ruling : withReading(ruling, evaluator.evaluate(reading, state, now_us));
+    } catch (thrown) {
+      return this.failure(`evaluate policy: ${errorMessage(thrown)}`);
     }
   }
 
