@@ -9,10 +9,10 @@ import { runGuest } from "../vm/guest.ts";
 import { fetchKernel } from "../vm/kernel.ts";
 import { payloadImage } from "../vm/payload.ts";
 import { userlandImage } from "../vm/userland.ts";
+import { rowsAgainstBare, runConditions, type Samples } from "./conditions.ts";
 import { Background } from "./guards.ts";
-import { parseSamples, type Samples } from "./operations.ts";
-import { compared, type Report, timeRow } from "./report.ts";
-import { median, passes } from "./statistics.ts";
+import { parseSamples } from "./operations.ts";
+import type { Report } from "./report.ts";
 import { fieldOf, onCpu, runToEnd, type Workshop } from "./workshop.ts";
 
 const KERNEL = "6.12";
@@ -50,21 +50,8 @@ async function hasHooks(shop: Workshop): Promise<boolean> {
 
 async function measureHere(shop: Workshop): Promise<Report> {
   const rounds = shop.effort.quick ? 1 : 4;
-  const runs = new Map<Condition, number[][]>(NAMES.map((name) => [name, []]));
-  for (const pass of passes(NAMES, rounds)) {
-    for (const condition of pass) {
-      const samples = await runOnce(shop, condition);
-      runs.get(condition)?.push([...samples.get(OPERATION) ?? []]);
-    }
-  }
-  const bare = (runs.get("bare") ?? []).map((samples) => median(samples));
-  const rows = NAMES.map((condition) => {
-    const each = runs.get(condition) ?? [];
-    const row = timeRow(`${OPERATION}, ${condition}`, "ns", each.flat());
-    if (condition === "bare") return row;
-    const pairs = each.map((samples, i) => ({ base: bare[i] ?? Number.NaN, value: median(samples) }));
-    return compared(row, `${OPERATION}, bare`, pairs);
-  });
+  const runs = await runConditions(NAMES, rounds, (condition) => runOnce(shop, condition));
+  const rows = rowsAgainstBare(OPERATION, runs);
   const notes = [
     `${rounds * 2} runs of each condition; added and ratio are medians over the runs of one pass`,
     "guarded: an agent that a daemon found, whose opens the programs at security hooks decide, and which are recorded",

@@ -4,9 +4,9 @@
  * interleaved order.
  */
 
+import { rowsAgainstBare, runConditions, type Samples } from "./conditions.ts";
 import { besideDaemon, besideGuard, besideLoop } from "./guards.ts";
-import { compared, type Pair, type Report, type Row, timeRow } from "./report.ts";
-import { median, passes } from "./statistics.ts";
+import type { Report } from "./report.ts";
 import { fieldOf, guardSummary, onCpu, runToEnd, type Workshop } from "./workshop.ts";
 
 /** What is measured together, since one start of the workload is enough for it. */
@@ -69,9 +69,6 @@ const POLICIES = {
   "held, apart": "few",
 } as const;
 
-/** Samples by operation, of one run of the workload. */
-export type Samples = ReadonlyMap<string, readonly number[]>;
-
 const SEEN_NOTES: readonly string[] = [
   "beside a loop: no guard; a program that only calculates has the CPU that the guards have elsewhere",
   "idle daemon: looks for agents, guards none; beside a guard: not guarded itself, a session is idle elsewhere",
@@ -92,16 +89,13 @@ const RUN_MS_MAX = 120_000;
 /** Measures; needs about two seconds for each condition and pass. */
 export async function measureOperations(shop: Workshop, bench: OperationBench): Promise<Report> {
   const rounds = shop.effort.quick ? 1 : 10;
-  const runs = new Map<Condition, Samples[]>(bench.conditions.map((condition) => [condition, []]));
   let lost = 0;
-  for (const pass of passes(bench.conditions, rounds)) {
-    for (const condition of pass) {
-      const run = await runOnce(shop, condition, bench.operations);
-      runs.get(condition)?.push(run.samples);
-      lost += run.lost;
-    }
-  }
-  const rows = bench.operations.flatMap((operation) => rowsOf(operation, bench.conditions, runs));
+  const runs = await runConditions(bench.conditions, rounds, async (condition) => {
+    const run = await runOnce(shop, condition, bench.operations);
+    lost += run.lost;
+    return run.samples;
+  });
+  const rows = bench.operations.flatMap((operation) => rowsAgainstBare(operation, runs));
   const notes = [
     `${rounds * 2} runs of each condition; workload on CPU ${shop.work_cpu}, guards on CPU ${shop.guard_cpu}; ` +
     "added and ratio are medians over the runs of one pass",
@@ -109,27 +103,6 @@ export async function measureOperations(shop: Workshop, bench: OperationBench): 
     `records lost in all guarded runs: ${lost}`,
   ];
   return { name: bench.name, title: bench.title, rows, notes, faults: [] };
-}
-
-function rowsOf(
-  operation: string,
-  conditions: readonly Condition[],
-  runs: ReadonlyMap<Condition, readonly Samples[]>,
-): readonly Row[] {
-  const of = (condition: Condition): readonly (readonly number[])[] =>
-    (runs.get(condition) ?? []).map((samples) => samples.get(operation) ?? []);
-  const bare = of("bare").map((samples) => median(samples));
-  const scale = Math.min(...bare) >= 10_000 ? { unit: "us", by: 1000 } : { unit: "ns", by: 1 };
-  return conditions.map((condition) => {
-    const each = of(condition);
-    const row = timeRow(`${operation}, ${condition}`, scale.unit, each.flat().map((ns) => ns / scale.by));
-    if (condition === "bare") return row;
-    const pairs: Pair[] = each.map((samples, i) => ({
-      base: (bare[i] ?? Number.NaN) / scale.by,
-      value: median(samples) / scale.by,
-    }));
-    return compared(row, `${operation}, bare`, pairs);
-  });
 }
 
 interface Run {

@@ -2,7 +2,7 @@
 
 import { sleep } from "bun";
 import { Background, besideDaemon } from "./guards.ts";
-import { cpuNs, residentMb } from "./machine.ts";
+import { cpuMs, residentMb } from "./machine.ts";
 import { compared, countRow, type Report, timeRow } from "./report.ts";
 import { passes } from "./statistics.ts";
 import { onCpu, readLap, runToEnd, type Workshop } from "./workshop.ts";
@@ -64,7 +64,7 @@ async function startOnce(shop: Workshop, policy: string | undefined): Promise<St
 
 /** A daemon at rest: without an agent, then with one that does nothing. */
 export async function measureIdle(shop: Workshop): Promise<Report> {
-  const seconds = shop.effort.quick ? 2 : 10;
+  const seconds = shop.effort.quick ? 20 : 60; // the share is told in steps of 10 ms
   const times = shop.effort.quick ? 1 : 3;
   const share = { alone: new Array<number>(), held: new Array<number>() };
   const memory = { alone: new Array<number>(), held: new Array<number>() };
@@ -90,7 +90,7 @@ export async function measureIdle(shop: Workshop): Promise<Report> {
       timeRow("CPU, one idle session", "%", share.held),
       countRow("observed each time for", "s", seconds),
     ],
-    notes: ["CPU: user and system time of all threads, as a share of one core; MB are 2^20 bytes"],
+    notes: ["CPU: user and system time of all threads, as a share of one core, in steps of 10 ms; MB are 2^20 bytes"],
     faults: [],
   };
 }
@@ -98,7 +98,7 @@ export async function measureIdle(shop: Workshop): Promise<Report> {
 /** Percent of one core that a process uses in the next `seconds`. */
 async function cpuShare(pid: number, seconds: number): Promise<number> {
   const from_ms = performance.now();
-  const before = cpuNs(pid);
+  const before = cpuMs(pid);
   await sleep(seconds * 1000);
-  return (cpuNs(pid) - before) / ((performance.now() - from_ms) * 1e6) * 100;
+  return (cpuMs(pid) - before) / (performance.now() - from_ms) * 100;
 }

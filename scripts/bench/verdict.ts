@@ -5,10 +5,10 @@
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { mustRun } from "../support/command.ts";
+import { rowsAgainstBare, runConditions, type Samples } from "./conditions.ts";
 import { Background } from "./guards.ts";
-import { parseSamples, type Samples } from "./operations.ts";
-import { compared, countRow, type Report, timeRow } from "./report.ts";
-import { median, passes } from "./statistics.ts";
+import { parseSamples } from "./operations.ts";
+import { countRow, type Report } from "./report.ts";
 import { numberField, onCpu, runToEnd, type Workshop } from "./workshop.ts";
 
 const OPERATION = "udp_connect";
@@ -29,21 +29,8 @@ const NAMES: readonly Condition[] = ["bare", "guarded, no rule", "8 network rule
 /** Measures; needs bpftool. */
 export async function measureVerdict(shop: Workshop): Promise<Report> {
   const rounds = shop.effort.quick ? 1 : 5;
-  const runs = new Map<Condition, number[][]>(NAMES.map((name) => [name, []]));
-  for (const pass of passes(NAMES, rounds)) {
-    for (const condition of pass) {
-      const samples = await runOnce(shop, condition);
-      runs.get(condition)?.push([...samples.get(OPERATION) ?? []]);
-    }
-  }
-  const bare = (runs.get("bare") ?? []).map((samples) => median(samples));
-  const rows = NAMES.map((condition) => {
-    const each = runs.get(condition) ?? [];
-    const row = timeRow(`${OPERATION}, ${condition}`, "ns", each.flat());
-    if (condition === "bare") return row;
-    const pairs = each.map((samples, i) => ({ base: bare[i] ?? Number.NaN, value: median(samples) }));
-    return compared(row, `${OPERATION}, bare`, pairs);
-  });
+  const runs = await runConditions(NAMES, rounds, (condition) => runOnce(shop, condition));
+  const rows = [...rowsAgainstBare(OPERATION, runs)];
   for (const condition of NAMES.slice(1)) {
     rows.push(countRow(`${PROGRAM} alone, ${condition}`, "ns", await programNs(shop, condition)));
   }

@@ -1,9 +1,9 @@
 /** What it costs to hold program starts that wait for a person: CPU time and memory of the guard meanwhile. */
 
 import { sleep } from "bun";
-import { readFileSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { Background } from "./guards.ts";
-import { residentMb } from "./machine.ts";
+import { cpuMs, residentMb } from "./machine.ts";
 import { countRow, type Report, timeRow } from "./report.ts";
 import { onCpu, policyText, type Workshop } from "./workshop.ts";
 
@@ -59,13 +59,6 @@ export async function measureWaiting(shop: Workshop): Promise<Report> {
   } finally {
     shop.discard(state);
   }
-}
-
-/** CPU time of a process, of threads that have ended too: proc_pid_stat(5), in steps of 10 ms. */
-function cpuMs(pid: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  return (Number(fields[11]) + Number(fields[12])) * 10;
 }
 
 /** How many questions wait. */
