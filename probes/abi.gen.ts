@@ -8,6 +8,27 @@ export const AgAbi = {
 /** One value of {@link AgAbi}. */
 export type AgAbi = (typeof AgAbi)[keyof typeof AgAbi];
 
+/** Layout of C type `ag_address_key`: its size and the offset of each field in bytes; LENGTH counts elements. */
+export const AgAddressKey = {
+  SIZE: 24,
+  slot: 0,
+  family: 4,
+  address: 8,
+  LENGTH: {
+    address: 16,
+  },
+} as const;
+
+/** Layout of C type `ag_address_names`: its size and the offset of each field in bytes; LENGTH counts elements. */
+export const AgAddressNames = {
+  SIZE: 80,
+  expires_ns: 0,
+  generation: 8,
+  reserved: 12,
+  rules: 16,
+  except: 48,
+} as const;
+
 /** Layout of C type `ag_close`: its size and the offset of each field in bytes; LENGTH counts elements. */
 export const AgClose = {
   SIZE: 80,
@@ -38,7 +59,7 @@ export const AgControl = {
   slot: 0,
   agents: 4,
   keeps_cgroups: 8,
-  reserved: 12,
+  netns: 12,
 } as const;
 
 /** Layout of C type `ag_coverage`: its size and the offset of each field in bytes; LENGTH counts elements. */
@@ -61,12 +82,12 @@ export type AgCoverageKind = (typeof AgCoverageKind)[keyof typeof AgCoverageKind
 
 /** Layout of C type `ag_cpu`: its size and the offset of each field in bytes; LENGTH counts elements. */
 export const AgCpu = {
-  SIZE: 656,
+  SIZE: 696,
   seq: 0,
   lost: 16,
   LENGTH: {
     seq: 2,
-    lost: [16, 5],
+    lost: [17, 5],
   },
 } as const;
 
@@ -79,6 +100,37 @@ export const AgDecided = {
   nr: 68,
   LENGTH: {
     decision: 16,
+  },
+} as const;
+
+/** Layout of C type `ag_dns`: its size and the offset of each field in bytes; LENGTH counts elements. */
+export const AgDns = {
+  SIZE: 640,
+  h: 0,
+  generation: 48,
+  ttl_s: 52,
+  name_length: 56,
+  count: 57,
+  cut: 58,
+  flags: 59,
+  reserved: 60,
+  answer: 64,
+  name: 384,
+  LENGTH: {
+    answer: 16,
+    name: 256,
+  },
+} as const;
+
+/** Layout of C type `ag_dns_answer`: its size and the offset of each field in bytes; LENGTH counts elements. */
+export const AgDnsAnswer = {
+  SIZE: 20,
+  address: 0,
+  family: 16,
+  pad: 17,
+  LENGTH: {
+    address: 16,
+    pad: 3,
   },
 } as const;
 
@@ -302,6 +354,17 @@ export const AgHeld = {
 /** One value of {@link AgHeld}. */
 export type AgHeld = (typeof AgHeld)[keyof typeof AgHeld];
 
+/** Layout of C type `ag_host_key`: its size and the offset of each field in bytes; LENGTH counts elements. */
+export const AgHostKey = {
+  SIZE: 256,
+  prefix_bits: 0,
+  slot: 4,
+  name: 8,
+  LENGTH: {
+    name: 248,
+  },
+} as const;
+
 /** C enum `ag_limit`; its values begin with AG_ there. */
 export const AgLimit = {
   PATH_MAX: 4096,
@@ -321,6 +384,13 @@ export const AgLimit = {
   HASH_BYTES_MAX: 65536,
   DECISION_BYTES: 16,
   GRANTS_MAX: 16384,
+  DNS_ANSWERS_MAX: 16,
+  DNS_NAME_MAX: 246,
+  HOST_KEY_BYTES: 248,
+  DNS_TTL_S_MIN: 60,
+  DNS_TTL_S_MAX: 86400,
+  ADDR_NAMES_MAX: 32768,
+  RESOLVERS_MAX: 64,
   SCOPE_MASK: 2147483647,
 } as const;
 
@@ -387,7 +457,7 @@ export const AgNet = {
   result: 72,
   rule_index: 76,
   generation: 80,
-  reserved: 84,
+  flags: 84,
   LENGTH: {
     address: 16,
   },
@@ -405,19 +475,33 @@ export const AgNetAction = {
 /** One value of {@link AgNetAction}. */
 export type AgNetAction = (typeof AgNetAction)[keyof typeof AgNetAction];
 
+/** C enum `ag_net_flag`; its values begin with AG_NET_ there. */
+export const AgNetFlag = {
+  NAMED: 1,
+} as const;
+
+/** One value of {@link AgNetFlag}. */
+export type AgNetFlag = (typeof AgNetFlag)[keyof typeof AgNetFlag];
+
 /** Layout of C type `ag_net_policy`: its size and the offset of each field in bytes; LENGTH counts elements. */
 export const AgNetPolicy = {
-  SIZE: 1464,
+  SIZE: 1600,
   generation: 0,
   rules: 4,
   deny_by_default: 8,
-  action: 24,
-  protocol: 152,
-  deny: 248,
-  allow: 280,
-  except: 312,
-  except_protocol: 344,
-  rule_index: 440,
+  names: 24,
+  reserved: 28,
+  action: 32,
+  protocol: 160,
+  deny: 256,
+  allow: 288,
+  except: 320,
+  except_protocol: 352,
+  any_host: 448,
+  any_host_except: 480,
+  public_host: 512,
+  public_host_except: 544,
+  rule_index: 576,
   LENGTH: {
     deny_by_default: 4,
     action: 4,
@@ -460,7 +544,8 @@ export const AgOp = {
   SCOPE: 13,
   DECIDED: 14,
   REFUSED: 15,
-  COUNT: 16,
+  DNS: 16,
+  COUNT: 17,
 } as const;
 
 /** One value of {@link AgOp}. */
@@ -648,6 +733,18 @@ export const AgTask = {
   ppid: 28,
   uid: 32,
   scope: 36,
+} as const;
+
+/** Layout of C type `ag_teach`: its size and the offset of each field in bytes; LENGTH counts elements. */
+export const AgTeach = {
+  SIZE: 296,
+  expires_ns: 0,
+  address: 8,
+  name_length: 32,
+  name: 36,
+  LENGTH: {
+    name: 256,
+  },
 } as const;
 
 /** Layout of C type `ag_tree_key`: its size and the offset of each field in bytes; LENGTH counts elements. */

@@ -30,6 +30,13 @@ enum ag_limit {
 	AG_HASH_BYTES_MAX = 65536, /* bytes of argv that a grant's hash covers */
 	AG_DECISION_BYTES = 16,    /* a ULID */
 	AG_GRANTS_MAX = 16384,
+	AG_DNS_ANSWERS_MAX = 16,   /* addresses kept of one DNS message */
+	AG_DNS_NAME_MAX = 246,     /* bytes of a host name, without the final dot; longer ones are not looked at */
+	AG_HOST_KEY_BYTES = 248,   /* a name from its end, with a dot behind each label, then NUL */
+	AG_DNS_TTL_S_MIN = 60,     /* a name holds for at least so long */
+	AG_DNS_TTL_S_MAX = 86400,  /* and at most so long */
+	AG_ADDR_NAMES_MAX = 32768, /* addresses with names, of both slots */
+	AG_RESOLVERS_MAX = 64,
 	AG_SCOPE_MASK = 0x7fffffff, /* of ag_record.scope; the bit above says that calls of the task are held */
 };
 
@@ -49,7 +56,8 @@ enum ag_op {
 	AG_OP_SCOPE = 13,    /* cgroup and task tree disagree */
 	AG_OP_DECIDED = 14,  /* the next record of this thread is what came of a held call */
 	AG_OP_REFUSED = 15,  /* a security hook refused an action */
-	AG_OP_COUNT = 16,
+	AG_OP_DNS = 16,      /* an answer of a resolver came in for a guarded process */
+	AG_OP_COUNT = 17,
 };
 
 enum ag_ring {

@@ -125,6 +125,34 @@ AG_TRIE(v4_except, struct ag_v4_key, 16384);
 AG_TRIE(v6_except, struct ag_v6_key, 16384);
 AG_TRIE(port_except, struct ag_port_key, 16384);
 
+#define AG_HOST_TRIE(name) \
+	struct { \
+		__uint(type, BPF_MAP_TYPE_LPM_TRIE); \
+		__uint(max_entries, 16384); \
+		__uint(map_flags, BPF_F_NO_PREALLOC); \
+		__type(key, struct ag_host_key); \
+		__type(value, struct ag_rule_bits); \
+	} name SEC(".maps")
+
+AG_HOST_TRIE(host_rules);
+AG_HOST_TRIE(host_except);
+
+/* Names learned from answers of the resolvers. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, AG_ADDR_NAMES_MAX);
+	__type(key, struct ag_address_key);
+	__type(value, struct ag_address_names);
+} addr_names SEC(".maps");
+
+/* Addresses whose DNS answers are believed. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, AG_RESOLVERS_MAX);
+	__type(key, struct ag_address_key);
+	__type(value, __u32);
+} resolvers SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 32768);

@@ -145,7 +145,34 @@ struct ag_net {
 	__s32 result;
 	__s32 rule_index;
 	__u32 generation;
+	__u32 flags; /* enum ag_net_flag */
+};
+
+enum ag_net_flag {
+	AG_NET_NAMED = 1, /* the address had a name that held when the kernel decided */
+};
+
+struct ag_dns_answer {
+	__u8 address[16]; /* 4 bytes for family 4; a mapped IPv4 address counts as family 4 */
+	__u8 family;      /* 4 or 6 */
+	__u8 pad[3];
+};
+
+/*
+ * An answer that the kernel learned from, sent before the packet goes on. No process: pid, tid and start are 0, the
+ * scope is that of the socket's cgroup. The names hold until the header's time plus `ttl_s` within AG_DNS_TTL_S_*.
+ */
+struct ag_dns {
+	struct ag_record h;
+	__u32 generation; /* of the policy whose rules the kernel gave to the addresses */
+	__u32 ttl_s;      /* the least of the answers kept, as it was sent */
+	__u8 name_length;
+	__u8 count; /* of `answer` */
+	__u8 cut;   /* 1: the message has more addresses */
+	__u8 flags; /* none yet */
 	__u32 reserved;
+	struct ag_dns_answer answer[AG_DNS_ANSWERS_MAX];
+	char name[256]; /* lower case, without the final dot */
 };
 
 enum ag_unix_action {

@@ -149,17 +149,58 @@ struct ag_file_policy {
 	__s32 rule_index[AG_NET_RULES_MAX];
 };
 
+/* An address as a key; the slot is 0 where there is only one. */
+struct ag_address_key {
+	__u32 slot;
+	__u32 family; /* 4 or 6 */
+	__u8 address[16];
+};
+
+/* What the names of an address permit and forbid, by one policy. */
+struct ag_address_names {
+	__u64 expires_ns; /* CLOCK_BOOTTIME; all bits set: never */
+	__u32 generation; /* of the policy; another one's entry says nothing */
+	__u32 reserved;
+	struct ag_rule_bits rules;  /* rules whose host is one of the names */
+	struct ag_rule_bits except; /* rules whose exception's host is one of them */
+};
+
+/*
+ * A host name from its end, in lower case: "moc.elpmaxe.ipa." and a NUL for api.example.com itself, "moc.elpmaxe." for
+ * all that is below example.com.
+ */
+struct ag_host_key {
+	__u32 prefix_bits;
+	__u32 slot;
+	char name[AG_HOST_KEY_BYTES];
+};
+
+/* What user space asks to be learned, as the data of a packet behind 14 bytes. */
+struct ag_teach {
+	__u64 expires_ns;
+	struct ag_address_key address; /* with the slot whose rules are meant */
+	__u32 name_length;
+	char name[256]; /* lower case, without the final dot */
+};
+
 /* What all network rules of one slot share: bit i is rule i. */
 struct ag_net_policy {
 	__u32 generation;
 	__u32 rules;
 	__u32 deny_by_default[AG_NET_ACTION_COUNT];
+	__u32 names; /* 1: some rule asks for a host */
+	__u32 reserved;
 	struct ag_rule_bits action[AG_NET_ACTION_COUNT];
 	struct ag_rule_bits protocol[AG_PROTOCOL_COUNT];
 	struct ag_rule_bits deny;
 	struct ag_rule_bits allow;
 	struct ag_rule_bits except;
 	struct ag_rule_bits except_protocol[AG_PROTOCOL_COUNT];
+	struct ag_rule_bits any_host;        /* rules that ask for no host */
+	struct ag_rule_bits any_host_except; /* rules whose exception asks for none */
+	/* Rules, and exceptions, that a name of a special-purpose address does not fulfil: it permits alone. */
+	struct ag_rule_bits public_host;
+	struct ag_rule_bits public_host_except;
 	__s32 rule_index[AG_NET_RULES_MAX];
 };
 
@@ -190,7 +231,7 @@ struct ag_control {
 	__u32 slot;          /* active policy slot */
 	__u32 agents;        /* 1: look for [[agent]] programs among processes in no scope */
 	__u32 keeps_cgroups; /* 1: guarded processes change no cgroup */
-	__u32 reserved;
+	__u32 netns;         /* inode of the network namespace whose answers are believed */
 };
 
 /* One task as the iterator reports it. */
