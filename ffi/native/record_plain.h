@@ -68,17 +68,18 @@ static int is_plain_word(struct piece word)
 
 /* Actions whose members are known, and hold nothing to hide but in their paths and words. */
 static const char *const plain_actions[] = {
-	"exec",          "exec.failed", "file.read",   "file.write", "file.create",
-	"file.truncate", "file.delete", "file.mkdir",  "file.rmdir", "file.chmod",
-	"file.chown",    "file.mknod",  "file.rename", "file.link",  "file.symlink",
+	"exec",         "exec.failed", "file.read",  "file.write", "file.create", "file.truncate", "file.delete",
+	"file.mkdir",   "file.rmdir",  "file.chmod", "file.chown", "file.mknod",  "file.rename",   "file.link",
+	"file.symlink", "net.connect", "net.send",   "net.bind",   "net.listen",
 };
 /* Actions without a text of somebody else. */
 static const char *const bare_actions[] = {
-	"process.fork", "process.exit", "net.connect", "net.send", "net.bind", "net.listen",
+	"process.fork",
+	"process.exit",
 };
 /* Members of an action that the guard writes itself: OWN_NAMES of the redactor, those of these actions. */
 static const char *const own_members[] = {
-	"type", "missing", "flags", "result", "errno", "mode", "owner",
+	"type", "missing", "flags", "result", "errno", "mode", "owner", "protocol", "address", "host_source",
 };
 
 static int is_one_of(struct piece piece, const char *const *names, size_t count)

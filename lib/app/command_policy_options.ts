@@ -66,7 +66,10 @@ export const POLICY_OPTIONS: Readonly<Record<PolicyOptionName, () => Option>> = 
   address: () => new Option("--address <ip>", "net: the address"),
   port: () => new Option("--port <port>", "net: the port"),
   protocol: () => new Option("--protocol <name>", "net: tcp (where it is not given), udp, icmp, sctp, raw or other"),
-  host: () => new Option("--host <name>", "net: the name that the address was looked up by"),
+  host: () =>
+    new Option("--host <name>", "net: a name that the address was looked up by; give it again for more").argParser(
+      collect,
+    ),
   tool: () => new Option("--tool <name>", "tool.call: the tool"),
   server: () => new Option("--server <name>", "tool.call: the server that has the tool"),
   args: () => new Option("--args <json>", "tool.call: the arguments"),

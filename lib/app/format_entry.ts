@@ -5,6 +5,7 @@ import {
   type ApprovalAction,
   assertNever,
   type Decision,
+  type DnsAction,
   type Entry,
   type Gap,
   type Outcome,
@@ -174,6 +175,17 @@ export function formatAction(action: Action, argv_chars: number): string {
   }
 }
 
+/** Answers shown of one look-up. */
+const ANSWERS_SHOWN = 4;
+
+function formatDns({ name, answers }: DnsAction): string {
+  const shown = answers.slice(0, ANSWERS_SHOWN).map((each) => escapeText(each, 64)).join(", ");
+  const more = answers.length - ANSWERS_SHOWN;
+  return `resolve ${formatWord(name, 253)} -> ${answers.length === 0 ? "nothing" : shown}${
+    more > 0 ? ` and ${more} more` : ""
+  }`;
+}
+
 type FileOrProcess = Extract<
   Action,
   { readonly type: `file.${string}` | `process.${string}` | "exec" | "exec.failed" }
@@ -190,6 +202,8 @@ function formatOther(action: Exclude<Action, FileOrProcess>): string {
       const target = `${escapeText(address, 64)}:${action.port}`;
       return `${verbOf(action.type)} ${target} ${action.protocol}${host}${failure(action.result)}`;
     }
+    case "net.dns":
+      return formatDns(action);
     case "unix.connect":
       return `connect unix:${formatWord(action.path)}${failure(action.result)}`;
     case "tool.call": {

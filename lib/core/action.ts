@@ -4,6 +4,7 @@
  */
 import type { StartedBaseline } from "./baseline.ts";
 import type { GuardAction } from "./guard_action.ts";
+import type { DnsAction, NetAction, UnixConnectAction } from "./net_action.ts";
 
 /** Fields that any action may carry. */
 export interface ActionBase {
@@ -109,31 +110,6 @@ export interface FileMoveAction extends ActionBase {
   readonly result?: string;
 }
 
-/** Transport protocols that the network probes name. */
-export type Protocol = "tcp" | "udp" | "icmp" | "sctp" | "raw" | "other";
-
-/** A network action on IPv4 or IPv6. */
-export interface NetAction extends ActionBase {
-  readonly type: "net.connect" | "net.send" | "net.bind" | "net.listen";
-  readonly protocol: Protocol;
-  /** Dotted quad, or RFC 5952 for IPv6; a v4-mapped address is shown as IPv4. */
-  readonly address: string;
-  readonly port: number;
-  readonly host?: string;
-  readonly host_source?: string;
-  /** 0 or a symbolic errno; absent where the hook runs before the result is known. */
-  readonly result?: string;
-}
-
-/** A connection to a unix socket; an abstract name begins with `@`. */
-export interface UnixConnectAction extends ActionBase {
-  readonly type: "unix.connect";
-  readonly path: string;
-  /** The name as the call gave it, where `path` is another. */
-  readonly requested_path?: string;
-  readonly result?: string;
-}
-
 /** What an operator did. */
 export interface OperatorAction extends ActionBase {
   readonly type:
@@ -219,6 +195,7 @@ export type Action =
   | FileChangeAction
   | FileMoveAction
   | NetAction
+  | DnsAction
   | UnixConnectAction
   | ToolCallAction
   | GuardAction
@@ -257,6 +234,7 @@ export const ACTION_TYPES: readonly ActionType[] = [
   "net.send",
   "net.bind",
   "net.listen",
+  "net.dns",
   "unix.connect",
   "tool.call",
   "guard.start",

@@ -7,11 +7,14 @@ import { nearest } from "./suggest.ts";
 
 /**
  * What an agent asks for. A pattern that begins with a wildcard speaks of these only: facts (`exec.failed`,
- * `process.*`) and what the guard and its operators say of themselves must be named.
+ * `process.*`, `net.dns`) and what the guard and its operators say of themselves must be named.
  */
 const REQUEST_TYPES: readonly ActionType[] = ACTION_TYPES.filter((type) =>
-  type === "exec" || /^(?:file|net|unix|tool|llm|agent)\./.test(type)
+  type === "exec" || (/^(?:file|net|unix|tool|llm|agent)\./.test(type) && type !== "net.dns")
 );
+
+/** What a pattern can stand for: `net.*` is what goes out, not the answers about names that come in. */
+const GLOB_TYPES: readonly ActionType[] = ACTION_TYPES.filter((type) => type !== "net.dns");
 
 /** The action types that a name or glob stands for; empty if none. */
 export function expandAction(text: string): readonly ActionType[] {
@@ -19,7 +22,7 @@ export function expandAction(text: string): readonly ActionType[] {
   if (exact !== undefined) return [exact];
   const globs = parseTextGlob(text);
   if (!globs.ok || !/[*?[{]/.test(text)) return [];
-  const pool = /^[*?[]/.test(text) ? REQUEST_TYPES : ACTION_TYPES;
+  const pool = /^[*?[]/.test(text) ? REQUEST_TYPES : GLOB_TYPES;
   return pool.filter((type) => matchTextGlobs(globs.value, type));
 }
 
@@ -36,7 +39,7 @@ export function expandDefaultClass(text: string): DefaultClass {
   const types = expandAction(text);
   if (types.length === 1 && types[0] === text) return { types, closeness: 3 };
   if (types.length > 0) return { types, closeness: 2 };
-  return { types: ACTION_TYPES.filter((type) => type.startsWith(`${text}.`)), closeness: 2 };
+  return { types: GLOB_TYPES.filter((type) => type.startsWith(`${text}.`)), closeness: 2 };
 }
 
 /** The nearest valid name for an unknown action. */
@@ -60,6 +63,8 @@ const PATH_TYPES: readonly ActionType[] = ACTION_TYPES.filter((type) =>
   /^(?:exec|exec\.failed|unix\.connect|file\..*)$/.test(type)
 );
 const NET_TYPES: readonly ActionType[] = ["net.connect", "net.send", "net.bind", "net.listen"];
+/** Types that may have names. What is bound is an address of this host: nobody looks its name up. */
+const NAMED_TYPES: readonly ActionType[] = ["net.connect", "net.send", "net.dns"];
 
 /** For each predicate the types in which it can hold; `undefined` for those that ask about the process or session. */
 const PREDICATE_TYPES: Readonly<Record<PredicateName, readonly ActionType[] | undefined>> = {
@@ -70,7 +75,7 @@ const PREDICATE_TYPES: Readonly<Record<PredicateName, readonly ActionType[] | un
   address: NET_TYPES,
   port: NET_TYPES,
   protocol: NET_TYPES,
-  host: NET_TYPES,
+  host: NAMED_TYPES,
   tool: ["tool.call"],
   server: ["tool.call"],
   action: undefined,

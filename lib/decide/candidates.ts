@@ -36,7 +36,7 @@ const NOTIFIED: ReadonlySet<ActionType> = new Set<ActionType>([
 const MARKED: ReadonlySet<ActionType> = new Set<ActionType>(["file.read"]);
 
 /** Types whose acting process can be ended afterwards. */
-const KILLABLE = /^(?:exec$|file\.|net\.|unix\.)/;
+const KILLABLE = /^(?:exec$|file\.|net\.(?!dns$)|unix\.)/;
 const RESOLVED = "compared by resolved names";
 
 /** What is forbidden, as far as mechanisms differ by it. */

@@ -106,7 +106,6 @@ export function predicateCovers(name: PredicateName, wide: Predicates, narrow: P
     case "agent":
     case "principal":
     case "session":
-    case "host":
     case "tool":
     case "server":
     case "group":
@@ -121,6 +120,9 @@ export function predicateCovers(name: PredicateName, wide: Predicates, narrow: P
     case "since":
     case "label":
       return textsCover(wide[name], narrow[name]);
+    case "host":
+      // A permit without an address does not hold for special addresses, see `isSpecialPurpose`; one with it may.
+      return (wide.address === undefined) === (narrow.address === undefined) && textsCover(wide.host, narrow.host);
     case "args":
       // Here all must hold, so what the wider set asks must be among what the narrower one asks.
       return narrow.args !== undefined && textsCover(narrow.args, wide.args);

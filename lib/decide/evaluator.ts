@@ -7,7 +7,7 @@ import { Answers } from "./answers.ts";
 import type { CompiledLayer, RuleTable } from "./compile.ts";
 import { hasStarted, innerEvent, insideOf } from "./inner_event.ts";
 import { markKey, type MarkView } from "./marks.ts";
-import { EventNames, hostName, normalName } from "./names.ts";
+import { EventNames, normalName } from "./names.ts";
 import { isNet } from "./predicates.ts";
 import { counterName, rateKey, type RulePlace } from "./predicates_facts.ts";
 import { readingOf } from "./reading.ts";
@@ -223,9 +223,9 @@ function select(table: RuleTable, names: EventNames, selection: Selection): void
   }
   const { action, process } = names.event;
   if (table.by !== undefined && process?.exe !== undefined) table.by.lookup(normalName(process.exe), names, selection);
-  if (table.net !== undefined && isNet(action)) {
-    const host = action.host === undefined ? undefined : hostName(action.host);
-    table.net.lookup(names, action.port, { host, selection });
+  if (table.net !== undefined) {
+    if (isNet(action)) table.net.lookup(names, action.port, selection);
+    else if (action.type === "net.dns") table.net.lookup(names, -1, selection);
   }
   if (table.tools !== undefined && action.type === "tool.call") {
     const found = table.tools.get(action.tool);

@@ -4,6 +4,7 @@ import type { DefaultVerdict, FileMode, PredicateName, Predicates, RuleNode } fr
 import { type Change, nearestChange } from "./explain_change.ts";
 import { holdsIn, isAsked, type Past, type View, viewsOf } from "./explain_views.ts";
 import type { NumberedLayer, NumberedRule } from "./reference.ts";
+import { hostHolds } from "./reference_hosts.ts";
 import { namesOf, predicateTexts, type ShownPredicates, shownPredicates } from "./show.ts";
 import type { PolicySnapshot } from "./snapshot.ts";
 import { RiskEstimate } from "./risk.ts";
@@ -135,7 +136,7 @@ function candidateOf(
   const predicate = firstFailing(node, holds);
   if (predicate !== undefined) {
     const wanted = predicateTexts(node.predicates, predicate);
-    return { ...place, outcome: "fails", predicate, wanted, got: valuesOf(view.event, predicate) };
+    return { ...place, outcome: "fails", predicate, wanted, got: gotOf(view.event, predicate, node) };
   }
   const except = node.excepts.find((each) => !holds({ ...node, excepts: [each] }));
   return { ...place, outcome: "excepted", ...(except === undefined ? {} : { except: shownPredicates(except) }) };
@@ -149,6 +150,15 @@ function firstFailing(node: RuleNode, holds: (changed: RuleNode) => boolean): Pr
     if (!holds({ ...node, predicates, excepts: [] })) return name;
   }
   return undefined;
+}
+
+/** What an action has where the predicate of a rule looks. */
+function gotOf(event: Event, predicate: PredicateName, { verdict, predicates }: RuleNode): readonly string[] {
+  const got = valuesOf(event, predicate);
+  const { host, address } = predicates;
+  if (predicate !== "host" || host === undefined || address !== undefined || verdict !== "allow") return got;
+  const matches = hostHolds(host, event.action, { side: "any", placed: false });
+  return matches ? got.map((name) => `${name}, at an address of special purpose`) : got;
 }
 
 /** What an action has where a predicate looks. */
@@ -217,9 +227,11 @@ function toolWords(action: ToolCallAction, pick: (argv: readonly string[]) => re
 }
 
 function netValues(action: Action, predicate: PredicateName): readonly string[] {
+  if (action.type === "net.dns") return predicate === "host" ? [action.name] : [];
   if (!("address" in action)) return [];
   if (predicate === "address") return [action.address];
   if (predicate === "port") return [String(action.port)];
   if (predicate === "protocol") return [action.protocol];
-  return predicate === "host" && action.host !== undefined ? [action.host] : [];
+  if (predicate !== "host" || action.host === undefined) return [];
+  return action.hosts ?? [action.host];
 }

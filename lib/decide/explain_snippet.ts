@@ -1,8 +1,9 @@
 /** TOML for one action: the conditions that name it and nothing else. */
-import type { Action, Event } from "../core/mod.ts";
+import { type Action, type Event, isSpecialPurpose, type NetAction } from "../core/mod.ts";
 import type { RuleNode } from "./ast.ts";
 import { Diagnostics } from "./diagnostic.ts";
-import { normalName } from "./names.ts";
+import { hostName, normalName } from "./names.ts";
+import { parseAddress } from "./net.ts";
 import { parsePolicy } from "./parse.ts";
 
 /** A condition in TOML: key and value. */
@@ -20,6 +21,16 @@ export function globLiteral(text: string): string {
   return escaped === "..." || escaped.startsWith("~") ? `\\${escaped}` : escaped;
 }
 
+/** A name stays true where addresses change; where a name permits nothing, the address. */
+function placeLines({ type, address, host }: NetAction): readonly SnippetLine[] {
+  const bytes = parseAddress(address);
+  const named = type === "net.connect" || type === "net.send";
+  if (named && host !== undefined && bytes !== undefined && !isSpecialPurpose(bytes)) {
+    return [["host", list([globLiteral(hostName(host))])]];
+  }
+  return [["address", list([address])]];
+}
+
 /** The conditions that name this action, narrowest first; empty for actions that only have a type. */
 export function snippetLines(event: Event): readonly SnippetLine[] {
   const { action } = event;
@@ -30,10 +41,9 @@ export function snippetLines(event: Event): readonly SnippetLine[] {
     case "net.send":
     case "net.bind":
     case "net.listen":
-      return [["address", list([action.address])], ["port", String(action.port)], [
-        "protocol",
-        tomlString(action.protocol),
-      ]];
+      return [...placeLines(action), ["port", String(action.port)], ["protocol", tomlString(action.protocol)]];
+    case "net.dns":
+      return [["host", list([globLiteral(action.name)])]];
     case "tool.call":
       return [
         ["tool", list([globLiteral(action.tool)])],

@@ -75,7 +75,7 @@ export class Lessons {
   add({ entry, event }: RecordedAction, classes: readonly LearnClass[]): void {
     const { action } = event;
     if (!classes.some((name) => action.type === name || action.type.startsWith(`${name}.`))) return;
-    if (action.type === "exec.failed") return;
+    if (action.type === "exec.failed" || action.type === "net.dns") return;
     if (entry.session_id !== undefined) this.sessions.add(entry.session_id);
     this.#actions++;
     const reason = this.#take(entry, event);
@@ -177,7 +177,7 @@ function learnerOf(learners: Map<ActionType, PathLearner>, type: ActionType): Pa
 }
 
 function isNet(action: Action): action is NetAction {
-  return action.type.startsWith("net.");
+  return action.type.startsWith("net.") && action.type !== "net.dns";
 }
 
 /** Every name that an allow rule must match; `undefined` if one of them cannot be known. */

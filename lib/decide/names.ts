@@ -1,5 +1,5 @@
 /** The names that an event's action goes by, ready for matching. One object is reused for all events of a snapshot. */
-import type { Event } from "../core/mod.ts";
+import { type Event, isSpecialPurpose, type NetAction } from "../core/mod.ts";
 import { usableHome } from "./match.ts";
 import { parseAddress, parseIpv4 } from "./net.ts";
 import { type CommandLine, readCommandLine } from "./shell.ts";
@@ -64,6 +64,8 @@ export class EventNames {
   v4 = -1;
   /** The address of an event that is not IPv4. */
   address: Uint8Array | undefined;
+  /** The names of the address, or the one that was looked up, as `hostName` writes them. */
+  hosts: readonly string[] = NO_HOSTS;
   /** What happened before. */
   state: StateView = NO_PAST;
   /** Microseconds since the epoch. */
@@ -90,6 +92,7 @@ export class EventNames {
     this.requested_new = undefined;
     this.requested_new_unknown = false;
     this.interpreter = undefined;
+    this.hosts = NO_HOSTS;
     this.#line_read = false;
     this.#inner_opaque = undefined;
     this.#tool_read = false;
@@ -194,9 +197,17 @@ export class EventNames {
         return;
       case "net.connect":
       case "net.send":
+        this.hosts = hostsOf(action);
+        this.#loadAddress(action.address);
+        return;
       case "net.bind":
       case "net.listen":
         this.#loadAddress(action.address);
+        return;
+      case "net.dns":
+        this.v4 = -1;
+        this.address = undefined;
+        this.hosts = [hostName(action.name)];
         return;
       default:
         return;
@@ -245,6 +256,13 @@ export class EventNames {
     return normalName(`${cwd}/${requested}`);
   }
 
+  /** What a name permits does not hold here: see `isSpecialPurpose`. An address that nobody can read is one, too. */
+  specialPurpose(): boolean {
+    const { v4, address } = this;
+    if (v4 >= 0) return isSpecialPurpose(Uint8Array.of(v4 >>> 24, (v4 >>> 16) & 255, (v4 >>> 8) & 255, v4 & 255));
+    return this.event.action.type !== "net.dns" && (address === undefined || isSpecialPurpose(address));
+  }
+
   #loadAddress(address: string): void {
     this.v4 = parseIpv4(address);
     this.address = undefined;
@@ -254,6 +272,13 @@ export class EventNames {
     if (bytes.length === 4) this.v4 = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0);
     else this.address = bytes;
   }
+}
+
+const NO_HOSTS: readonly string[] = [];
+
+function hostsOf({ host, hosts }: NetAction): readonly string[] {
+  if (host === undefined) return NO_HOSTS;
+  return hosts === undefined ? [hostName(host)] : hosts.map((each) => hostName(each));
 }
 
 /** A host name as rules compare it: lower case, without the final dot. */

@@ -85,8 +85,10 @@ export class NetIndex {
 
   /** Adds a rule under each of its host anchors. */
   addHosts(rule: CompiledRule, anchors: readonly HostAnchor[]): void {
+    // What permits asks about the address, too: see `hostCheck`.
+    const whole = rule.one_name || rule.node.predicates.address !== undefined;
     for (const { suffix, text } of anchors) {
-      push(suffix ? this.#host_suffixes : this.#hosts, text, { rule, whole: true });
+      push(suffix ? this.#host_suffixes : this.#hosts, text, { rule, whole });
     }
   }
 
@@ -98,14 +100,9 @@ export class NetIndex {
     for (const bucket of [this.#hosts, this.#host_suffixes]) for (const list of bucket.values()) sort(list);
   }
 
-  /** Offers every rule found for the address, port and host. */
-  lookup(
-    names: EventNames,
-    port: number,
-    options: { readonly host: string | undefined; readonly selection: Selection },
-  ): void {
-    const { host, selection } = options;
-    const { v4, address } = names;
+  /** Offers every rule found for the address, the port (-1: none) and the names. */
+  lookup(names: EventNames, port: number, selection: Selection): void {
+    const { v4, address, hosts } = names;
     if (v4 >= 0) {
       for (let i = 0; i < this.#v4.length; i++) {
         const table = this.#v4[i];
@@ -123,7 +120,7 @@ export class NetIndex {
       const found = this.#ports.get(port);
       if (found !== undefined) selection.offer(found);
     }
-    if (host !== undefined) this.#lookupHost(host, selection);
+    for (let i = 0; i < hosts.length; i++) this.#lookupHost(hosts[i] ?? "", selection);
   }
 
   #lookupHost(host: string, selection: Selection): void {

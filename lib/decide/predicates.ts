@@ -2,7 +2,7 @@
 import type { Action, Event, NetAction } from "../core/mod.ts";
 import { compileArgv } from "./argv.ts";
 import type { CidrPattern, PredicateName, Predicates, TextPattern } from "./ast.ts";
-import { type EventNames, hostName, normalName } from "./names.ts";
+import { type EventNames, normalName } from "./names.ts";
 import { compileFacts, type RulePlace } from "./predicates_facts.ts";
 import { type ProgramChecks, toolProgramCheck, unlessTool } from "./predicates_tool.ts";
 import { byteMask, cidrHolds } from "./net.ts";
@@ -52,7 +52,7 @@ export function compilePredicates(
   add("session", session && textCheck(session, ({ session }) => session?.session_id));
   add("tool", tool && textCheck(tool, ({ action }) => action.type === "tool.call" ? action.tool : undefined));
   add("server", server && textCheck(server, ({ action }) => action.type === "tool.call" ? action.server : undefined));
-  add("host", host && textCheck(host, ({ action }) => hostOf(action)));
+  add("host", host && hostCheck(host, one_name || address !== undefined));
   add("path", path && pathCheck(new PathMatcher(path, one_name), one_name, { both: new_path === undefined }));
   add("new_path", new_path && newPathCheck(new PathMatcher(new_path, one_name), one_name));
   add("exe", exe && unlessTool(programCheck(new ProgramMatcher(exe, one_name), one_name)));
@@ -113,8 +113,16 @@ function directoryCheck(matcher: PathMatcher): Check {
   };
 }
 
-function hostOf(action: Action): string | undefined {
-  return isNet(action) && action.host !== undefined ? hostName(action.host) : undefined;
+/** Any name of the address is enough; what permits by it alone leads nowhere special. */
+function hostCheck(patterns: readonly TextPattern[], anywhere: boolean): Check {
+  const matcher = new TextMatcher(patterns);
+  return (names) => {
+    const { hosts } = names;
+    for (let i = 0; i < hosts.length; i++) {
+      if (matcher.matches(hosts[i] ?? "")) return anywhere || !names.specialPurpose();
+    }
+    return false;
+  };
 }
 
 /** Narrows to the four network actions. */

@@ -15,7 +15,7 @@ import type {
   TokenRange,
 } from "./ast.ts";
 import { ZoneClock } from "./local_time.ts";
-import { type EventNames, hostName, normalName } from "./names.ts";
+import { type EventNames, normalName } from "./names.ts";
 import { ProgramMatcher, TextMatcher } from "./path_matcher.ts";
 import { RiskEstimate } from "./risk.ts";
 import type { Check, CompiledPredicate } from "./selection.ts";
@@ -258,7 +258,8 @@ function keyPart(key: RateKey, names: EventNames): string {
     case "path":
       return names.path ?? "";
     case "host":
-      return "host" in action && action.host !== undefined ? hostName(action.host) : "";
+      // Of several names the latest: which one decides is known only afterwards.
+      return names.hosts[0] ?? "";
     case "address":
       return "address" in action ? action.address : "";
     case "tool":

@@ -52,6 +52,8 @@ function describeAction(action: Action): string {
     case "net.bind":
     case "net.listen":
       return `${action.type} ${preposition(action.type)} ${action.address} port ${action.port}`;
+    case "net.dns":
+      return `net.dns of ${action.name}`;
     case "unix.connect":
       return `unix.connect to ${action.path}`;
     case "tool.call":

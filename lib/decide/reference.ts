@@ -10,6 +10,7 @@ import { cidrHolds, parseAddress } from "./net.ts";
 import { REASON_DISABLED, reasonInside, reasonOfDefault, reasonOfRule, reasonWithShadow } from "./reason.ts";
 import { readingOf, withReading } from "./reading.ts";
 import { factsHold, type RuleContext } from "./reference_facts.ts";
+import { hostHolds } from "./reference_hosts.ts";
 import { cwdOf, newNames, pathNames } from "./reference_names.ts";
 import { argvHolds, pathsHold, programHolds, programsHold } from "./reference_objects.ts";
 import { programsOf, toolProgramsHold } from "./reference_tools.ts";
@@ -255,7 +256,7 @@ function predicatesHold(
     textHolds(agent, event.session?.agent),
     textHolds(principal, event.session?.principal),
     textHolds(session, event.session?.session_id),
-    textHolds(host, net?.host?.toLowerCase().replace(/\.$/, "")),
+    host === undefined || hostHolds(host, event.action, { side, placed: address !== undefined }),
     address === undefined || (net !== undefined && address.some((cidr) => {
       const bytes = parseAddress(net.address);
       return bytes !== undefined && cidrHolds(cidr, bytes);

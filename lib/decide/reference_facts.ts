@@ -2,6 +2,7 @@
 import type { Event } from "../core/mod.ts";
 import type { ArgsStep, LabelPattern, Predicates, RateKey, RatePattern, TextPattern, TimePattern } from "./ast.ts";
 import { formatted, zoneFormat } from "./local_time.ts";
+import { hostNames } from "./reference_hosts.ts";
 import { normal, type Side, textGlobHolds } from "./reference_patterns.ts";
 import { RiskEstimate } from "./risk.ts";
 import type { StateView } from "./state.ts";
@@ -143,7 +144,7 @@ export function keyOf(keys: readonly RateKey[], { action, session, process }: Ev
     path: action.type === "file.symlink" && !path.startsWith("/")
       ? normal(`${action.new_path}/../${path}`)
       : normal(path),
-    host: "host" in action ? (action.host ?? "").toLowerCase().replace(/\.$/, "") : "",
+    host: hostNames(action)[0] ?? "",
     address: "address" in action ? action.address : "",
     tool: action.type === "tool.call" ? action.tool : "",
     server: action.type === "tool.call" ? action.server ?? "" : "",

@@ -1,14 +1,18 @@
 /** An action from a few named values: what inline tests, suites and `policy explain` say of one. */
 import type { Action, ActionType, NetAction, Protocol } from "../core/mod.ts";
 import { quote } from "./diagnostic.ts";
+import { hostName } from "./names.ts";
 import { argsOf } from "./said_facts.ts";
 import { defined, type FieldValues } from "./said_values.ts";
 
 const EXEC_FIELDS = ["exe", "path", "requested_path", "interpreter", "argv"] as const;
 const FILE_FIELDS = ["path", "requested_path", "result"] as const;
 const MOVE_FIELDS = [...FILE_FIELDS, "new_path", "requested_new_path"] as const;
-const NET_FIELDS = ["address", "port", "protocol", "host"] as const;
+const BOUND_FIELDS = ["address", "port", "protocol"] as const;
+const NET_FIELDS = [...BOUND_FIELDS, "host"] as const;
 const TOOL_FIELDS = ["tool", "server", "args"] as const;
+/** Where a name leads to of which no address is given: a documentation address, so what the name permits holds. */
+const ANY_PUBLIC = "203.0.113.0";
 const PROTOCOLS: readonly Protocol[] = ["tcp", "udp", "icmp", "sctp", "raw", "other"];
 
 /** Every value that some action has. */
@@ -22,7 +26,9 @@ export function fieldsOfAction(type: ActionType): readonly string[] {
   if (type === "exec.failed") return ["exe", "requested_path"];
   if (type === "file.rename" || type === "file.link" || type === "file.symlink") return MOVE_FIELDS;
   if (type.startsWith("file.")) return FILE_FIELDS;
-  if (type.startsWith("net.")) return NET_FIELDS;
+  if (type === "net.connect" || type === "net.send") return NET_FIELDS;
+  if (type === "net.bind" || type === "net.listen") return BOUND_FIELDS;
+  if (type === "net.dns") return ["host"];
   if (type === "unix.connect") return ["path", "result"];
   return type === "tool.call" ? TOOL_FIELDS : [];
 }
@@ -72,6 +78,13 @@ export function actionFrom(
     case "net.bind":
     case "net.listen":
       return netAction(type, values, { lenient });
+    case "net.dns":
+      return {
+        type,
+        name: hostName(values.text("host") ?? (lenient ? "" : values.need("host"))),
+        answers: [],
+        ttl_s: 0,
+      };
     case "unix.connect":
       return { type, path: values.needPath("path"), result: values.text("result") ?? "0" };
     case "tool.call":
@@ -145,14 +158,15 @@ function netAction(
   if (protocol === undefined) {
     values.refuse("protocol", `unknown protocol ${quote(text)}, not one of ${PROTOCOLS.join(", ")}`);
   }
-  const host = values.text("host");
-  const any = lenient || host !== undefined;
+  const hosts = values.list("host");
+  const [host] = hosts;
   return {
     type,
     protocol: protocol ?? "other",
-    address: values.text("address") ?? (any ? "0.0.0.0" : values.need("address")),
+    address: values.text("address") ?? (host !== undefined ? ANY_PUBLIC : lenient ? "0.0.0.0" : values.need("address")),
     port: values.number("port", 65_535) ?? 0,
-    ...defined({ host }),
+    ...(host === undefined ? {} : { host, host_source: "dns" }),
+    ...(hosts.length > 1 ? { hosts } : {}),
   };
 }
 

@@ -48,6 +48,7 @@ const NAMES: Readonly<Record<string, string>> = {
   "net.send": "Datagram sent",
   "net.bind": "Network address bound",
   "net.listen": "Network port listened on",
+  "net.dns": "Name resolved",
   "unix.connect": "Unix socket connection",
   "tool.call": "Tool called",
   "approval.asked": "Approval asked for",

@@ -60,6 +60,8 @@ const ATTRIBUTES: readonly Row[] = [
   ["network.peer.address", "text", ["action", "address"]],
   ["network.peer.port", "integer", ["action", "port"]],
   ["server.address", "text", ["action", "host"]],
+  ["dns.question.name", "text", ["action", "name"]],
+  ["dns.answers", "texts", ["action", "answers"]],
   ["error.type", "text", ["action", "errno"]],
   ["agentguard.result", "text", ["action", "result"]],
   ["gen_ai.tool.name", "text", ["action", "tool"]],

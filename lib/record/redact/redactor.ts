@@ -66,6 +66,8 @@ const OWN_NAMES: ReadonlySet<string> = new Set([
   "errno",
   "protocol",
   "address",
+  "answers",
+  "host_source",
   "mode",
   "owner",
   "child",
@@ -144,11 +146,14 @@ class DraftReader {
     switch (action.type) {
       case "process.fork":
       case "process.exit":
+        return action;
       case "net.connect":
       case "net.send":
       case "net.bind":
       case "net.listen":
-        return action;
+        // Whoever asks for a name chooses it, and may put into it what is to be carried out.
+        if (action.host === undefined) return action;
+        break;
       case "exec": {
         const { path, requested_path, interpreter, cwd } = action;
         if (this.#isPath(path, requested_path) && this.#isPath(interpreter, cwd)) {

@@ -63,6 +63,7 @@ const ADDRESSES = [
   "10.0.0.1",
   "10.0.1.1",
   "192.0.2.9",
+  "127.0.0.1",
   "::1",
   "2001:db8::1",
   "2001:db8:1::1",
@@ -159,7 +160,10 @@ const FAMILIES: readonly { readonly actions: readonly string[]; readonly keys: r
   { actions: ["exec", "{exec,exec.failed}"], keys: ["path", "exe", "exe", "argv", "argv", "cwd", "opaque"] },
   { actions: ["file.*", "file.read", "file.{read,write}", "*.write"], keys: ["path", "path"] },
   { actions: ["file.rename", "file.link", "file.symlink"], keys: ["path", "new_path"] },
-  { actions: ["net.*", "net.connect"], keys: ["host", "address", "address", "port", "protocol"] },
+  {
+    actions: ["net.*", "net.connect", "net.{connect,dns}"],
+    keys: ["host", "host", "address", "address", "port", "protocol"],
+  },
   { actions: ["tool.call"], keys: ["tool", "server", "args"] },
   { actions: ["tool.call", "{exec,tool.call}", "*"], keys: ["exe", "exe", "argv", "argv", "opaque", "cwd"] },
   { actions: ["unix.connect"], keys: ["path"] },
@@ -353,7 +357,12 @@ const action: fc.Arbitrary<Action> = fc.oneof(
     address: fc.constantFrom(...ADDRESSES),
     port: fc.constantFrom(0, 9, 63, 64, 80, 90, 91, 65_535),
     host,
-  }, { requiredKeys: ["type", "protocol", "address", "port"] }),
+    hosts: fc.array(host, { minLength: 2, maxLength: 3 }),
+  }, { requiredKeys: ["type", "protocol", "address", "port"] }).map(({ host, hosts, ...net }): Action => {
+    const first = hosts?.[0] ?? host;
+    return { ...net, ...(first === undefined ? {} : { host: first }), ...(hosts === undefined ? {} : { hosts }) };
+  }),
+  host.map((name): Action => ({ type: "net.dns", name, answers: ["192.0.2.9"], ttl_s: 60 })),
   fc.record({ type: fc.constant("unix.connect" as const), path: pathName, result }),
   fc.record({
     type: fc.constant("tool.call" as const),

@@ -242,7 +242,7 @@ test("every kind of action can be said", () => {
   const said: readonly (readonly [Readonly<Record<string, unknown>>, Readonly<Record<string, unknown>>])[] = [
     [{ action: "exec", exe: "git", argv: ["push"] }, { path: "/usr/bin/git", argv: ["/usr/bin/git", "push"] }],
     [{ action: "file.rename", path: "~/a", new_path: "/b" }, { path: "/home/user/a", new_path: "/b" }],
-    [{ action: "net.connect", host: "a.b", port: "443" }, { host: "a.b", port: 443, address: "0.0.0.0" }],
+    [{ action: "net.connect", host: "a.b", port: "443" }, { host: "a.b", port: 443, address: "203.0.113.0" }],
     [{ action: "unix.connect", path: "@x" }, { path: "@x" }],
     [{ action: "tool.call", tool: "Bash", args: '{"command":"ls"}' }, { tool: "Bash", args: { command: "ls" } }],
     [{ action: "process.exit" }, { exit_code: 0 }],

@@ -1,0 +1,45 @@
+/** Actions on the network: where something goes, and the names by which it is known. */
+import type { ActionBase } from "./action.ts";
+
+/** Transport protocols that the network probes name. */
+export type Protocol = "tcp" | "udp" | "icmp" | "sctp" | "raw" | "other";
+
+/** Answers of resolvers that the guard saw, or `/etc/hosts` as it was when the guard started. */
+export type HostSource = "dns" | "hosts";
+
+/** A network action on IPv4 or IPv6. */
+export interface NetAction extends ActionBase {
+  readonly type: "net.connect" | "net.send" | "net.bind" | "net.listen";
+  readonly protocol: Protocol;
+  /** Dotted quad, or RFC 5952 for IPv6; a v4-mapped address is shown as IPv4. */
+  readonly address: string;
+  readonly port: number;
+  /** The name by which the address was looked up: the one that the deciding rule asks for, else the latest. */
+  readonly host?: string;
+  /** Every name that the address was known by, the latest first; absent where it is `host` alone. */
+  readonly hosts?: readonly string[];
+  /** Where the names come from. */
+  readonly host_source?: HostSource;
+  /** 0 or a symbolic errno; absent where the hook runs before the result is known. */
+  readonly result?: string;
+}
+
+/** An answer of a resolver that reached a session: a fact, nobody asks for it. */
+export interface DnsAction extends ActionBase {
+  readonly type: "net.dns";
+  /** What was asked about, lower case, without a final dot. */
+  readonly name: string;
+  /** Addresses, as in `NetAction`; at most 16. */
+  readonly answers: readonly string[];
+  /** The least lifetime of the answers, seconds. */
+  readonly ttl_s: number;
+}
+
+/** A connection to a unix socket; an abstract name begins with `@`. */
+export interface UnixConnectAction extends ActionBase {
+  readonly type: "unix.connect";
+  readonly path: string;
+  /** The name as the call gave it, where `path` is another. */
+  readonly requested_path?: string;
+  readonly result?: string;
+}
