@@ -129,6 +129,23 @@ __noinline int ag_leave_net(struct ag_net *net)
 	return 0;
 }
 
+#define AG_LOOPBACK4 bpf_htonl(0x7f000001)
+
+/*
+ * To send to the unspecified address is to send to this host: to the address that the socket is bound to, or that the
+ * datagram is to come from, else to the loopback address. Decided, recorded and reached is what that comes to.
+ */
+static __always_inline __u32 ag_own4(struct bpf_sock_addr *ctx, __u32 action)
+{
+	__u32 source = 0;
+
+	if (action == AG_NET_SEND)
+		source = ctx->msg_src_ip4;
+	else if (ctx->sk)
+		source = ctx->sk->src_ip4;
+	return source ? source : AG_LOOPBACK4;
+}
+
 static __always_inline int ag_hook4(struct bpf_sock_addr *ctx, __u32 action)
 {
 	struct ag_net net = {.family = 4, .action = action};
@@ -137,12 +154,34 @@ static __always_inline int ag_hook4(struct bpf_sock_addr *ctx, __u32 action)
 	if (bpf_get_current_pid_tgid() >> 32 == ag_self)
 		return 1;
 	address = ctx->user_ip4;
+	if (!address && action != AG_NET_BIND) {
+		address = ag_own4(ctx, action);
+		ctx->user_ip4 = address;
+	}
 	__builtin_memcpy(net.address, &address, 4);
 	net.port = bpf_ntohs(ctx->user_port);
 	net.protocol = ctx->protocol;
 	ag_decide_net(&net);
 	ag_leave_net(&net);
 	return net.verdict != AG_VERDICT_DENY;
+}
+
+/* `::` and ::ffff:0.0.0.0, see ag_own4; a socket that is bound to an IPv4 address is one of that network. */
+static __always_inline void ag_own6(struct bpf_sock_addr *ctx, __u32 action)
+{
+	__u32 mapped = ctx->user_ip6[2], source = 0;
+
+	if (action == AG_NET_BIND || ctx->user_ip6[0] || ctx->user_ip6[1] || ctx->user_ip6[3])
+		return;
+	if (mapped && mapped != bpf_htonl(0xffff))
+		return;
+	if (action == AG_NET_CONNECT && ctx->sk)
+		source = ctx->sk->src_ip4;
+	if (mapped || source) {
+		ctx->user_ip6[2] = bpf_htonl(0xffff);
+		ctx->user_ip6[3] = mapped && source ? source : AG_LOOPBACK4;
+	} else
+		ctx->user_ip6[3] = bpf_htonl(1);
 }
 
 static __always_inline int ag_hook6(struct bpf_sock_addr *ctx, __u32 action)
@@ -152,6 +191,7 @@ static __always_inline int ag_hook6(struct bpf_sock_addr *ctx, __u32 action)
 
 	if (bpf_get_current_pid_tgid() >> 32 == ag_self)
 		return 1;
+	ag_own6(ctx, action);
 	word = ctx->user_ip6[0];
 	__builtin_memcpy(net.address, &word, 4);
 	word = ctx->user_ip6[1];

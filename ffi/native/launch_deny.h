@@ -120,7 +120,6 @@ static const struct denied DENIED[] = {
 #endif
 	{CALLS, EPERM, {SYS_ioctl, WORD(1, TIOCSTI_NUMBER)}},
 	{CALLS, EPERM, {SYS_ioctl, WORD(1, TIOCLINUX_NUMBER)}},
-	{CALLS, EPERM, {SYS_socket, WORD(0, AF_VSOCK)}}, /* leads to the hypervisor, past every network rule */
 };
 /* clang-format on */
 
@@ -165,6 +164,20 @@ static void deny_limits_of_others(struct filter *filter)
 	emit_return(filter, SECCOMP_RET_ERRNO | EPERM);
 }
 
+/* Other families lead past every network rule (AF_VSOCK to the hypervisor, others over whatever they are bound to). */
+static const uint32_t FAMILIES[] = {AF_UNIX, AF_INET, AF_INET6, AF_NETLINK, AF_PACKET, AF_ALG};
+
+static void deny_other_families(struct filter *filter)
+{
+	const unsigned count = sizeof FAMILIES / sizeof FAMILIES[0];
+	emit_load(filter, AG_DATA(nr));
+	emit(filter, BPF_JMP | BPF_JEQ | BPF_K, SYS_socket, 0, (uint8_t)(count + 2));
+	emit_load(filter, AG_DATA(args));
+	for (unsigned i = 0; i < count; i++)
+		emit(filter, BPF_JMP | BPF_JEQ | BPF_K, FAMILIES[i], (uint8_t)(count - i), 0);
+	emit_return(filter, SECCOMP_RET_ERRNO | EAFNOSUPPORT);
+}
+
 /* What is held is done by the guard in place of its caller; program starts the kernel does itself. */
 static int holds_files(const struct ag_launch_test *tests, uint32_t count)
 {
@@ -200,6 +213,7 @@ static int install_deny_filter(const struct ag_launch_config *config, uint32_t p
 		deny_on_process(&filter, guard);
 		deny_on_process(&filter, launcher);
 		deny_limits_of_others(&filter);
+		deny_other_families(&filter);
 	}
 	emit_return(&filter, SECCOMP_RET_ALLOW);
 	return install_filter(&filter, 0);

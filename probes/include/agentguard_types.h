@@ -44,6 +44,39 @@ struct bpf_sock_addr {
 	__u32 family;
 	__u32 type;
 	__u32 protocol;
+	__u32 msg_src_ip4;    /* network order; what the datagram is to come from */
+	__u32 msg_src_ip6[4]; /* network order */
+	union {
+		struct bpf_sock *sk;
+		__u64 : 64;
+	} __attribute__((aligned(8)));
+};
+
+/* include/uapi/linux/bpf.h, as far as it is read here. */
+struct bpf_sock {
+	__u32 bound_dev_if;
+	__u32 family;
+	__u32 type;
+	__u32 protocol;
+	__u32 mark;
+	__u32 priority;
+	__u32 src_ip4;    /* network order */
+	__u32 src_ip6[4]; /* network order */
+};
+
+struct __sk_buff {
+	__u32 len, pkt_type, mark, queue_mapping;
+	__u32 protocol; /* ETH_P_*, network order */
+	__u32 vlan_present, vlan_tci, vlan_proto, priority, ingress_ifindex, ifindex, tc_index, cb[5], hash, tc_classid;
+	__u32 data, data_end, napi_id, family, remote_ip4, local_ip4, remote_ip6[4], local_ip6[4], remote_port,
+		local_port;
+	__u32 data_meta;
+	__u64 flow_keys, tstamp;
+	__u32 wire_len, gso_segs;
+	union {
+		struct bpf_sock *sk;
+		__u64 : 64;
+	} __attribute__((aligned(8)));
 };
 
 #define AG_AF_UNIX 1
@@ -60,6 +93,10 @@ struct bpf_sock_addr {
 #define AG_S_IFSOCK 0140000
 #define AG_IPPROTO_TCP 6
 #define AG_IPPROTO_UDP 17
+#define AG_IPPROTO_UDPLITE 136
+#define AG_SOCK_RAW 3
+#define AG_ETH_P_IP 0x0800
+#define AG_ETH_P_IPV6 0x86DD
 #define AG_S_IFDIR 0040000
 #define AG_O_ACCMODE 3
 #define AG_O_TRUNC 01000

@@ -40,6 +40,12 @@ address = "127.67.0.0/16"
 verdict = "ask"
 
 [[rules]]
+name = "no-send"
+action = "net.send"
+address = "127.69.0.0/16"
+verdict = "deny"
+
+[[rules]]
 name = "only-said"
 action = "net.connect"
 address = "127.68.0.0/16"
@@ -90,6 +96,19 @@ describe.skipIf(!IS_ROOT)("a denied network action", () => {
     expect(found[0]?.outcomes).toHaveLength(1);
     expect(found[0]?.outcomes[0]?.outcome).toMatchObject({ label: "prevented", mechanism: "cgroup" });
     expect(found[0]?.outcomes[0]?.seq).toBeGreaterThan(found[0]?.decision.seq ?? Number.POSITIVE_INFINITY);
+  }, LIMIT_MS);
+
+  test("what a socket sends that no hook saw connect is decided as a packet", async () => {
+    await using setup = await GuardSetup.create(POLICY);
+    const { results, entries } = await attempts(setup, [["udplite", "127.69.1.2", 53], ["udplite", "127.65.1.2", 53]]);
+    expect(results).toEqual(["EPERM", "ok"]);
+    const sends = decided(entries).filter(({ decision }) => decision.action?.type === "net.send");
+    expect(sends.map(({ decision }) => [decision.decision?.rule, decision.action])).toMatchObject([
+      ["no-send", { address: "127.69.1.2", port: 53, protocol: "other", result: "EPERM" }],
+    ]);
+    expect(sends.flatMap(({ outcomes }) => outcomes.map(({ outcome }) => outcome))).toMatchObject([
+      { label: "prevented", mechanism: "cgroup" },
+    ]);
   }, LIMIT_MS);
 
   test("what no rule names goes through", async () => {

@@ -12,6 +12,7 @@ import { buildGuard, eventOf, marked, run, type RunResult, startReading, until }
 const KEPT = "0x200004fb"; // CAPABILITIES_KEPT
 const PROGRAMS = join(import.meta.dir, "../escape/programs");
 const NO = "Operation not permitted", ACCESS = "Permission denied", NOSYS = "Function not implemented";
+const NO_FAMILY = "Address family not supported by protocol";
 
 let dir = "";
 let guard = "";
@@ -132,7 +133,8 @@ const CALLS: Readonly<Record<string, string>> = {
   "clock-settime": NO,
   "syslog": NO,
   "kcmp": NO,
-  "vsock": NO,
+  "vsock": NO_FAMILY,
+  "other-family": NO_FAMILY,
   "raw-socket": NO,
   "packet-socket": NO,
   "type-into-terminal": NO,

@@ -10,7 +10,7 @@ export const GROUPS: Readonly<Record<BaseGroup, readonly string[]>> = {
   process: ["ag_exec", "ag_fork", "ag_exit"],
   syscall: ["ag_sys_exit"],
   scope: ["ag_cgroup_attach"],
-  network: ["ag_connect4", "ag_connect6", "ag_sendmsg4", "ag_sendmsg6", "ag_bind4", "ag_bind6"],
+  network: ["ag_connect4", "ag_connect6", "ag_sendmsg4", "ag_sendmsg6", "ag_bind4", "ag_bind6", "ag_egress"],
   unix: ["ag_connect_unix", "ag_sendmsg_unix"],
   iterator: ["ag_tasks"],
 };

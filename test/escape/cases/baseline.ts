@@ -82,6 +82,7 @@ export const BASELINE: readonly EscapeCase[] = [
     listener: "a second seccomp listener, which would answer held calls",
     "type-into-terminal": "TIOCSTI",
     vsock: "a socket to the hypervisor",
+    "other-family": "a socket of a family that no rule is about",
   }),
   attempt("packet-socket", { escape: "packet socket", part: "privileges", mechanism: "privileges" }),
   ...onGuard("kill", "kill -9", "scope", "landlock"),

@@ -15,6 +15,20 @@ function reach(name: string, port: number, escape: string, ...expected: readonly
   };
 }
 
+/** The same with the right to make packets of one's own, which a policy may leave to a command. */
+function reachRaw(name: string, port: number, escape: string, expected: Expectation): EscapeCase {
+  const one = reach(name, port, escape, expected);
+  return {
+    ...one,
+    id: `net-${name}-kept`,
+    alone: true,
+    head: '[guard]\ncapabilities = ["net_raw"]\n\n[default]\n"*" = "allow"\n',
+  };
+}
+
+/** No rule decides: the address is an allowed one. */
+const DROPPED: Expectation = { label: "none", mechanism: "cgroup" };
+
 /** Attempts to connect and send. */
 export const NETWORK: readonly EscapeCase[] = [
   reach("tcp", 7101, "TCP connection"),
@@ -29,4 +43,14 @@ export const NETWORK: readonly EscapeCase[] = [
     mechanism: "none",
     effect: "may",
   }),
+  reachRaw("raw", 7109, "raw socket, with the capability for it", PREVENTED),
+  reach("unspecified", 7110, "0.0.0.0, from a socket that is bound to the address"),
+  reach("unspecified-mapped", 7111, "::ffff:0.0.0.0, from a socket that is bound to the address"),
+  {
+    ...reach("unspecified6", 7112, ":: instead of ::1"),
+    rules: ['action = ["net.connect", "net.send"]\naddress = "::1"\nport = 7112\nverdict = "deny"'],
+  },
+  reach("segments", 7113, "segment routing (IPV6_RTHDR): by way of another address", DROPPED),
+  reachRaw("options", 7114, "source route (IP_OPTIONS), with the capability for it", DROPPED),
+  reachRaw("message-options", 7115, "source route of one message (IP_RETOPTS), with the capability for it", DROPPED),
 ];

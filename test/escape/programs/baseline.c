@@ -66,6 +66,7 @@ static const struct call CALLS[] = {
 	{"syslog", SYS_syslog, 10, 0, 0, 0}, /* size of the kernel's log */
 	{"kcmp", SYS_kcmp, 1, 1, 2, 0},
 	{"vsock", SYS_socket, AF_VSOCK, SOCK_STREAM, 0, 0},
+	{"other-family", SYS_socket, 44, SOCK_RAW, 0, 0}, /* AF_XDP */
 	{"raw-socket", SYS_socket, AF_INET, SOCK_RAW, 1, 0},
 	{"packet-socket", SYS_socket, AF_PACKET, SOCK_RAW, 0, 0},
 	{"type-into-terminal", SYS_ioctl, 0, 0x5412, (long)"x", 0},

@@ -89,12 +89,110 @@ static void by_two_connects(void)
 	expect(sendto(fd, "x", 1, 0, (void *)&v4, sizeof(v4)), "sendto");
 }
 
+/* To the unspecified address from a socket that is bound: that goes to what it is bound to. */
+static void by_unspecified(void)
+{
+	struct sockaddr_in own = v4, unspecified = {.sin_family = AF_INET, .sin_port = v4.sin_port};
+	int fd = datagram(AF_INET);
+
+	own.sin_port = 0;
+	expect(bind(fd, (void *)&own, sizeof(own)), "bind");
+	expect(sendto(fd, "x", 1, 0, (void *)&unspecified, sizeof(unspecified)), "sendto");
+}
+
+static void by_unspecified_mapped(void)
+{
+	struct sockaddr_in6 own = v6, unspecified = v6;
+	int fd = datagram(AF_INET6);
+
+	own.sin6_port = 0;
+	inet_pton(AF_INET6, "::ffff:0.0.0.0", &unspecified.sin6_addr);
+	expect(bind(fd, (void *)&own, sizeof(own)), "bind");
+	expect(connect(fd, (void *)&unspecified, sizeof(unspecified)), "connect");
+	expect(send(fd, "x", 1, 0), "send");
+}
+
+static void by_unspecified6(void)
+{
+	int fd = datagram(AF_INET6);
+
+	v6.sin6_addr = in6addr_any;
+	expect(connect(fd, (void *)&v6, sizeof(v6)), "connect");
+	expect(send(fd, "x", 1, 0), "send");
+}
+
+/* To an allowed address, by a source route through the other one: the packet goes there first. */
+static void by_options(void)
+{
+	unsigned char route[8] = {IPOPT_LSRR, 7, 4};
+	int fd = datagram(AF_INET);
+
+	memcpy(route + 3, &v4.sin_addr, 4);
+	expect(setsockopt(fd, IPPROTO_IP, IP_OPTIONS, route, sizeof(route)), "IP_OPTIONS");
+	v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	expect(sendto(fd, "x", 1, 0, (void *)&v4, sizeof(v4)), "sendto");
+}
+
+/* The same by a message alone, no option of the socket. */
+static void by_message_options(void)
+{
+	union {
+		char bytes[CMSG_SPACE(8)];
+		struct cmsghdr align;
+	} control = {0};
+	struct iovec io = {.iov_base = "x", .iov_len = 1};
+	struct msghdr m = {.msg_name = &v4,
+			   .msg_namelen = sizeof(v4),
+			   .msg_iov = &io,
+			   .msg_iovlen = 1,
+			   .msg_control = &control,
+			   .msg_controllen = sizeof(control)};
+	struct cmsghdr *head = CMSG_FIRSTHDR(&m);
+	unsigned char route[8] = {IPOPT_NOP, IPOPT_SSRR, 7, 4};
+
+	memcpy(route + 4, &v4.sin_addr, 4);
+	head->cmsg_level = IPPROTO_IP;
+	head->cmsg_type = IP_RETOPTS;
+	head->cmsg_len = CMSG_LEN(8);
+	memcpy(CMSG_DATA(head), route, sizeof(route));
+	v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	expect(sendmsg(datagram(AF_INET), &m, 0), "sendmsg");
+}
+
+/* IPv6 segment routing (RFC 8754), for which nobody needs a capability. */
+static void by_segments(void)
+{
+	struct {
+		unsigned char next, length, type, left, last, flags;
+		unsigned short tag;
+		struct in6_addr segments[2]; /* the last one is the first to be reached */
+	} route = {.length = 4, .type = 4, .left = 1, .last = 1};
+	int fd = datagram(AF_INET6);
+
+	route.segments[1] = in6addr_loopback;
+	inet_pton(AF_INET6, "fd00::1", &v6.sin6_addr);
+	expect(setsockopt(fd, IPPROTO_IPV6, IPV6_RTHDR, &route, sizeof(route)), "IPV6_RTHDR");
+	expect(sendto(fd, "x", 1, 0, (void *)&v6, sizeof(v6)), "sendto");
+}
+
 static const struct {
 	const char *name;
 	void (*run)(void);
 } ways[] = {
-	{"tcp", by_tcp},       {"udp", by_udp}, {"sendto", by_sendto},       {"sendmmsg", by_sendmmsg},
-	{"mapped", by_mapped}, {"raw", by_raw}, {"fast-open", by_fast_open}, {"reconnect", by_two_connects},
+	{"tcp", by_tcp},
+	{"udp", by_udp},
+	{"sendto", by_sendto},
+	{"sendmmsg", by_sendmmsg},
+	{"mapped", by_mapped},
+	{"raw", by_raw},
+	{"fast-open", by_fast_open},
+	{"reconnect", by_two_connects},
+	{"unspecified", by_unspecified},
+	{"unspecified-mapped", by_unspecified_mapped},
+	{"unspecified6", by_unspecified6},
+	{"options", by_options},
+	{"message-options", by_message_options},
+	{"segments", by_segments},
 };
 
 int main(int argc, char **argv)
