@@ -101,16 +101,20 @@ static void copy_value(struct draft *draft, int depth, int texts);
 /* `words` says that the strings in it are those of a command, which are looked at. */
 static void copy_array(struct draft *draft, int depth, int words)
 {
+	const uint8_t *start = draft->in;
+
 	put(draft, draft->in++, 1);
 	if (*draft->in == ']') {
 		put(draft, draft->in++, 1);
 		return;
 	}
 	while (!draft->failed) {
+		int is_first = draft->in == start + 1;
+
 		if (words && *draft->in != '"')
 			draft->failed = 1;
 		else if (words)
-			draft->failed |= !is_plain_word(copy_string(draft));
+			draft->failed |= !is_plain_word(copy_string(draft), is_first);
 		else
 			copy_value(draft, depth + 1, PART_OTHER);
 		if (draft->failed || (*draft->in != ',' && *draft->in != ']'))
@@ -182,18 +186,20 @@ static void note_field(struct draft *draft, struct piece key, struct piece text,
 		draft->decision_ids[part == PART_OUTCOME] = text;
 }
 
-/* Whether the redactor looks at this text. */
-static int is_looked_at(struct piece key, int part)
+/* Whether the redactor might change this text. */
+static int may_change(struct piece key, struct piece text, int part)
 {
 	switch (part) {
 	case PART_ACTION_TEXTS:
-		return !IS_ONE_OF(key, own_members);
+		if (IS_ONE_OF(key, own_members))
+			return 0;
+		return IS_ONE_OF(key, path_members) ? is_suspicious_path(text) : is_suspicious(text);
 	case PART_DECISION:
-		return piece_is(key, "reason");
+		return piece_is(key, "reason") && is_suspicious(text);
 	case PART_OUTCOME:
-		return piece_is(key, "error") || piece_is(key, "by");
+		return (piece_is(key, "error") || piece_is(key, "by")) && is_suspicious(text);
 	case PART_PROCESS:
-		return piece_is(key, "exe") || piece_is(key, "cwd");
+		return (piece_is(key, "exe") || piece_is(key, "cwd")) && is_suspicious_path(text);
 	default:
 		return 0;
 	}
@@ -210,7 +216,7 @@ static void copy_member(struct draft *draft, struct piece key, int depth, int pa
 		if (draft->failed)
 			return;
 		note_field(draft, key, text, texts ? PART_ACTION : part);
-		if (draft->redacted && is_looked_at(key, part) && is_suspicious(text))
+		if (draft->redacted && may_change(key, text, part))
 			draft->failed = 1;
 	} else if (words && *draft->in == '[') {
 		copy_array(draft, depth, 1);

@@ -6,16 +6,9 @@
 #ifndef AGENTGUARD_RECORD_PLAIN_H
 #define AGENTGUARD_RECORD_PLAIN_H
 
-#include <stdint.h>
-#include <string.h>
+#include "record_path.h"
 
 #define DRAFT_TEXT_MAX 65536 /* bytes of a text that is kept whole; TEXT_CHARS_MAX of the redactor */
-
-/* A part of a line. */
-struct piece {
-	const uint8_t *at;
-	uint32_t bytes;
-};
 
 static int piece_is(struct piece piece, const char *text)
 {
@@ -23,14 +16,9 @@ static int piece_is(struct piece piece, const char *text)
 }
 
 /* Letters, digits, and what joins them: WORD of lib/record/redact/chars.ts. */
-static inline int is_digit(uint8_t c)
-{
-	return c >= '0' && c <= '9';
-}
-
 static inline int is_word(uint8_t c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || is_digit(c) || c == '-' || c == '_' || c == '+';
+	return is_letter(c) || is_digit(c) || c == '-' || c == '_' || c == '+';
 }
 
 /*
@@ -60,10 +48,29 @@ static int is_suspicious(struct piece text)
 	return 0;
 }
 
-/* A word of a command that may be a flag or an assignment, whose neighbours then matter. */
-static int is_plain_word(struct piece word)
+/* The same of a text that is read as a path. */
+static int is_suspicious_path(struct piece text)
 {
-	return (word.bytes == 0 || word.at[0] != '-') && !is_suspicious(word);
+	return is_suspicious(text) && (text.bytes > DRAFT_TEXT_MAX || is_secret_path(text));
+}
+
+/* A word that names a file; isPathWord of lib/record/redact/redactor.ts. */
+static int is_path_word(struct piece word)
+{
+	static const char *const fronts[] = {"/", "./", "../", "~/"};
+
+	for (int i = 0; i < 4; i++)
+		if (word.bytes >= strlen(fronts[i]) && memcmp(word.at, fronts[i], strlen(fronts[i])) == 0)
+			return !memchr(word.at, ' ', word.bytes);
+	return 0;
+}
+
+/* False for a word of a command that may be a flag or an assignment, whose neighbours then matter. */
+static int is_plain_word(struct piece word, int is_first)
+{
+	if (word.bytes > 0 && word.at[0] == '-')
+		return 0;
+	return !(is_first || is_path_word(word) ? is_suspicious_path(word) : is_suspicious(word));
 }
 
 /* Actions whose members are known, and hold nothing to hide but in their paths and words. */
@@ -80,6 +87,11 @@ static const char *const bare_actions[] = {
 /* Members of an action that the guard writes itself: OWN_NAMES of the redactor, those of these actions. */
 static const char *const own_members[] = {
 	"type", "missing", "flags", "result", "errno", "mode", "owner", "protocol", "address", "host_source",
+};
+
+/* Members that hold a path: those of PATH_NAMES that these actions and processes have. */
+static const char *const path_members[] = {
+	"path", "requested_path", "new_path", "requested_new_path", "interpreter", "cwd", "exe",
 };
 
 static int is_one_of(struct piece piece, const char *const *names, size_t count)

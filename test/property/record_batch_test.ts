@@ -6,6 +6,7 @@ import { BatchSealer, type Redact } from "../../lib/record/batch_sealer.ts";
 import { type QueuedDraft, readDraftLine, writeDraftLine } from "../../lib/record/draft_line.ts";
 import { FIRST_PREV, Sealer } from "../../lib/record/entry.ts";
 import { createRedactor } from "../../lib/record/redact/mod.ts";
+import { type Alphabet, RULES } from "../../lib/record/redact/vendors.ts";
 import type { SealedBatch } from "../../lib/record/sealed_batch.ts";
 import { idKey, indexedOf } from "../../lib/record/terms.ts";
 import { TestClock, testIds } from "../unit/record/support.ts";
@@ -26,7 +27,41 @@ const word = fc.oneof(
     arbitrary: fc.constantFrom("user:pw@host", "AKIAIOSFODNN7EXAMPLE", "4111 1111 1111 1111", "-----BEGIN"),
   },
 );
-const path = fc.array(word, { maxLength: 4 }).map((words) => `/${words.join("/")}`);
+/** Parts of paths that are long, or look like an address, a card or a key; some of them are. */
+const part = fc.oneof(
+  fc.constantFrom(
+    "@nats-io",
+    "bun-types@1.4.5@@@1",
+    "transport-node@3.4.0",
+    "a.b@c.de",
+    "x@y.png",
+    "git@host.com.",
+    ".",
+  ),
+  fc.constantFrom("x86_64-linux-gnu", "pyenv-virtualenv", "session_membership.ts", "RandomGenerator-DcXj09Ch.d.ts"),
+  fc.constantFrom(
+    "4111 1111 1111 1111",
+    "4111-1111-1111-1111",
+    "2026-12-01-02-13-04",
+    "4111111111111111",
+    "-----",
+    "--",
+  ),
+  fc.constantFrom("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.abc", "Bearer ", "a b", " -", "%2F", "+"),
+  fc.constantFrom(...RULES.map(({ prefix }) => prefix)),
+  fc.string({ unit: fc.constantFrom(..."aZ09f_-+"), maxLength: 48 }),
+  fc.string({ unit: fc.constantFrom(..."0123456789abcdef"), minLength: 30, maxLength: 66 }),
+  fc.string({
+    unit: fc.constantFrom(..."abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"),
+    maxLength: 44,
+  }),
+);
+const path = fc.oneof(
+  fc.array(word, { maxLength: 4 }).map((words) => `/${words.join("/")}`),
+  fc.tuple(fc.array(part, { maxLength: 4 }), fc.constantFrom("/", "", ".", "-")).map(([parts, between]) =>
+    `/${parts.join(between)}`
+  ),
+);
 const json = fc.oneof(fc.jsonValue({ maxDepth: 3 }), fc.dictionary(wild, fc.double(), { maxKeys: 4 }));
 const type = fc.constantFrom(
   ...["exec", "file.read", "file.write", "file.rename", "net.connect", "process.exit", "unix.connect", "tool.call"],
@@ -51,7 +86,7 @@ const draft: fc.Arbitrary<EntryDraft> = fc.record({
     pid: fc.nat(),
     start: fc.constantFrom("1", "1234567890123"),
     exe: maybe(path),
-    argv: maybe(fc.array(word, { maxLength: 4 })),
+    argv: maybe(fc.array(fc.oneof(word, path), { maxLength: 4 })),
     cwd: maybe(path),
   })),
   action: maybe(fc.record({
@@ -197,6 +232,45 @@ test("plain drafts never come to the redactor, suspicious ones always", () => {
   const lines = batch.entries().map(({ line }) => line).join("\n");
   expect(lines).not.toContain(secret);
   expect(lines).not.toContain("hunter22");
+});
+
+/** Bodies of credentials: each is dense, and fits each longest minimum. */
+const BODIES: Readonly<Record<Alphabet, string>> = {
+  alnum: "a1B2".repeat(16),
+  alnum_: "a1B2".repeat(16),
+  "alnum-": "a1B2".repeat(16),
+  base64url: "a1B2".repeat(16),
+  upper: "A1B2".repeat(16),
+  hex: "a1b2".repeat(16),
+  dotted: "a1B2".repeat(16),
+  slashed: "a1B2".repeat(16),
+};
+
+test("a path with anything that vendors give out comes to the redactor, one with usual names does not", () => {
+  let asked = 0;
+  const counting: Redact = Object.assign((one: EntryDraft) => {
+    asked++;
+    return redact(one);
+  }, { keeps_plain: true } as const);
+  const read = (path: string): EntryDraft => ({ time_us: 1, kind: "observation", action: { type: "file.read", path } });
+  const secrets = RULES.map(({ prefix, alphabet, min, exact }) =>
+    read(`/tmp/.${prefix}${BODIES[alphabet].slice(0, exact === true ? min : 64)}`)
+  );
+  const kept = secrets.filter((one) => redact(one) !== one);
+  expect(kept.length).toBe(RULES.length);
+  seal(secrets, 1, counting);
+  expect(asked).toBe(RULES.length);
+  asked = 0;
+  const usual = [
+    "/usr/lib/x86_64-linux-gnu/libstdc++.so.6.0.30",
+    "/root/.pyenv/plugins/pyenv-virtualenv/shims/sh",
+    "/w/node_modules/@nats-io/transport-node@3.4.0@@@1/lib/connect.js.map",
+    "/w/node_modules/@nats-io/.bun-tmp-47eff17ee052d4d6/no-useless-collection-argument.mdx",
+    "/w/.git/objects/4b/825dc642cb6eb9a060e54bf8d69288fbee4904",
+    "/usr/share/doc/key-mon/sk-learn-helpers/npm_config_of_everything.md",
+  ];
+  seal(usual.map(read), 1, counting);
+  expect(asked).toBe(0);
 });
 
 test("what is longer than a row, or than a buffer, is cut into rows", () => {

@@ -3,10 +3,10 @@ import { ALNUM, classAt, classOf, DIGIT, JOINER, LETTER, LOWER, UPPER } from "./
 import type { Scan } from "./scan.ts";
 
 /** What follows a prefix. */
-type Alphabet = "alnum" | "alnum_" | "alnum-" | "base64url" | "upper" | "hex" | "dotted" | "slashed";
+export type Alphabet = "alnum" | "alnum_" | "alnum-" | "base64url" | "upper" | "hex" | "dotted" | "slashed";
 
 /** One way in which a credential begins. */
-interface VendorRule {
+export interface VendorRule {
   readonly kind: string;
   readonly prefix: string;
   readonly alphabet: Alphabet;
@@ -22,8 +22,11 @@ interface VendorRule {
   readonly keep_prefix?: true;
 }
 
-/** Longer prefixes before their own beginnings. Sources: the vendors' documentation of their token formats. */
-const RULES: readonly VendorRule[] = [
+/**
+ * Longer prefixes before their own beginnings; ffi/native/record_path.h has them, too. Sources: the vendors'
+ * documentation of their token formats.
+ */
+export const RULES: readonly VendorRule[] = [
   ...all("aws_access_key", ["AKIA", "ASIA", "ABIA", "ACCA"], "upper", 16, { exact: true, apart: true }),
   ...all("github_token", ["ghp_", "gho_", "ghu_", "ghs_", "ghr_"], "alnum", 30),
   ...all("github_token", ["github_pat_"], "alnum_", 22),
