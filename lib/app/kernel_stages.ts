@@ -19,13 +19,15 @@ import {
 } from "../core/mod.ts";
 import { lower, type PolicySnapshot, StatefulDecider } from "../decide/mod.ts";
 import { Decoder } from "../decode/mod.ts";
-import { Enricher, NameResolver, ProcessTable, SessionTable } from "../enrich/mod.ts";
+import { AddressNames, Enricher, NameResolver, ProcessTable, SessionTable } from "../enrich/mod.ts";
 import { Epoll, RingMemory, type SystemCalls } from "../../ffi/mod.ts";
 import { type ActivePolicy, Pipeline } from "../pipeline/mod.ts";
-import { type FrameSink, type KernelProbes, type ProbeSupport, RingReader } from "../source/mod.ts";
+import { type FrameSink, type KernelProbes, RingReader } from "../source/mod.ts";
 import { agentPrograms } from "./agent_programs.ts";
 import type { LoadedKernel } from "./loaded_kernel.ts";
 import { DecidedCalls } from "./decided_calls.ts";
+import { readHosts } from "./hosts_names.ts";
+import { loadFailure } from "./load_failure.ts";
 import { differenceEntry, HeldDecider } from "./held_decider.ts";
 import { BaselineRefusals, type SessionLimits } from "./baseline_refusals.ts";
 import { compilePolicy } from "./policy_compile.ts";
@@ -56,6 +58,8 @@ export class KernelStages implements Disposable {
   readonly processes: ProcessTable = new ProcessTable();
   readonly sessions: SessionTable = new SessionTable();
   readonly enricher: Enricher;
+  /** Names of addresses; those of `/etc/hosts` as it was before anybody was guarded. */
+  readonly hosts: AddressNames = new AddressNames(readHosts());
   readonly pipeline: Pipeline;
   readonly ids: IdGenerator;
   readonly rings: { readonly decisions: RingMemory; readonly telemetry: RingMemory };
@@ -98,6 +102,7 @@ export class KernelStages implements Disposable {
       processes: this.processes,
       sessions: this.sessions,
       names: new NameResolver(realDirectory, parts.clock),
+      hosts: this.hosts,
       clock: parts.clock,
       bootUs: () => this.system.bootUs(),
       onAgent: parts.onAgent,
@@ -273,20 +278,10 @@ export class KernelStages implements Disposable {
       }),
       ref: snapshot.ref,
       ruleName: (index) => snapshot.rules[index]?.name,
+      hostOf: (index, hosts) => snapshot.hostOf(index, hosts),
       in_kernel,
     };
   }
-}
-
-/** One line: what is missing and what to do. */
-function loadFailure(support: readonly ProbeSupport[]): string {
-  const failed = support.filter((each) => !each.available);
-  const doctor = "agentguard doctor tells more, and policy check, audit and help work without";
-  if (failed.every((each) => each.detail.startsWith("EPERM"))) {
-    const needed = "run as root (or with CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN, CAP_SYS_ADMIN)";
-    return `load the BPF probes: not permitted; ${needed}; ${doctor}`;
-  }
-  return `load the BPF probes: ${failed.map((each) => `${each.group}: ${each.detail}`).join("; ")}; ${doctor}`;
 }
 
 /** Follows links as this process sees them; `undefined` where the directory is gone. */

@@ -55,6 +55,8 @@ export interface KernelVerdict {
   readonly mechanism?: "lsm" | "mounts" | "landlock";
   /** The object is one that the rule names, under a name that it does not. */
   readonly by_object?: true;
+  /** The kernel may have known the address by other names than the event has. */
+  readonly names_unsure?: true;
   /** Why the kernel refused what no rule speaks of. */
   readonly why?: string;
 }

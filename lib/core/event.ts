@@ -3,6 +3,7 @@ import type { Action } from "./action.ts";
 import type { KernelVerdict } from "./decision.ts";
 import type { Gap } from "./entry.ts";
 import type { DecisionId } from "./ids.ts";
+import type { HostSource } from "./net_action.ts";
 import type { ProcessInfo, SessionInfo } from "./process.ts";
 import type { WallUs } from "./time.ts";
 
@@ -63,6 +64,8 @@ export interface Event {
   readonly risk?: number;
   /** The model call that asked for this action, where one is known. */
   readonly llm?: LlmUse;
+  /** Where each of `hosts` of a network action comes from, in the same order; absent where it has none. */
+  readonly host_sources?: readonly HostSource[] | undefined;
   /** Identity of the opened file, to join its bytes to this event. */
   readonly file?: FileRef | undefined;
   /** The call waits, or waited, in the kernel for the guard; so will every program start that comes of it. */

@@ -9,6 +9,12 @@ export const LIMITS = {
   name_bytes_max: 255,
   /** Processes remembered by the process table: more than a busy host runs at once. */
   processes_max: 65_536,
+  /** Addresses whose names are remembered: twice what the kernel's table holds. */
+  named_addresses_max: 32_768,
+  /** Names remembered of one address: a shared front of many sites has more. */
+  address_names_max: 16,
+  /** Names of one address, by the rules that they fulfil, that the kernel tells apart (`probes/`). */
+  kernel_address_names_max: 6,
   /** Sessions governed at once by one guard. */
   sessions_max: 1_024,
   /** Files open at once whose bytes are joined to their open. */

@@ -3,6 +3,7 @@
  * It imports nothing, does nothing and has no state; every other folder may import it.
  */
 export * from "./action.ts";
+export * from "./address.ts";
 export * from "./guard_action.ts";
 export * from "./approval.ts";
 export * from "./approval_digest.ts";

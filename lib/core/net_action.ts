@@ -43,3 +43,13 @@ export interface UnixConnectAction extends ActionBase {
   readonly requested_path?: string;
   readonly result?: string;
 }
+
+/** A name of an address, as long as it holds. */
+export interface AddressName {
+  /** As in `NetAction`. */
+  readonly address: string;
+  /** Lower case, without a final dot. */
+  readonly name: string;
+  /** Boot clock, microseconds; `Infinity` for what `/etc/hosts` says. */
+  readonly expires_us: number;
+}

@@ -47,6 +47,10 @@ export type Facts =
   }
   /** The next record of this thread is what came of a held call. */
   | { readonly kind: "decided"; readonly decided: DecisionId; readonly refused: boolean }
+  /** Beside `net.dns`: the policy by which the kernel took the answer in, and until when it holds (boot clock). */
+  | { readonly kind: "dns"; readonly generation: number; readonly expires_us: number }
+  /** A network action whose address had a name when the kernel decided. */
+  | { readonly kind: "named" }
   | { readonly kind: "scope"; readonly entered: boolean; readonly cgroup: string }
   | { readonly kind: "gap"; readonly gap: Gap }
   | { readonly kind: "plain" };

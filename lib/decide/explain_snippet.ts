@@ -1,9 +1,8 @@
 /** TOML for one action: the conditions that name it and nothing else. */
-import { type Action, type Event, isSpecialPurpose, type NetAction } from "../core/mod.ts";
+import { type Action, type Event, isSpecialPurpose, type NetAction, parseAddress } from "../core/mod.ts";
 import type { RuleNode } from "./ast.ts";
 import { Diagnostics } from "./diagnostic.ts";
 import { hostName, normalName } from "./names.ts";
-import { parseAddress } from "./net.ts";
 import { parsePolicy } from "./parse.ts";
 
 /** A condition in TOML: key and value. */

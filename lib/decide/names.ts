@@ -1,7 +1,6 @@
 /** The names that an event's action goes by, ready for matching. One object is reused for all events of a snapshot. */
-import { type Event, isSpecialPurpose, type NetAction } from "../core/mod.ts";
+import { type Event, isSpecialPurpose, type NetAction, parseAddress, parseIpv4 } from "../core/mod.ts";
 import { usableHome } from "./match.ts";
-import { parseAddress, parseIpv4 } from "./net.ts";
 import { type CommandLine, readCommandLine } from "./shell.ts";
 import { NO_PAST, type StateView } from "./state.ts";
 import { toolCommandEvent, toolCommandLine } from "./tool_command.ts";

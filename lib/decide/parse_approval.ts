@@ -1,8 +1,14 @@
 /** The `[approval]` table: who answers questions, how, and where they are told of them. */
-import type { ApprovalListen, ApprovalSettings, ApprovalSocket, ApprovalWebhook, SecretSource } from "../core/mod.ts";
+import {
+  type ApprovalListen,
+  type ApprovalSettings,
+  type ApprovalSocket,
+  type ApprovalWebhook,
+  parseIpv4,
+  type SecretSource,
+} from "../core/mod.ts";
 import { quote } from "./diagnostic.ts";
 import { DURATION_HINT, parseDuration } from "./duration.ts";
-import { parseIpv4 } from "./net.ts";
 import { type TableReader, typeName } from "./reader.ts";
 
 const KEYS = [

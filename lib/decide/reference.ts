@@ -3,10 +3,18 @@
  * but that tree, the wording of reasons and the parsers of addresses and command lines. Tests hold the compiled
  * snapshot against it.
  */
-import type { Action, ActionType, Event, ExecAction, Ruling, Verdict } from "../core/mod.ts";
+import {
+  type Action,
+  type ActionType,
+  type Event,
+  type ExecAction,
+  parseAddress,
+  type Ruling,
+  type Verdict,
+} from "../core/mod.ts";
 import type { PolicyFile, Predicates, RuleNode, TextPattern } from "./ast.ts";
 import { hasStarted, innerEvent, insideOf } from "./inner_event.ts";
-import { cidrHolds, parseAddress } from "./net.ts";
+import { cidrHolds } from "./net.ts";
 import { REASON_DISABLED, reasonInside, reasonOfDefault, reasonOfRule, reasonWithShadow } from "./reason.ts";
 import { readingOf, withReading } from "./reading.ts";
 import { factsHold, type RuleContext } from "./reference_facts.ts";

@@ -1,7 +1,6 @@
 /** Host names for the reference interpreter. */
-import { type Action, isSpecialPurpose } from "../core/mod.ts";
+import { type Action, isSpecialPurpose, parseAddress } from "../core/mod.ts";
 import type { TextPattern } from "./ast.ts";
-import { parseAddress } from "./net.ts";
 import { type Side, textGlobHolds } from "./reference_patterns.ts";
 
 /** The names of an action's address, the latest first, or the name that was looked up. */

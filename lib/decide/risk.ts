@@ -3,10 +3,9 @@
  * say why. It is an estimate by what the action names; it knows nothing of intentions and proves nothing. The greatest
  * of all that applies counts.
  */
-import type { Action, Event, ExecAction, NetAction } from "../core/mod.ts";
+import { type Action, type Event, type ExecAction, type NetAction, parseIpv4 } from "../core/mod.ts";
 import { SecretPaths } from "./learn_secrets.ts";
 import { normalName } from "./names.ts";
-import { parseIpv4 } from "./net.ts";
 import { type CommandLine, readCommandLine } from "./shell.ts";
 import { toolCommandLine } from "./tool_command.ts";
 import { baseName } from "./base_name.ts";

@@ -12,6 +12,7 @@ import {
 import { type AgentPattern, agentPattern, type AgentProcess, compileAgent } from "./agents.ts";
 import type { FileMode } from "./ast.ts";
 import { compileLayer } from "./compile.ts";
+import { DecidingHosts } from "./deciding_host.ts";
 import type { Diagnostic, Position } from "./diagnostic.ts";
 import { Evaluator, failureRuling } from "./evaluator.ts";
 import { type GuardSettings, mergeGuard } from "./guard_settings.ts";
@@ -60,6 +61,7 @@ export class PolicySnapshot implements Decider {
   readonly marks: ReadonlySet<string>;
   /** The syntax trees, numbered; what `lower` and the reference interpreter read. */
   readonly layers: readonly NumberedLayer[];
+  readonly #hosts: DecidingHosts;
   #evaluator: Evaluator | undefined;
   readonly #agent_tests: readonly ((process: AgentProcess) => boolean)[];
 
@@ -69,6 +71,7 @@ export class PolicySnapshot implements Decider {
     this.warnings = Object.freeze([...warnings]);
     const modes = layers.map((layer) => layer.file.mode);
     this.mode = modes.includes("enforce") ? "enforce" : modes.includes("observe") ? "observe" : "disabled";
+    this.#hosts = new DecidingHosts(this.layers);
     this.guard = mergeGuard(layers.map((layer) => layer.file.guard));
     const agents = layers.flatMap((layer) => layer.file.agents);
     this.agents = Object.freeze(agents.map((node) => agentPattern(node)));
@@ -115,6 +118,11 @@ export class PolicySnapshot implements Decider {
    */
   advance(state: PolicyState, event: Event, decided: { readonly ruling: Ruling; readonly now_us: number }): void {
     this.compile().advance(state, event, decided);
+  }
+
+  /** The first of the names of an address that a rule asks for; `undefined` where it asks for none of them. */
+  hostOf(rule_index: number, hosts: readonly string[]): string | undefined {
+    return this.#hosts.find(rule_index, hosts);
   }
 
   /** The ruling where something around the evaluation failed. */

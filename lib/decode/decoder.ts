@@ -4,6 +4,7 @@ import {
   AgClose,
   AgCoverage,
   AgDecided,
+  AgDns,
   AgExec,
   AgExecArgs,
   AgExecFailed,
@@ -31,6 +32,7 @@ import {
   type Result,
   splitTexts,
 } from "../core/mod.ts";
+import { decodeDns } from "./dns.ts";
 import { decodeClose, decodeMove, decodeOpen, decodePath } from "./file.ts";
 import { Frame } from "./frame.ts";
 import { decodeCoverage, decodeNet, decodeUnix } from "./network.ts";
@@ -69,6 +71,7 @@ const TABLE: readonly (Entry | undefined)[] = table([
   [AgOp.MOVE, AgMove.SIZE, decodeMove],
   [AgOp.NET, AgNet.SIZE, decodeNet],
   [AgOp.UNIX, AgUnix.SIZE, decodeUnix],
+  [AgOp.DNS, AgDns.SIZE, decodeDns],
   [AgOp.COVERAGE, AgCoverage.SIZE, decodeCoverage],
   [AgOp.SCOPE, AgScopeChange.SIZE, decodeScope],
   [AgOp.DECIDED, AgDecided.SIZE, decodeDecided],

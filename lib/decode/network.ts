@@ -1,7 +1,6 @@
 /** Network records. */
-import { AgCoverage, AgCoverageKind, AgNet, AgNetAction, AgUnix, AgVerdict } from "../../probes/abi.gen.ts";
-import { type Action, type Facts, type KernelVerdict, type Protocol, resultName } from "../core/mod.ts";
-import { ipv4Text, ipv6Text } from "./address_text.ts";
+import { AgCoverage, AgCoverageKind, AgNet, AgNetAction, AgNetFlag, AgUnix, AgVerdict } from "../../probes/abi.gen.ts";
+import { type Action, addressText, type Facts, type KernelVerdict, type Protocol, resultName } from "../core/mod.ts";
 import type { Frame } from "./frame.ts";
 import { joinPath } from "./path_text.ts";
 
@@ -22,22 +21,24 @@ const PROTOCOLS: Readonly<Record<number, Protocol | undefined>> = {
   255: "raw",
 };
 
+const PLAIN: Facts = Object.freeze({ kind: "plain" });
+const NAMED: Facts = Object.freeze({ kind: "named" });
+
 /** An IPv4 or IPv6 action with the verdict that the cgroup program gave, if one ran. */
 export function decodeNet(frame: Frame):
   | { readonly action: Action; readonly kernel?: KernelVerdict; readonly facts: Facts }
   | undefined {
   const type = TYPES[frame.u8(AgNet.action)];
   if (type === undefined) return undefined;
-  const four = frame.u8(AgNet.family) === 4;
   const action: Action = {
     type,
     protocol: PROTOCOLS[frame.u8(AgNet.protocol)] ?? "other",
-    address: four ? ipv4Text(frame, AgNet.address) : ipv6Text(frame, AgNet.address),
+    address: addressAt(frame, AgNet.address, frame.u8(AgNet.family)),
     port: frame.u16(AgNet.port),
     ...(frame.u8(AgNet.has_result) !== 0 ? { result: resultName(frame.i32(AgNet.result)) } : undefined),
   };
   const verdict = frame.u8(AgNet.verdict);
-  const facts: Facts = { kind: "plain" };
+  const facts = (frame.u32(AgNet.flags) & AgNetFlag.NAMED) === 0 ? PLAIN : NAMED;
   if (verdict === AgVerdict.NONE) return { action, facts };
   const denied = verdict === AgVerdict.DENY;
   const kernel: KernelVerdict = {
@@ -47,6 +48,12 @@ export function decodeNet(frame: Frame):
     effect: denied ? "refused" : "none",
   };
   return { action, kernel, facts };
+}
+
+/** The address at `offset`: 4 of the 16 bytes for family 4. */
+export function addressAt(frame: Frame, offset: number, family: number): string {
+  const from = frame.at + offset;
+  return addressText(frame.bytes.subarray(from, from + (family === 4 ? 4 : 16)));
 }
 
 /**

@@ -8,6 +8,8 @@ import {
   type ProcessInfo,
   startText,
 } from "../core/mod.ts";
+import type { AddressNames } from "./address_names.ts";
+import { withNames } from "./net_names.ts";
 import type { NameResolver } from "./names.ts";
 import { type KnownProcess, type ProcessTable, shownProcess } from "./process_table.ts";
 import type { SessionTable } from "./session_table.ts";
@@ -17,6 +19,7 @@ export interface EnricherParts {
   readonly processes: ProcessTable;
   readonly sessions: SessionTable;
   readonly names: NameResolver;
+  readonly hosts: AddressNames;
   readonly clock: Clock;
   /** CLOCK_BOOTTIME now, microseconds: the clock of the records. */
   readonly bootUs: () => number;
@@ -45,6 +48,7 @@ export class Enricher {
     const time_us = this.#wallUs(observed.boot_us);
     const facts = observed.facts;
     if (facts.kind === "exec") return this.#exec(observed, facts, time_us);
+    if (facts.kind === "dns") return this.#dns(observed, facts, time_us);
     const process = this.#process(observed);
     const session = this.#parts.sessions.get(observed.scope !== 0 ? observed.scope : process.scope);
     switch (facts.kind) {
@@ -90,7 +94,8 @@ export class Enricher {
       decided: observed.held?.decided,
       refused: observed.held?.refused,
     };
-    return { kind: "event", event };
+    if (facts.kind !== "named") return { kind: "event", event };
+    return { kind: "event", event: withNames(event, this.#parts.hosts, observed.boot_us) };
   }
 
   /** Remembers a process that ran before the probes did. */
@@ -139,6 +144,14 @@ export class Enricher {
       refused: observed.held?.refused,
     };
     return { kind: "event", event };
+  }
+
+  /** An answer belongs to a session; which of its processes asked, nobody can say. */
+  #dns(observed: Observed, facts: Extract<Facts, { kind: "dns" }>, time_us: number): Enriched | undefined {
+    const { action, boot_us } = observed;
+    if (action?.type !== "net.dns") return undefined;
+    this.#parts.hosts.learn(action.name, action.answers, { now_us: boot_us, expires_us: facts.expires_us });
+    return { kind: "event", event: { time_us, session: this.#parts.sessions.get(observed.scope), action } };
   }
 
   #fork(observed: Observed, facts: Extract<Facts, { kind: "fork" }>, parent: KnownProcess): void {

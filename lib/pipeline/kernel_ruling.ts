@@ -1,9 +1,12 @@
 /** What is ruled where the kernel refused an action that the policy lets pass. */
 import type { KernelVerdict, Ruling } from "../core/mod.ts";
 
-/** True where user space cannot know better: objects that got another name, and what is refused without any rule. */
+/**
+ * True where user space cannot know better: objects that got another name, addresses that may have had others, and what
+ * is refused without any rule.
+ */
 export function isKernelsAlone(kernel: KernelVerdict): boolean {
-  return kernel.by_object === true || kernel.why !== undefined;
+  return kernel.by_object === true || kernel.names_unsure === true || kernel.why !== undefined;
 }
 
 /** The kernel's deed stands. `rule`: the name of its rule, where the policy is the same. */

@@ -5,4 +5,5 @@
  */
 export { OpenCoalescer } from "./coalescer.ts";
 export { OpenFiles } from "./open_files.ts";
-export { type ActivePolicy, Pipeline, type PipelineCounters, type PipelineParts } from "./pipeline.ts";
+export type { ActivePolicy } from "./active_policy.ts";
+export { Pipeline, type PipelineCounters, type PipelineParts } from "./pipeline.ts";

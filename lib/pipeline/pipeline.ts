@@ -6,7 +6,6 @@ import {
   type Actor,
   type Counters,
   counters,
-  type Decider,
   type Decision,
   type DecisionId,
   type Enriched,
@@ -23,21 +22,13 @@ import {
   type SessionInfo,
   type Writable,
 } from "../core/mod.ts";
+import type { ActivePolicy } from "./active_policy.ts";
+import { withDecidingHost } from "./deciding_host.ts";
 import { errorOf, grantRuling } from "./grant_ruling.ts";
 import { isKernelsAlone, kernelRuling } from "./kernel_ruling.ts";
 import { OpenCoalescer } from "./coalescer.ts";
 import { OpenFiles } from "./open_files.ts";
 import { shortRef } from "./short_ref.ts";
-
-/** The policy that decides, with what the pipeline must know of it. */
-export interface ActivePolicy {
-  readonly decider: Decider;
-  readonly ref: PolicyRef;
-  /** Name of a rule by its index. */
-  readonly ruleName: (index: number) => string | undefined;
-  /** Rules that the kernel enforces completely: a difference between its verdict and ours is an alarm. */
-  readonly in_kernel: ReadonlySet<number>;
-}
 
 /** What the runner works with. */
 export interface PipelineParts {
@@ -126,14 +117,15 @@ export class Pipeline {
     this.#coalescer.flush((draft) => this.#append(draft));
   }
 
-  #event(event: Event): void {
+  #event(given: Event): void {
     this.#counters.actions++;
     const policy = this.#policy;
-    if (event.decided !== undefined && event.kernel?.grant === undefined) {
-      this.#fulfil(event, event.decided);
+    if (given.decided !== undefined && given.kernel?.grant === undefined) {
+      this.#fulfil(given, given.decided);
       return;
     }
-    const ruling = this.#agree(event, policy.decider.evaluate(event));
+    const ruling = this.#agree(given, policy.decider.evaluate(given));
+    const event = withDecidingHost(given, ruling, policy);
     if (ruling.verdict === "deny" || ruling.verdict === "ask" || ruling.would !== undefined) {
       this.#decide(event, ruling);
       return;
@@ -215,6 +207,7 @@ export class Pipeline {
    * The kernel should have said the same. It sees a script by its interpreter and by the name that was asked for alone.
    */
   #inKernel(event: Event, ruling: Ruling): boolean {
+    if (event.kernel?.names_unsure === true) return false;
     if (event.action.type === "exec" && event.action.interpreter !== undefined) return false;
     return this.#policy.in_kernel.has(ruling.rule_index);
   }

@@ -7,7 +7,7 @@ import { KernelActor } from "../../lib/act/mod.ts";
 import { type EntryDraft, IdGenerator, type RecordSink, silentLog, systemClock } from "../../lib/core/mod.ts";
 import { formatDiagnostic, loadPolicy, type PolicySnapshot } from "../../lib/decide/mod.ts";
 import { Decoder } from "../../lib/decode/mod.ts";
-import { Enricher, NameResolver, ProcessTable, SessionTable } from "../../lib/enrich/mod.ts";
+import { AddressNames, Enricher, NameResolver, ProcessTable, SessionTable } from "../../lib/enrich/mod.ts";
 import { Pipeline } from "../../lib/pipeline/mod.ts";
 import { openRecordWriter } from "../../lib/record/mod.ts";
 import { systemTimers } from "../../lib/task/mod.ts";
@@ -64,6 +64,7 @@ class Stages {
       processes: new ProcessTable(),
       sessions,
       names: new NameResolver((directory) => directory, systemClock),
+      hosts: new AddressNames(),
       clock: systemClock,
       bootUs: () => systemClock.monotonicUs(),
     });
@@ -74,6 +75,7 @@ class Stages {
       policy: {
         decider: this.#snapshot,
         ref: this.#snapshot.ref,
+        hostOf: (index, hosts) => this.#snapshot.hostOf(index, hosts),
         ruleName: (index) => this.#snapshot.rules[index]?.name,
         in_kernel: new Set(),
       },

@@ -15,7 +15,7 @@ import {
 } from "../../lib/core/mod.ts";
 import { loadPolicy, type PolicySnapshot } from "../../lib/decide/mod.ts";
 import { Decoder } from "../../lib/decode/mod.ts";
-import { Enricher, NameResolver, ProcessTable, SessionTable } from "../../lib/enrich/mod.ts";
+import { AddressNames, Enricher, NameResolver, ProcessTable, SessionTable } from "../../lib/enrich/mod.ts";
 import { Pipeline } from "../../lib/pipeline/mod.ts";
 import { closeRecord, execRecord, netRecord, openRecord } from "../unit/decode/records.ts";
 
@@ -121,6 +121,7 @@ class Stages {
       processes: new ProcessTable(),
       sessions,
       names: new NameResolver((path) => path, systemClock),
+      hosts: new AddressNames(),
       clock: systemClock,
       bootUs: () => systemClock.monotonicUs(),
     });
@@ -133,6 +134,7 @@ class Stages {
       policy: {
         decider: this.snapshot,
         ref: this.snapshot.ref,
+        hostOf: (index, hosts) => this.snapshot.hostOf(index, hosts),
         ruleName: (index) => this.snapshot.rules[index]?.name,
         in_kernel: new Set(),
       },

@@ -3,9 +3,16 @@
  */
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import type { Event, LoweredPolicy, NetActionName, NetMatch, SessionInfo } from "../../../lib/core/mod.ts";
+import {
+  type Event,
+  type LoweredPolicy,
+  type NetActionName,
+  type NetMatch,
+  parseAddress,
+  type SessionInfo,
+} from "../../../lib/core/mod.ts";
 import { lower } from "../../../lib/decide/mod.ts";
-import { cidrHolds, parseAddress } from "../../../lib/decide/net.ts";
+import { cidrHolds } from "../../../lib/decide/net.ts";
 import { normal } from "../../../lib/decide/reference_patterns.ts";
 import { event, policy, policyText, rule } from "./arbitraries.ts";
 import { load } from "./load.ts";

@@ -128,6 +128,21 @@ describe("gaps, alarms, bare entries", () => {
     expect(shown({ kind: "guard", action: { type: "guard.tamper", detail: "x" } })).toContain("!  guard.tamper: x");
   });
 
+  test("a look-up with its first answers", () => {
+    const dns = (...answers: readonly string[]): Action => ({
+      type: "net.dns",
+      name: "api.example",
+      answers,
+      ttl_s: 9,
+    });
+    const lines = [dns(), dns("192.0.2.1"), dns("a", "b", "c", "d", "e", "f")].map((action) => shown({ action }));
+    expect(lines.map((line) => line.slice(line.indexOf("resolve")))).toEqual([
+      "resolve api.example -> nothing",
+      "resolve api.example -> 192.0.2.1",
+      "resolve api.example -> a, b, c, d and 2 more",
+    ]);
+  });
+
   test("nothing but a kind", () => {
     expect(shown({ kind: "checkpoint" })).toBe(`${PREFIX}   checkpoint`);
   });
@@ -147,6 +162,8 @@ describe("hostile text", () => {
     owner: evil,
     address: evil,
     host: evil,
+    name: evil,
+    answers: [evil, evil],
     tool: evil,
     server: evil,
     args: { x: evil },

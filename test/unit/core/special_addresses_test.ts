@@ -1,7 +1,6 @@
 /** Every network of special purpose, at its first and last address and right outside of both. */
 import { describe, expect, test } from "bun:test";
-import { isSpecialPurpose } from "../../../lib/core/mod.ts";
-import { parseAddress } from "../../../lib/decide/net.ts";
+import { isSpecialPurpose, parseAddress } from "../../../lib/core/mod.ts";
 
 function special(address: string): boolean {
   const bytes = parseAddress(address);

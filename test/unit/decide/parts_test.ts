@@ -1,6 +1,7 @@
 /** The small parts: places in TOML, addresses, suggestions. */
 import { describe, expect, test } from "bun:test";
-import { parseAddress, parseCidr, parseIpv4, parsePorts } from "../../../lib/decide/net.ts";
+import { parseAddress, parseIpv4 } from "../../../lib/core/mod.ts";
+import { parseCidr, parsePorts } from "../../../lib/decide/net.ts";
 import { LineIndex, type Place, scanPlaces } from "../../../lib/decide/positions.ts";
 import { editDistance, nearest } from "../../../lib/decide/suggest.ts";
 

@@ -3,6 +3,8 @@ import {
   AgAbi,
   AgClose,
   AgCoverage,
+  AgDns,
+  AgDnsAnswer,
   AgExec,
   AgExecArgs,
   AgExecFailed,
@@ -319,6 +321,7 @@ export interface NetFields extends Header {
   readonly result?: number;
   readonly rule_index?: number;
   readonly generation?: number;
+  readonly net_flags?: number;
 }
 
 /** NET. */
@@ -334,8 +337,43 @@ export function netRecord(fields: NetFields): Uint8Array {
       view.setUint8(AgNet.verdict, fields.verdict ?? 0);
       view.setUint8(AgNet.has_result, fields.result === undefined ? 0 : 1);
       view.setInt32(AgNet.result, fields.result ?? 0, true);
+      view.setUint32(AgNet.flags, fields.net_flags ?? 0, true);
       view.setInt32(AgNet.rule_index, fields.rule_index ?? -1, true);
       view.setUint32(AgNet.generation, fields.generation ?? 0, true);
+    },
+  });
+}
+
+/** DNS. */
+export function dnsRecord(
+  fields: Header & {
+    readonly name: Bytes;
+    readonly answers: readonly (readonly number[])[];
+    readonly name_length?: number;
+    readonly count?: number;
+    readonly ttl_s?: number;
+    readonly cut?: boolean;
+    readonly generation?: number;
+  },
+): Uint8Array {
+  const name = bytesOf(fields.name);
+  return record(AgOp.DNS, AgDns.SIZE, {
+    pid: 0,
+    tid: 0,
+    start_ns: 0n,
+    ...fields,
+    fill: (view) => {
+      view.setUint32(AgDns.generation, fields.generation ?? 1, true);
+      view.setUint32(AgDns.ttl_s, fields.ttl_s ?? 300, true);
+      view.setUint8(AgDns.name_length, fields.name_length ?? name.length);
+      view.setUint8(AgDns.count, fields.count ?? fields.answers.length);
+      view.setUint8(AgDns.cut, fields.cut === true ? 1 : 0);
+      fields.answers.forEach((address, i) => {
+        const at = AgDns.answer + i * AgDnsAnswer.SIZE;
+        view.setUint8(at + AgDnsAnswer.family, address.length === 4 ? 4 : 6);
+        address.forEach((byte, j) => view.setUint8(at + AgDnsAnswer.address + j, byte));
+      });
+      name.forEach((byte, i) => view.setUint8(AgDns.name + i, byte));
     },
   });
 }

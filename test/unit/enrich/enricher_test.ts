@@ -1,12 +1,13 @@
 import { describe, expect, test } from "bun:test";
 import { type Enriched, type Event, IdGenerator, type ProcessInfo, type SessionInfo } from "../../../lib/core/mod.ts";
-import { Enricher, NameResolver, ProcessTable, SessionTable } from "../../../lib/enrich/mod.ts";
+import { AddressNames, Enricher, NameResolver, ProcessTable, SessionTable } from "../../../lib/enrich/mod.ts";
 import { close, exec, exit, FakeClock, fork, observed, open } from "./observed.ts";
 
 class Setup {
   readonly clock: FakeClock = new FakeClock();
   readonly processes: ProcessTable = new ProcessTable();
   readonly sessions: SessionTable = new SessionTable();
+  readonly hosts: AddressNames = new AddressNames(new Map([["192.0.2.80", ["build.example"]]]));
   readonly agents: [number, ProcessInfo][] = [];
   boot_us = 1_000_000;
   readonly session: SessionInfo = {
@@ -19,6 +20,7 @@ class Setup {
     processes: this.processes,
     sessions: this.sessions,
     names: new NameResolver((path) => path.replace(/^\/link/, "/real"), this.clock),
+    hosts: this.hosts,
     clock: this.clock,
     bootUs: () => this.boot_us,
     onAgent: (scope, process) => {
@@ -256,5 +258,67 @@ describe("wall time", () => {
     setup.boot_us = 2_100_000;
     setup.clock.wall_us += 1_100_000;
     expect(setup.event(open("/a", { boot_us: 2_000_001 })).time_us).toBe(first + 3_600_000_000 + 1_000_001);
+  });
+});
+
+describe("names of addresses", () => {
+  const answer = (name: string, address: string, boot_us: number): Parameters<Enricher["enrich"]>[0] =>
+    observed(
+      { kind: "dns", generation: 1, expires_us: boot_us + 60_000_000 },
+      { type: "net.dns", name, answers: [address], ttl_s: 60 },
+      { pid: 0, start: 0, boot_us },
+    );
+  const connect = (address: string, boot_us: number, named = true): Parameters<Enricher["enrich"]>[0] =>
+    observed(
+      { kind: named ? "named" : "plain" },
+      { type: "net.connect", protocol: "tcp", address, port: 443 },
+      { boot_us, kernel: { verdict: "allow", rule_index: 0, generation: 1, effect: "none" } },
+    );
+
+  test("an answer is an event of its session and of no process", () => {
+    const setup = new Setup();
+    const event = setup.event(answer("a.example", "192.0.2.1", 1_000_000));
+    expect(event).toMatchObject({ session: setup.session, action: { type: "net.dns", name: "a.example" } });
+    expect(event.process).toBeUndefined();
+    expect(setup.processes.size).toBe(0);
+  });
+
+  test("a connection shows the latest name, and all where there are several", () => {
+    const setup = new Setup();
+    setup.event(answer("a.example", "192.0.2.1", 1_000_000));
+    const one = setup.event(connect("192.0.2.1", 1_500_000)).action;
+    expect(one).toMatchObject({ host: "a.example", host_source: "dns" });
+    expect(one).not.toHaveProperty("hosts");
+    setup.event(answer("b.example", "192.0.2.1", 2_000_000));
+    expect(setup.event(connect("192.0.2.1", 2_500_000)).action).toMatchObject({
+      host: "b.example",
+      hosts: ["b.example", "a.example"],
+    });
+  });
+
+  test("the kernel's word counts: without it there are no names", () => {
+    const setup = new Setup();
+    setup.event(answer("a.example", "192.0.2.1", 1_000_000));
+    expect(setup.event(connect("192.0.2.1", 1_500_000, false)).action).not.toHaveProperty("host");
+  });
+
+  test("a name of /etc/hosts says so", () => {
+    const event = new Setup().event(connect("192.0.2.80", 1_500_000));
+    expect(event.action).toMatchObject({ host: "build.example", host_source: "hosts" });
+    expect(event.kernel).not.toHaveProperty("names_unsure");
+  });
+
+  test("what the kernel knew and nobody here does is missing, and no reason for an alarm", () => {
+    const event = new Setup().event(connect("192.0.2.1", 1_500_000));
+    expect(event.action).toMatchObject({ missing: ["host"] });
+    expect(event.kernel).toMatchObject({ names_unsure: true });
+  });
+
+  test("of an address with many names the rest is missing", () => {
+    const setup = new Setup();
+    for (let i = 0; i < 17; i++) setup.event(answer(`n${i}.example`, "192.0.2.1", 1_000_000 + i));
+    const event = setup.event(connect("192.0.2.1", 1_500_000));
+    expect(event.action).toMatchObject({ host: "n16.example", missing: ["hosts"] });
+    expect(event.kernel).toMatchObject({ names_unsure: true });
   });
 });

@@ -250,3 +250,35 @@ test("counters are a copy", () => {
   setup.handle(read("/a"));
   expect([before.actions, setup.pipeline.counters().actions]).toEqual([0, 1]);
 });
+
+describe("names of addresses", () => {
+  const NAMED: Action = { ...CONNECT, host: "x.example", hosts: ["x.example", "api.example"], host_source: "dns" };
+  const ALLOWED: KernelVerdict = { verdict: "allow", rule_index: -1, generation: 1, effect: "none" };
+  const REFUSED: KernelVerdict = { verdict: "deny", rule_index: 2, generation: 1, effect: "refused" };
+
+  test("the entry shows the name that the deciding rule asks for, and where it comes from", () => {
+    const setup = new Setup(() => DENY);
+    setup.handle({ ...event(NAMED), host_sources: ["dns", "hosts"] });
+    for (const entry of setup.sink.entries) {
+      expect(entry.action).toMatchObject({ host: "api.example", hosts: ["x.example", "api.example"] });
+      expect(entry.action).toMatchObject({ host_source: "hosts" });
+    }
+  });
+
+  test("where the default decides it is the latest", () => {
+    const setup = new Setup();
+    setup.handle({ ...event(NAMED), host_sources: ["dns", "dns"] });
+    expect(setup.sink.entries[0]?.action).toMatchObject({ host: "x.example" });
+  });
+
+  test("a difference to the kernel is an alarm, but where it may have known other names", () => {
+    for (const [ruling, kernel] of [[DENY, ALLOWED], [ALLOW, REFUSED]] as const) {
+      const sure = new Setup(() => ruling);
+      sure.handle(event(NAMED, { kernel }));
+      expect(sure.kinds).toContain("guard");
+      const unsure = new Setup(() => ruling);
+      unsure.handle(event(NAMED, { kernel: { ...kernel, names_unsure: true } }));
+      expect(unsure.kinds).toEqual(["decision", "outcome"]);
+    }
+  });
+});

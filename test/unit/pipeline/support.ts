@@ -148,6 +148,7 @@ export function policy(generation: number, evaluate: (event: Event) => Ruling): 
     decider: { evaluate },
     ref: { name: "test", digest: "ab".repeat(32), generation },
     ruleName: (index) => (index === 2 ? "no" : index === 3 ? "ask-first" : undefined),
+    hostOf: (index, hosts) => index === 2 ? hosts.find((host) => host.startsWith("api.")) : undefined,
     in_kernel: new Set([2]),
   };
 }
