@@ -21,13 +21,16 @@ export function globLiteral(text: string): string {
 }
 
 /** A name stays true where addresses change; where a name permits nothing, the address. */
-function placeLines({ type, address, host }: NetAction): readonly SnippetLine[] {
+function placeLines(action: NetAction): readonly SnippetLine[] {
+  const host = permittingHost(action);
+  return [host === undefined ? ["address", list([action.address])] : ["host", list([globLiteral(host)])]];
+}
+
+/** The name by which a rule could permit this; `undefined` where it has none, or goes to an address near by. */
+export function permittingHost({ type, address, host }: NetAction): string | undefined {
+  if (host === undefined || (type !== "net.connect" && type !== "net.send")) return undefined;
   const bytes = parseAddress(address);
-  const named = type === "net.connect" || type === "net.send";
-  if (named && host !== undefined && bytes !== undefined && !isSpecialPurpose(bytes)) {
-    return [["host", list([globLiteral(hostName(host))])]];
-  }
-  return [["address", list([address])]];
+  return bytes === undefined || isSpecialPurpose(bytes) ? undefined : hostName(host);
 }
 
 /** The conditions that name this action, narrowest first; empty for actions that only have a type. */

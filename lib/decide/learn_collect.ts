@@ -1,6 +1,6 @@
 /** Sorts the actions of a recording: what a policy may rest on, and what it must not. */
 import { type Action, type ActionType, type Entry, type Event, LIMITS, type NetAction } from "../core/mod.ts";
-import { absoluteName, linkTarget } from "./explain_snippet.ts";
+import { absoluteName, linkTarget, permittingHost } from "./explain_snippet.ts";
 import { type Evidence, evidenceOf, joinEvidence } from "./learn_evidence.ts";
 import { PathLearner } from "./learn_paths.ts";
 import { SecretPaths } from "./learn_secrets.ts";
@@ -31,8 +31,11 @@ export interface LearntMove {
   readonly evidence: Evidence;
 }
 
-/** Where a network action went. */
-export type LearntTarget = Pick<NetAction, "type" | "protocol" | "address" | "port"> & { readonly host?: string };
+/** Where a network action went: by name where a rule by name permits it, else by address. */
+export type LearntTarget = Pick<NetAction, "type" | "protocol" | "port"> & {
+  readonly key: "host" | "address";
+  readonly value: string;
+};
 
 /** Errors with which the kernel refuses; any other failure came to nothing by itself. */
 const REFUSALS: readonly string[] = ["EACCES", "EPERM", "EROFS"];
@@ -111,11 +114,15 @@ export class Lessons {
   }
 
   #target(action: NetAction, evidence: Evidence): LeftOutReason | undefined {
-    const { type, protocol, address, port, host } = action;
+    const { type, protocol, address, port } = action;
     if (typeof parseCidr(address) === "string") return "unknown";
-    const key = `${type} ${protocol} ${address} ${port}`;
+    const host = permittingHost(action);
+    const place = host === undefined || !canWrite(host)
+      ? { key: "address" as const, value: address }
+      : { key: "host" as const, value: host };
+    const key = `${type} ${protocol} ${place.key} ${place.value} ${port}`;
     const known = this.targets.get(key);
-    const target = { type, protocol, address, port, ...(host === undefined ? {} : { host }) };
+    const target: LearntTarget = { type, protocol, port, ...place };
     this.targets.set(key, { target: known?.target ?? target, evidence: joinEvidence(known?.evidence, evidence) });
     return undefined;
   }

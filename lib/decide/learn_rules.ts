@@ -191,14 +191,14 @@ function isLoopback(address: string): boolean {
   return address.startsWith("127.") || address === "::1";
 }
 
-/** One rule for each kind of action, protocol and port, with its addresses. */
+/** One rule for each kind of action, protocol and port: those with names by name, the others by address. */
 function targetRules(targets: readonly Target[]): readonly LearntRule[] {
   const groups = new Map<string, Target[]>();
   for (const each of targets) {
-    const { type, protocol, address, port } = each.target;
-    const moving = isLoopback(address) && port >= EPHEMERAL.from && port <= EPHEMERAL.to;
+    const { type, protocol, port, key: by, value } = each.target;
+    const moving = by === "address" && isLoopback(value) && port >= EPHEMERAL.from && port <= EPHEMERAL.to;
     const ports = moving ? tomlString(`${EPHEMERAL.from}-${EPHEMERAL.to}`) : String(port);
-    const key = JSON.stringify([type, protocol, ports]);
+    const key = JSON.stringify([type, protocol, ports, by]);
     const group = groups.get(key) ?? [];
     groups.set(key, group);
     group.push(each);
@@ -207,23 +207,20 @@ function targetRules(targets: readonly Target[]): readonly LearntRule[] {
     const [first] = members;
     const ports: unknown = JSON.parse(key);
     if (first === undefined || !Array.isArray(ports)) return [];
-    const { type, protocol } = first.target;
-    const addresses = new Map<string, Evidence>();
-    const hosts = new Set<string>();
+    const { type, protocol, key: by } = first.target;
+    const places = new Map<string, Evidence>();
     for (const { target, evidence } of members) {
-      const toml = tomlString(target.address);
-      addresses.set(toml, joinEvidence(addresses.get(toml), evidence));
-      if (target.host !== undefined) hosts.add(target.host);
+      const toml = tomlString(by === "host" ? globLiteral(target.value) : target.value);
+      places.set(toml, joinEvidence(places.get(toml), evidence));
     }
-    const values = [...addresses].map(([toml, evidence]) => ({ toml, evidence }));
+    const values = [...places].map(([toml, evidence]) => ({ toml, evidence }));
     const evidence = allOf(values);
-    const names = [...hosts].sort().slice(0, 8).map((host) => tomlString(host)).join(", ");
     return [{
       name: `${type.slice("net.".length)}-${i + 1}`,
-      comment: names === "" ? "By address and port." : `By address and port; seen as ${names}.`,
+      comment: by === "host" ? "By name, as trusted resolvers have answered, and port." : "By address and port.",
       actions: [type],
       predicates: [
-        ["address", values],
+        [by, values],
         ["port", [{ toml: String(ports[2]), evidence }]],
         ["protocol", [{ toml: tomlString(protocol), evidence }]],
       ],

@@ -156,7 +156,8 @@ export class Pipeline {
 
   #observe(event: Event, ruling: Ruling): void {
     const type = event.action.type;
-    const ruled = ruling.rule !== undefined || !(type.startsWith("process.") || type === "exec.failed");
+    const fact = type.startsWith("process.") || type === "exec.failed" || type === "net.dns";
+    const ruled = ruling.rule !== undefined || !fact;
     if (!ruled) {
       this.#append(this.#draft(event, "observation"));
       return;

@@ -216,6 +216,34 @@ describe("programs, network, tools", () => {
     expect(verdict(policy, connect("192.0.2.1", 40_001))).toBe("deny");
   });
 
+  test("by name where the address has one; by address where a name permits nothing", () => {
+    const named = (address: string, host: string, port = 443): Action => ({
+      type: "net.connect",
+      address,
+      port,
+      protocol: "tcp",
+      host,
+      host_source: "dns",
+    });
+    const entries = recording(
+      named("192.0.2.1", "api.example.com"),
+      named("192.0.2.2", "API.example.com."),
+      named("10.0.0.1", "inside.example.com"),
+      connect("192.0.2.9", 443),
+      { type: "net.dns", name: "api.example.com", answers: ["192.0.2.1"], ttl_s: 60 },
+    );
+    const { text } = learn(entries, { fallback: "deny" });
+    expect(text).toContain('host = "api.example.com"\nport = 443');
+    expect(text).not.toContain("inside.example.com");
+    const policy = policyOf(text, "learnt.toml");
+    expect(replay(policy, entries)).toEqual({ allow: 5 });
+    expect(verdict(policy, named("203.0.113.9", "api.example.com"))).toBe("allow");
+    expect(verdict(policy, named("203.0.113.9", "api.example.com", 80))).toBe("deny");
+    expect(verdict(policy, connect("192.0.2.1", 443))).toBe("deny");
+    expect(verdict(policy, named("10.0.0.2", "api.example.com"))).toBe("deny");
+    expect(verdict(policy, connect("10.0.0.1", 443))).toBe("allow");
+  });
+
   test("tools by name and server", () => {
     const call = (tool: string, server?: string): Action => ({
       type: "tool.call",

@@ -65,6 +65,7 @@ describe("what is only seen", () => {
     [{ type: "process.exit", exit_code: 0 }],
     [{ type: "process.fork", child: { pid: 1, start: "1" } }],
     [{ type: "exec.failed", errno: "ENOENT" }],
+    [{ type: "net.dns", name: "a.example", answers: ["192.0.2.1"], ttl_s: 60 }],
   ] as [Action][])("%j has no decision where no rule spoke, and one where a rule did", (action) => {
     const plain = new Setup();
     plain.handle(event(action));
