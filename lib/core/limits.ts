@@ -27,6 +27,8 @@ export const LIMITS = {
   pattern_bytes_max: 4_096,
   /** Network rules in the kernel: four 64-bit words of a bit vector. */
   kernel_net_rules_max: 256,
+  /** Host patterns of all rules in the kernel's table. */
+  kernel_host_patterns_max: 4_096,
   /** Directories, and ports of each kind, that a command's baseline can be told (ffi/native/launch_protocol.h). */
   baseline_places_max: 64,
   baseline_ports_max: 64,

@@ -15,11 +15,23 @@ export interface PortRange {
   readonly to: number;
 }
 
-/** What a packet filter can ask. An empty list means "any". */
+/** Host names that a kernel table can hold: one name, or with `suffix` every name that ends with the text. */
+export interface HostGlob {
+  readonly suffix: boolean;
+  /** Lower case, without a final dot; with `suffix` it may be empty: every name. */
+  readonly text: string;
+}
+
+/**
+ * What a packet filter can ask. An empty list means "any". What permits by `hosts` and has no `cidrs` does not hold for
+ * addresses of special purpose, see `isSpecialPurpose`.
+ */
 export interface NetMatch {
   readonly cidrs: readonly Cidr[];
   readonly ports: readonly PortRange[];
   readonly protocols: readonly ("tcp" | "udp")[];
+  /** Any name of the address; absent or empty: the address needs none. */
+  readonly hosts?: readonly HostGlob[];
 }
 
 /** Network actions that cgroup programs decide. */
@@ -97,6 +109,8 @@ export interface LoweredPolicy {
   readonly net_default: Readonly<Record<NetActionName, "allow" | "deny">>;
   readonly exec: readonly LoweredExecRule[];
   readonly exec_default: "allow" | "deny";
+  /** Some rule asks for host names, or for the answers of resolvers: they are to be watched. */
+  readonly names?: boolean;
   /** Only for a host whose cgroup programs see addresses of unix sockets. */
   readonly unix?: readonly LoweredUnixRule[];
   /** Only for a host that has security hooks. */
