@@ -15,6 +15,8 @@ export interface KernelForm {
   readonly complete: boolean;
   /** What of the rule has no kernel form; empty where all has one. */
   readonly note: string;
+  /** It is incomplete only because it forbids by name: its verdicts are those of user space all the same. */
+  readonly by_name?: boolean;
 }
 
 /** The kernel forms of one rule; a text says why there is none. */

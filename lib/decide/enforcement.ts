@@ -72,6 +72,8 @@ export interface HostMechanisms {
   readonly held?: ReadonlySet<ActionType>;
   /** Programs of the session's cgroup see addresses of unix sockets (Linux 6.7). */
   readonly unix_names?: boolean;
+  /** Programs of the session's cgroup know the names of addresses, from answers of resolvers. */
+  readonly names?: boolean;
   /** Only sessions that were found running are meant. */
   readonly found_running?: boolean;
 }

@@ -3,23 +3,17 @@
  * pass. Where it would have to (an allow that it cannot express, two defaults that must both be lifted), its default
  * becomes `allow`, user space decides alone, and the report says so.
  */
-import {
-  type ActionType,
-  LIMITS,
-  type LoweredExecRule,
-  type LoweredNetRule,
-  type LoweredPolicy,
-  type LoweredUnixRule,
-  type NetActionName,
-} from "../core/mod.ts";
+import type { LoweredExecRule, LoweredPolicy, LoweredUnixRule } from "../core/mod.ts";
 import { BASE_MECHANISMS, type HostMechanisms } from "./enforcement.ts";
+import { forbids, lifter } from "./lifters.ts";
 import { lowerExecRule } from "./lower_exec.ts";
 import { loweredFileRules } from "./lower_file.ts";
-import { KERNEL_NET_ACTIONS, lowerNetRule, netActionsOf } from "./lower_net.ts";
+import { asksForNames } from "./lower_hosts.ts";
+import { lowerNet } from "./lower_nets.ts";
 import { lowerUnixRule } from "./lower_unix.ts";
 import { type DefaultEnforcement, EnforcementReport, ONE_NAME, type RuleEnforcement } from "./report.ts";
 import type { PolicySnapshot } from "./snapshot.ts";
-import { type TypedLayer, typedLayers, type TypedRule } from "./typed_rules.ts";
+import { type TypedLayer, typedLayers } from "./typed_rules.ts";
 
 /** How to lower. */
 export interface LowerOptions {
@@ -47,7 +41,8 @@ export function lower(snapshot: PolicySnapshot, options: LowerOptions): Lowering
     ...(options.home === undefined ? {} : { home: options.home }),
   });
   const layers = report.layers.filter((layer) => layer.file.mode === "enforce");
-  const net = lowerNet(layers, report);
+  const names = options.host?.names === true;
+  const net = lowerNet(layers, { report, names });
   const exec = lowerExec(layers, options, { report });
   const unix = options.host?.unix_names === true ? lowerUnix(layers, options.home) : [];
   const hooks = options.host?.available.has("lsm") === true;
@@ -57,6 +52,7 @@ export function lower(snapshot: PolicySnapshot, options: LowerOptions): Lowering
     generation: snapshot.ref.generation,
     ...net,
     ...exec,
+    ...(names && asksForNames(report.layers) ? { names } : undefined),
     ...(unix.length === 0 ? undefined : { unix }),
     ...(files.length === 0 ? undefined : { files }),
   };
@@ -79,104 +75,6 @@ function lowerUnix(layers: readonly TypedLayer[], home: string | undefined): rea
       const lowered = lowerUnixRule(rule, home);
       return typeof lowered === "string" ? [] : [lowered.rule];
     });
-}
-
-function forbids({ node }: TypedRule): boolean {
-  return node.mode === "enforce" && (node.verdict === "deny" || node.verdict === "ask");
-}
-
-/** Rules that lift a default. */
-function permits({ node }: TypedRule): boolean {
-  return node.mode === "enforce" && (node.verdict === "allow" || node.verdict === "redact");
-}
-
-/** Layers whose default refuses an action. */
-function refusingLayers(layers: readonly TypedLayer[], action: ActionType): readonly TypedLayer[] {
-  return layers.filter((layer) => {
-    const verdict = layer.file.defaults.get(action);
-    return verdict === "deny" || verdict === "ask";
-  });
-}
-
-/**
- * Whose rules may lift the default of an action. `none`: nobody refuses it by default. `nobody`: some layer refuses and
- * has nothing that lifts it, so everything is refused. `undecidable`: two layers would have to agree, which the kernel
- * cannot ask.
- */
-type Lifter =
-  | { readonly kind: "none" }
-  | { readonly kind: "nobody" }
-  | { readonly kind: "undecidable" }
-  | { readonly kind: "rules"; readonly rules: readonly TypedRule[] };
-
-function lifter(layers: readonly TypedLayer[], action: ActionType): Lifter {
-  const refusing = refusingLayers(layers, action);
-  const lifting = refusing.map(({ rules }) => rules.filter((rule) => permits(rule) && rule.types.includes(action)));
-  const [first] = lifting;
-  if (first === undefined) return { kind: "none" };
-  if (lifting.some((rules) => rules.length === 0)) return { kind: "nobody" };
-  return lifting.length === 1 ? { kind: "rules", rules: first } : { kind: "undecidable" };
-}
-
-type NetPart = Pick<LoweredPolicy, "net" | "net_default">;
-
-function lowerNet(layers: readonly TypedLayer[], report: EnforcementReport): NetPart {
-  const rules: LoweredNetRule[] = [];
-  for (const rule of layers.flatMap((layer) => layer.rules)) {
-    const actions = forbids(rule) ? netActionsOf(rule.types) : [];
-    if (actions.length === 0) continue;
-    const lowered = lowerNetRule(rule, actions);
-    if (typeof lowered === "string") report.form(rule, "net", lowered);
-    else if (rules.length + lowered.rules.length > LIMITS.kernel_net_rules_max) {
-      report.form(rule, "net", `the kernel holds ${LIMITS.kernel_net_rules_max} network rules (kernel_net_rules_max)`);
-    } else {
-      rules.push(...lowered.rules);
-      report.form(rule, "net", lowered);
-    }
-  }
-  const net_default: Record<NetActionName, "allow" | "deny"> = {
-    "net.connect": "allow",
-    "net.send": "allow",
-    "net.bind": "allow",
-  };
-  for (const action of KERNEL_NET_ACTIONS) {
-    const lifting = lowerNetDefault(layers, action, { report, room: LIMITS.kernel_net_rules_max - rules.length });
-    if (lifting === undefined) continue;
-    net_default[action] = "deny";
-    rules.push(...lifting);
-  }
-  return { net: rules, net_default };
-}
-
-/** The rules that lift the default of one action where the kernel can refuse by default; else `undefined`. */
-function lowerNetDefault(
-  layers: readonly TypedLayer[],
-  action: NetActionName,
-  { report, room }: { readonly report: EnforcementReport; readonly room: number },
-): readonly LoweredNetRule[] | undefined {
-  const found = lifter(layers, action);
-  if (found.kind === "none") return undefined;
-  if (found.kind === "nobody") return [];
-  if (found.kind === "undecidable") {
-    report.defaultLeft(layers, action, `several layers refuse ${action} by default, so user space decides it`);
-    return undefined;
-  }
-  const rules: LoweredNetRule[] = [];
-  for (const rule of found.rules) {
-    const lowered = lowerNetRule(rule, [action]);
-    const reason = typeof lowered === "string"
-      ? lowered
-      : rules.length + lowered.rules.length > room
-      ? `the kernel holds ${LIMITS.kernel_net_rules_max} network rules (kernel_net_rules_max)`
-      : undefined;
-    if (reason !== undefined || typeof lowered === "string") {
-      report.blocksDefault(rule, action, reason ?? "");
-      return undefined;
-    }
-    rules.push(...lowered.rules);
-  }
-  for (const rule of found.rules) report.form(rule, "net", { complete: true, note: "" });
-  return rules;
 }
 
 type ExecPart = Pick<LoweredPolicy, "exec" | "exec_default">;

@@ -68,7 +68,7 @@ export class EnforcementReport {
     const known = this.#forms.get(rule)?.[of];
     // Of several forms of one class (network actions are lowered one by one) all must be complete.
     const merged = typeof known === "object" && typeof form === "object"
-      ? { complete: known.complete && form.complete, note: known.note === "" ? form.note : known.note }
+      ? { ...form, complete: known.complete && form.complete, note: known.note === "" ? form.note : known.note }
       : form;
     this.#forms.set(rule, { ...this.#forms.get(rule), [of]: merged });
   }
@@ -89,7 +89,8 @@ export class EnforcementReport {
   inKernel(): ReadonlySet<number> {
     const held = new Set<number>();
     for (const [{ index, types, node }, { net, exec }] of this.#forms) {
-      const whole = (form: KernelForm | string | undefined): boolean => typeof form === "object" && form.complete;
+      const whole = (form: KernelForm | string | undefined): boolean =>
+        typeof form === "object" && (form.complete || form.by_name === true);
       const holds = node.verdict === "allow"
         ? [net, exec].every((form) => form === undefined || whole(form))
         : types.every((type) =>

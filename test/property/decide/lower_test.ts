@@ -5,13 +5,14 @@ import { expect, test } from "bun:test";
 import fc from "fast-check";
 import {
   type Event,
+  isSpecialPurpose,
   type LoweredPolicy,
   type NetActionName,
   type NetMatch,
   parseAddress,
   type SessionInfo,
 } from "../../../lib/core/mod.ts";
-import { lower } from "../../../lib/decide/mod.ts";
+import { BASE_MECHANISMS, lower } from "../../../lib/decide/mod.ts";
 import { cidrHolds } from "../../../lib/decide/net.ts";
 import { normal } from "../../../lib/decide/reference_patterns.ts";
 import { event, policy, policyText, rule } from "./arbitraries.ts";
@@ -27,13 +28,21 @@ function kernel(policy: LoweredPolicy, { action, process, base }: Event): Kernel
     case "net.bind": {
       const { address, port, protocol, type } = action;
       const bytes = parseAddress(address);
-      const holds = (match: NetMatch): boolean =>
+      const special = bytes === undefined || isSpecialPurpose(bytes);
+      const known = type === "net.bind" || action.host === undefined ? [] : action.hosts ?? [action.host];
+      const names = known.map((name) => name.toLowerCase().replace(/\.$/, ""));
+      const named = ({ hosts = [], cidrs }: NetMatch, permits: boolean): boolean =>
+        hosts.length === 0 ||
+        (names.some((name) => hosts.some(({ suffix, text }) => suffix ? name.endsWith(text) : name === text)) &&
+          !(permits && special && cidrs.length === 0));
+      const holds = (match: NetMatch, permits: boolean): boolean =>
+        named(match, permits) &&
         (match.cidrs.length === 0 || match.cidrs.some((cidr) => bytes !== undefined && cidrHolds(cidr, bytes))) &&
         (match.ports.length === 0 || match.ports.some(({ from, to }) => port >= from && port <= to)) &&
         (match.protocols.length === 0 || match.protocols.some((name) => name === protocol));
       const matching = policy.net.filter((rule) =>
-        rule.actions.some((name: NetActionName) => name === type) && holds(rule.match) &&
-        !(rule.except !== undefined && holds(rule.except))
+        rule.actions.some((name: NetActionName) => name === type) && holds(rule.match, rule.verdict === "allow") &&
+        !(rule.except !== undefined && holds(rule.except, rule.verdict !== "allow"))
       );
       return conclude(matching, policy.net_default[type]);
     }
@@ -98,14 +107,25 @@ const HOMES = fc.constantFrom<(string | undefined)[]>("/home/u", "/a", undefined
 test("the kernel never refuses what user space lets pass, and refuses what complete rules forbid", () => {
   let refused = 0;
   let held = 0;
+  let by_name = 0;
   fc.assert(
     fc.property(
       fc.array(file, { minLength: 1, maxLength: 2 }),
       fc.array(event.filter(({ action }) => /^(?:net\.|exec$)/.test(action.type)), { minLength: 15, maxLength: 30 }),
-      HOMES,
-      (layers, events, home) => {
+      fc.tuple(HOMES, fc.boolean()),
+      (layers, events, [home, names]) => {
         const snapshot = load(...layers.map((layer) => policyText(layer)));
-        const { policy, report, in_kernel } = lower(snapshot, home === undefined ? {} : { home });
+        const { policy, report, in_kernel } = lower(snapshot, {
+          host: { available: BASE_MECHANISMS, names },
+          ...(home === undefined ? {} : { home }),
+        });
+        const asks = new Set(
+          policy.net.flatMap(({ rule_index, match, except }) =>
+            match.hosts === undefined && except?.hosts === undefined ? [] : [rule_index]
+          ),
+        );
+        expect(names || asks.size === 0).toBe(true);
+        expect(asks.size === 0 || policy.names === true).toBe(true);
         expect(report.map(({ rule_index }) => rule_index)).toEqual(snapshot.rules.map(({ index }) => index));
         for (const raw of events) {
           const each = withHome(raw, home);
@@ -113,6 +133,7 @@ test("the kernel never refuses what user space lets pass, and refuses what compl
           // The kernel decides programs when they start: what is inside a command line comes to it one by one.
           const ruling = snapshot.evaluate({ ...each, shown: { pid: 7, start: "7" } });
           if (verdict === undefined) continue;
+          if (asks.has(verdict.rule_index)) by_name++;
           const forbidden = ruling.verdict === "deny" || ruling.verdict === "ask";
           if (verdict.verdict === "deny") {
             refused++;
@@ -128,7 +149,7 @@ test("the kernel never refuses what user space lets pass, and refuses what compl
         }
       },
     ),
-    { numRuns: 800 },
+    { numRuns: 1_000 },
   );
-  expect(Math.min(refused, held)).toBeGreaterThan(50);
+  expect(Math.min(refused, held, by_name)).toBeGreaterThan(50);
 }, 60_000);

@@ -1,7 +1,7 @@
 /** What goes into the kernel, and what is said of the rest. */
 import { describe, expect, test } from "bun:test";
 import { LIMITS } from "../../../lib/core/mod.ts";
-import { lower, type LowerOptions, type RuleEnforcement } from "../../../lib/decide/mod.ts";
+import { BASE_MECHANISMS, lower, type LowerOptions, type RuleEnforcement } from "../../../lib/decide/mod.ts";
 import { enforcing, load, rule } from "./support.ts";
 
 function lowered(layers: string | readonly string[], options: LowerOptions = {}): ReturnType<typeof lower> {
@@ -86,7 +86,7 @@ describe("network rules", () => {
       expect(rest).toEqual(["ended after the effect"]);
       return why ?? "";
     };
-    expect(note('host = "x.example"')).toBe("predicate host is decided in user space");
+    expect(note('host = "x.example"')).toBe("predicate host is decided in user space"); // no programs for names
     expect(note('by = "curl"')).toBe("predicate by is decided in user space");
     expect(note('except = { host = "x.example" }')).toBe("predicate host of the exception is decided in user space");
     expect(note('except = [{ port = 1 }, { address = "10.0.0.1" }]')).toContain("cannot be joined");
@@ -117,6 +117,93 @@ describe("network rules", () => {
     expect(policy.net.length).toBe(LIMITS.kernel_net_rules_max);
     expect(mechanisms(report.slice(-3))).toEqual(["cgroup complete", "kill_after part", "kill_after part"]);
     expect(report.at(-1)?.note).toContain("(kernel_net_rules_max)");
+  });
+});
+
+describe("host names", () => {
+  const NAMES: LowerOptions = { host: { available: BASE_MECHANISMS, names: true } };
+  const of = (body: string, ...before: readonly string[]): ReturnType<typeof lower> =>
+    lowered(enforcing(...before, rule("r", `action = ["net.connect", "net.send"]\n${body}`)), NAMES);
+
+  test("whole names, and all that end with a text", () => {
+    const { policy } = of('host = ["API.example.com.", "*.example.org", ".example.net", "*"]\nverdict = "deny"');
+    expect(policy.net[0]?.match.hosts).toEqual([
+      { suffix: false, text: "api.example.com" },
+      { suffix: true, text: ".example.org" },
+      { suffix: true, text: ".example.net" },
+      { suffix: false, text: "example.net" },
+      { suffix: true, text: "" },
+    ]);
+    expect(policy.names).toBe(true);
+  });
+
+  test.each(["a*.example", "x?", "[ab].example", "*.b*", "b\u00fccher.example"])("%s is left to user space", (host) => {
+    const { policy, report } = of(`host = ["a.example", ${JSON.stringify(host)}]\nverdict = "deny"`);
+    expect(policy.net).toEqual([]);
+    expect(report[0]?.note).toStartWith(`host pattern ${JSON.stringify(host)} is decided in user space`);
+    expect(policy.names).toBe(true);
+  });
+
+  test("what is forbidden by name is not prevented where the address is known otherwise", () => {
+    const { report, in_kernel } = of('host = "bad.example"\nverdict = "deny"');
+    expect(mechanisms(report)).toEqual(["cgroup part"]);
+    expect(report[0]?.note).toBe("an address that no trusted resolver gave for the name is not known by it");
+    // The verdicts are those of user space: a difference is an alarm.
+    expect([...in_kernel]).toEqual([0]);
+  });
+
+  test("it is where everything without an allowed name is refused by default", () => {
+    const allow = (body: string): string => rule("a", `action = "net.*"\nverdict = "allow"\n${body}`);
+    const deny = 'host = "bad.example"\nverdict = "deny"';
+    const complete = (...before: readonly string[]): string | undefined =>
+      mechanisms(of(deny, "[default]", 'net = "deny"', ...before).report).at(-1);
+    expect(complete()).toBe("cgroup complete");
+    expect(complete(allow('host = "*.example"'))).toBe("cgroup complete");
+    expect(complete(allow("port = 443"))).toBe("cgroup part");
+    expect(complete(allow('host = "*.example"'), allow("port = 443").replace('"a"', '"b"'))).toBe("cgroup part");
+  });
+
+  test("an allow by name lifts the default, an exception by name lifts a rule; nothing is bound by name", () => {
+    const lifting = lowered(
+      enforcing("[default]", 'net = "deny"', rule("a", 'action = "net.*"\nhost = "a.example"\nverdict = "allow"')),
+      NAMES,
+    );
+    expect(lifting.policy.net_default).toEqual({ "net.connect": "deny", "net.send": "deny", "net.bind": "deny" });
+    expect(lifting.policy.net.map(({ actions }) => actions)).toEqual([["net.connect"], ["net.send"]]);
+    const excepted = lowered(
+      enforcing(rule("r", 'action = "net.*"\nexcept = [{ host = "a.example" }, { host = "*.b" }]\nverdict = "deny"')),
+      NAMES,
+    );
+    expect(excepted.policy.net).toMatchObject([
+      {
+        actions: ["net.connect", "net.send"],
+        except: { hosts: [{ suffix: false, text: "a.example" }, { suffix: true, text: ".b" }] },
+      },
+      { actions: ["net.bind"] },
+    ]);
+    expect(excepted.policy.net[1]).not.toHaveProperty("except");
+  });
+
+  test("names are watched where somebody asks for them, also one who only observes", () => {
+    const watched = (...lines: readonly string[]): boolean => lowered(enforcing(...lines), NAMES).policy.names === true;
+    const host = 'action = "net.connect"\nhost = "a.example"\nverdict = "deny"';
+    expect(watched(rule("r", host))).toBe(true);
+    expect(watched(rule("r", `${host}\nmode = "observe"`))).toBe(true);
+    expect(watched('mode = "observe"', rule("r", host))).toBe(true);
+    expect(watched('mode = "disabled"', rule("r", host))).toBe(false);
+    expect(watched(rule("r", 'action = "net.dns"\nverdict = "log"'))).toBe(true);
+    expect(watched(rule("r", 'action = "net.*"\nverdict = "deny"'))).toBe(false);
+    expect(watched(rule("r", 'action = "*"\nverdict = "log"'))).toBe(false);
+  });
+
+  test("beyond the kernel's number of patterns the report says so", () => {
+    const hosts = JSON.stringify(Array.from({ length: LIMITS.kernel_host_patterns_max }, (_, i) => `h${i}.example`));
+    const { policy, report } = of(
+      'host = "one-more.example"\nverdict = "deny"',
+      rule("many", `action = "net.connect"\nhost = ${hosts}\nverdict = "deny"`),
+    );
+    expect(policy.net).toHaveLength(1);
+    expect(report[1]?.note).toContain("(kernel_host_patterns_max)");
   });
 });
 
