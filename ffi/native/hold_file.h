@@ -147,16 +147,30 @@ static int pin_place(struct ag_hold_state *state, struct ag_pinned *p, struct pl
 	return found;
 }
 
+/* A terminal under this name, opened without using it, if it is the one with this number; else -ENXIO. */
+static int terminal_at(const char *path, dev_t device)
+{
+	struct stat info;
+	int object = open_how(AT_FDCWD, path, O_PATH | O_NOFOLLOW, 0);
+
+	if (object < 0)
+		return -ENXIO;
+	if (fstat(object, &info) == 0 && S_ISCHR(info.st_mode) && info.st_rdev == device)
+		return object;
+	close(object);
+	return -ENXIO;
+}
+
 /*
  * /dev/tty is whatever terminal controls who opens it: the caller's, not ours. Where that is not a pseudo terminal that
- * the caller's /dev/pts shows, there is none.
+ * the caller's /dev shows, there is none. In the session that the command was started in it is the one that the command
+ * was started on (launch_terminals.h); a terminal of the command's own making may have the same number.
  */
 static int pin_terminal(struct ag_hold_state *state, struct place *place)
 {
 	char text[1024], path[32];
-	unsigned terminal = 0, number;
-	struct stat info;
-	int failed = enter_view(state), object;
+	unsigned terminal = 0, number, line;
+	int failed = enter_view(state), object = -ENXIO, session = 0;
 	int fd = failed ? -1 : openat(state->task_fd, "stat", O_RDONLY | O_CLOEXEC);
 	ssize_t got = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
 	const char *end;
@@ -168,26 +182,23 @@ static int pin_terminal(struct ag_hold_state *state, struct place *place)
 		close(fd);
 	text[got > 0 ? got : 0] = 0;
 	end = strrchr(text, ')');
-	if (!end || sscanf(end + 1, " %*c %*d %*d %*d %u", &terminal) != 1)
+	if (!end || sscanf(end + 1, " %*c %*d %*d %d %u", &session, &terminal) != 2)
 		return -ENXIO;
 	/* new_encode_dev: 8 bits of minor, 12 of major, the rest of minor; pseudo terminals are majors 136 to 143 */
 	number = (terminal & 0xff) | (terminal >> 12 & 0xfff00);
-	if ((terminal >> 8 & 0xfff) < 136 || (terminal >> 8 & 0xfff) > 143)
+	line = terminal >> 8 & 0xfff;
+	if (line < 136 || line > 143)
 		return -ENXIO;
-	number += ((terminal >> 8 & 0xfff) - 136) << 20;
-	snprintf(path, sizeof path, "/dev/pts/%u", number);
-	object = open_how(AT_FDCWD, path, O_PATH | O_NOFOLLOW, 0);
+	if (session == getsid(0))
+		object = terminal_at("/dev/console", makedev(line, number));
+	snprintf(path, sizeof path, "/dev/pts/%u", number + ((line - 136) << 20));
 	if (object < 0)
-		return -ENXIO;
-	if (fstat(object, &info) != 0 || !S_ISCHR(info.st_mode) ||
-	    info.st_rdev != makedev(terminal >> 8 & 0xfff, number & 0xfffff)) {
-		close(object);
-		return -ENXIO;
-	}
+		object = terminal_at(path, makedev(line, number));
+	if (object < 0)
+		return object;
 	close(place->object);
 	place->object = object;
-	place->info = info;
-	return 0;
+	return fstat(object, &place->info) != 0 ? -errno : 0;
 }
 
 /* Reads the names and pins what they mean; 0 or -errno. */

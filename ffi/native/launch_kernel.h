@@ -2,11 +2,12 @@
 /*
  * Files by which root commands the kernel and the whole host without any capability: a program that the kernel is to
  * start as root outside of every tree (core_pattern), the freezer of the guard (cgroup v1), a disk below every file
- * system. In the command's mount namespace they are read-only or cannot be opened.
+ * system, a terminal that somebody else sits at. In the command's mount namespace they are read-only or do not open.
  */
 #ifndef AG_LAUNCH_KERNEL_H
 #define AG_LAUNCH_KERNEL_H
 
+#include "launch_terminals.h"
 #include "launch_tree.h"
 #include "mount_line.h"
 
@@ -124,14 +125,16 @@ static int keep_mount(char *line, int proc)
 	if (!end || sscanf(end, " - %63s", type) != 1 ||
 	    sscanf(line, "%lu %*s %*s %4095s %4095s", &mount_id, root, path) != 3)
 		return 0;
-	const int devices = strcmp(type, "devtmpfs") == 0;
-	if (proc ? strcmp(type, "proc") != 0 : !devices && !is_kernel_type(type))
+	const int devices = strcmp(type, "devtmpfs") == 0, terminals = strcmp(type, "devpts") == 0;
+	if (proc ? strcmp(type, "proc") != 0 : !devices && !terminals && !is_kernel_type(type))
 		return 0;
 	unescape(path);
 	if (!is_on_top(path, mount_id))
 		return 0;
 	if (devices) /* of a system below this one; those of /dev are closed one by one */
 		return strcmp(path, "/dev") == 0 ? 0 : restrict_mount(path, MS_NODEV);
+	if (terminals) /* of another system; those of this one are replaced */
+		return strcmp(root, "/") != 0 || strcmp(path, PTS) == 0 ? 0 : restrict_mount(path, MS_NODEV);
 	/* A part of /proc that is mounted alone is one that somebody took out of the rest. */
 	return proc && strcmp(root, "/") == 0 ? keep_proc(path) : restrict_mount(path, MS_RDONLY);
 }
@@ -165,6 +168,8 @@ static int is_closed_device(const struct stat *info, const char *name)
 		return 1;
 	if (!S_ISCHR(info->st_mode))
 		return 0;
+	if (is_console(info->st_rdev))
+		return !is_own_terminal(info->st_rdev);
 	for (size_t i = 0; i < sizeof DEVICES / sizeof DEVICES[0]; i++)
 		if ((int)major(info->st_rdev) == DEVICES[i].major &&
 		    (DEVICES[i].minor < 0 || (int)minor(info->st_rdev) == DEVICES[i].minor))
@@ -226,7 +231,10 @@ static int keep_host(void)
 {
 	static char path[PATH_MAX] = "/dev";
 	int left = DEVICES_MAX;
-	return keep_kernel() == 0 ? close_devices(path, 0, &left) : -1;
+	find_own_terminals();
+	if (keep_kernel() != 0 || close_devices(path, 0, &left) != 0)
+		return -1;
+	return keep_terminals();
 }
 
 #endif
