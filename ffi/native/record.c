@@ -157,6 +157,8 @@ static int write_entry(struct ag_record_job *job, struct draft *draft, uint8_t *
 	line_bytes = (uint32_t)(line_end - line);
 	if (line_bytes > DRAFT_BYTES_MAX)
 		return 0;
+	/* A draft that came from another thread has its class before it (lib/record/draft_line.ts). */
+	draft->in += *line == 'o' || *line == 's' || *line == 'x';
 	/* The members first, behind where the entry will stand, then the entry. */
 	draft->out = output + job->output_at + line_bytes + DRAFT_ROOM;
 	read_draft(draft);
@@ -181,9 +183,9 @@ static int has_room(const struct ag_record_job *job, const uint8_t *line)
 }
 
 /*
- * Turns drafts, a line of JSON each, into stored entries, at most a block of them. `ids` holds an id for each, `boot`
- * the boot's id as JSON, up to 128 bytes; `terms` has room for TERMS_MAX, `decisions` for BLOCK_ENTRIES. The input must
- * end with a line break.
+ * Turns drafts, a line of JSON each, with or without its class, into stored entries, at most a block of them. `ids`
+ * holds an id for each, `boot` the boot's id as JSON, up to 128 bytes; `terms` has room for TERMS_MAX, `decisions` for
+ * BLOCK_ENTRIES. The input must end with a line break.
  */
 void ag_record_write(struct ag_record_job *job, const uint8_t *input, uint8_t *output, const uint8_t *ids,
 		     const uint8_t *boot, struct ag_record_term *terms, double *decisions)

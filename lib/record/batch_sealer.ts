@@ -1,7 +1,7 @@
 /** Drafts become numbered, chained, hashed entries, a block at a time: the recorder's busiest place. */
 import { RECORD_BLOCK, recordCalls } from "../../ffi/mod.ts";
 import { type EntryDraft, type IdGenerator, invariant, type WallUs } from "../core/mod.ts";
-import { DraftLine, draftOf, type QueuedDraft } from "./draft_line.ts";
+import { draftOf, draftPieces, type QueuedDraft } from "./draft_line.ts";
 import { Sealer } from "./entry.ts";
 import { BLOCK_ENTRIES } from "./layout.ts";
 import { HASH_BYTES } from "./merkle.ts";
@@ -132,18 +132,16 @@ export class BatchSealer {
 
   /** Puts drafts into the input, a line each; gives how many. What is no JSON becomes an empty line. */
   #encode(drafts: readonly QueuedDraft[]): number {
-    const lines: string[] = [];
-    let chars = 0;
-    for (const draft of drafts) {
-      const line = jsonOf(draft);
-      if (lines.length > 0 && chars + line.length > INPUT_CHARS_MAX) break;
-      chars += line.length + 1;
-      lines.push(line);
-    }
+    const { pieces, count, chars } = draftPieces(drafts, INPUT_CHARS_MAX);
     // A UTF-16 unit is at most three bytes of UTF-8.
     if (this.#input.length < chars * 3) this.#input = Buffer.allocUnsafe(chars * 3);
-    this.#input_bytes = this.#input.write(`${lines.join("\n")}\n`, 0, "utf8");
-    return lines.length;
+    let at = 0;
+    for (const piece of pieces) {
+      at += this.#input.write(piece, at, "utf8");
+      this.#input[at++] = LF;
+    }
+    this.#input_bytes = at;
+    return count;
   }
 
   #write(
@@ -222,16 +220,6 @@ export class BatchSealer {
     const larger = Buffer.allocUnsafe(this.#output.length * 2);
     this.#output.copy(larger, 0, 0, this.#used);
     this.#output = larger;
-  }
-}
-
-/** The engine's JSON, or nothing for what it refuses. */
-function jsonOf(draft: QueuedDraft): string {
-  if (draft instanceof DraftLine) return draft.json;
-  try {
-    return JSON.stringify(draft);
-  } catch {
-    return "";
   }
 }
 

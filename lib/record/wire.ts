@@ -3,7 +3,7 @@
  * cheaper than posting objects, and a batch is one message.
  */
 import { AgentguardError, type ErrorCode, errorMessage } from "../core/mod.ts";
-import { type DraftLine, type QueuedDraft, readDraftLine, writeDraftLine } from "./draft_line.ts";
+import { type QueuedDraft, readDraftLines, writeDraftLines } from "./draft_line.ts";
 import type { CommittedEntry, RecorderState } from "./recorder.ts";
 
 /** From a producer. */
@@ -24,13 +24,13 @@ export type RecorderMessage =
 /** Begins a message of committed lines, which are sent as they are: canonical JSON holds no line break. */
 const COMMITTED_PREFIX = "committed ";
 
-/** Begins a message of drafts, a line each. */
-const APPEND_PREFIX = "append\n";
+/** Begins a message of drafts, a line each behind it. */
+const APPEND_HEAD = "append";
 
 /** The text of a producer's message; drafts are not empty. Never fails. */
 export function encodeProducerMessage(message: ProducerMessage): string {
   if (message.op !== "append") return JSON.stringify(message);
-  return `${APPEND_PREFIX}${message.drafts.map(writeDraftLine).join("\n")}`;
+  return writeDraftLines(APPEND_HEAD, message.drafts);
 }
 
 /** The text of a recorder's message about itself or a flush. */
@@ -45,13 +45,9 @@ export function encodeCommitted(entries: readonly CommittedEntry[]): string {
 
 /** Reads a producer's message. Throws `invariant` for anything else: both ends are this program. */
 export function decodeProducerMessage(data: unknown): ProducerMessage {
-  if (typeof data === "string" && data.startsWith(APPEND_PREFIX)) {
-    const drafts: DraftLine[] = [];
-    for (const line of data.slice(APPEND_PREFIX.length).split("\n")) {
-      const draft = readDraftLine(line);
-      if (draft === undefined) throw unknownMessage("a producer", data);
-      drafts.push(draft);
-    }
+  if (typeof data === "string" && data.startsWith(APPEND_HEAD)) {
+    const drafts = readDraftLines(data, APPEND_HEAD.length);
+    if (drafts === undefined || drafts.length === 0) throw unknownMessage("a producer", data);
     return { op: "append", drafts };
   }
   const message = parse(data);

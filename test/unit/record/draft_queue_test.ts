@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import type { EntryDraft } from "../../../lib/core/mod.ts";
-import { draftOf, readDraftLine, writeDraftLine } from "../../../lib/record/draft_line.ts";
+import { type DraftLine, draftOf, readDraftLines, writeDraftLines } from "../../../lib/record/draft_line.ts";
 import { DraftQueue } from "../../../lib/record/draft_queue.ts";
 import { decision, observation, START_US } from "./support.ts";
 
@@ -99,8 +99,8 @@ test("a long life keeps order, positions and the choice of what to drop", () => 
 });
 
 test("drafts as lines are dropped and told as drafts are", () => {
-  const line = (draft: EntryDraft): NonNullable<ReturnType<typeof readDraftLine>> => {
-    const read = readDraftLine(writeDraftLine(draft));
+  const line = (draft: EntryDraft): DraftLine => {
+    const [read] = readDraftLines(writeDraftLines("", [draft]), 0) ?? [];
     if (read === undefined) throw new Error("no line");
     return read;
   };
@@ -109,4 +109,15 @@ test("drafts as lines are dropped and told as drafts are", () => {
   expect(queue.dropped).toBe(2);
   expect(times(take(queue, 2))).toEqual([1, 3]);
   expect(take(queue, 1).map((draft) => draft.gap)).toMatchObject([{ type: "observation", count: 2 }]);
+});
+
+test("what is no line of a draft is refused as a whole", () => {
+  const text = writeDraftLines("head", [observation(1), decision(2)]);
+  expect(readDraftLines(text, 4)?.map((line) => line.draft().time_us)).toEqual([
+    observation(1).time_us,
+    decision(2).time_us,
+  ]);
+  for (const bad of [`${text}\n`, `${text}\nq{}`, `${text}\no`, `${text}\no[]`, `head${text}`]) {
+    expect(readDraftLines(bad, 4)).toBeUndefined();
+  }
 });
