@@ -1,14 +1,23 @@
 /** `agentguard policy show` and `policy lower` */
-import type {
-  ApprovalSocket,
-  BaselineSettings,
-  LoweredExecRule,
-  LoweredNetRule,
-  LoweredPolicy,
-  NetMatch,
-  SecretSource,
+import {
+  addressText,
+  type ApprovalSocket,
+  type BaselineSettings,
+  type HostGlob,
+  type LoweredExecRule,
+  type LoweredNetRule,
+  type LoweredPolicy,
+  type NetMatch,
+  type SecretSource,
 } from "../core/mod.ts";
-import { lower, type PolicySnapshot, type ShownPolicy, type ShownRule, showPolicy } from "../decide/mod.ts";
+import {
+  BASE_MECHANISMS,
+  lower,
+  type PolicySnapshot,
+  type ShownPolicy,
+  type ShownRule,
+  showPolicy,
+} from "../decide/mod.ts";
 import { EXIT } from "./command.ts";
 import { configOf } from "./command_config.ts";
 import { type CommandIo, exitCodeOf, LineWriter } from "./command_io.ts";
@@ -28,7 +37,8 @@ export function commandPolicyShow(command: PolicyShowCommand, io: CommandIo): Pr
       if (json) await out.line(JSON.stringify(shown));
       else for (const line of formatShown(shown)) await out.line(line);
     } else {
-      const { policy, report } = lower(snapshot, homeOption(io, command.home));
+      const host = { available: BASE_MECHANISMS, names: true };
+      const { policy, report } = lower(snapshot, { ...homeOption(io, command.home), host });
       if (json) {
         await out.line(JSON.stringify({ policy: snapshot.ref, lowered: loweredDocument(policy, snapshot), report }));
       } else for (const line of formatLowered(policy, snapshot)) await out.line(line);
@@ -151,8 +161,9 @@ function netText({ actions, match, except }: LoweredNetRule): string {
   return `${actions.join(" ")}: ${matchText(match)}${exception}`;
 }
 
-function matchText({ cidrs, ports, protocols }: NetMatch): string {
+function matchText({ cidrs, ports, protocols, hosts }: NetMatch): string {
   const parts = [
+    (hosts ?? []).map((host) => formatWord(hostText(host))).join(" "),
     cidrs.map((cidr) => cidrText(cidr)).join(" "),
     ports.map(({ from, to }) => from === to ? `port ${from}` : `ports ${from}-${to}`).join(" "),
     protocols.join(" "),
@@ -160,12 +171,12 @@ function matchText({ cidrs, ports, protocols }: NetMatch): string {
   return parts.length === 0 ? "any" : parts.join(", ");
 }
 
-/** `192.0.2.0/24`, or IPv6 without shortening of zeros. */
 function cidrText({ bytes, prefix_bits }: NetMatch["cidrs"][number]): string {
-  if (bytes.length === 4) return `${bytes.join(".")}/${prefix_bits}`;
-  const words: string[] = [];
-  for (let i = 0; i < bytes.length; i += 2) words.push((((bytes[i] ?? 0) << 8) | (bytes[i + 1] ?? 0)).toString(16));
-  return `${words.join(":")}/${prefix_bits}`;
+  return `${addressText(bytes)}/${prefix_bits}`;
+}
+
+function hostText({ suffix, text }: HostGlob): string {
+  return suffix ? `*${text}` : text;
 }
 
 /** The same as JSON: networks as texts, rules with their names. */
@@ -174,10 +185,11 @@ function loweredDocument(policy: LoweredPolicy, snapshot: PolicySnapshot): objec
     const rule = snapshot.rules[index];
     return rule === undefined ? {} : { rule: rule.name, file: rule.file, line: rule.line };
   };
-  const match = ({ cidrs, ports, protocols }: NetMatch): object => ({
+  const match = ({ cidrs, ports, protocols, hosts }: NetMatch): object => ({
     addresses: cidrs.map((cidr) => cidrText(cidr)),
     ports,
     protocols,
+    ...(hosts === undefined ? {} : { hosts: hosts.map((host) => hostText(host)) }),
   });
   return {
     generation: policy.generation,

@@ -22,6 +22,8 @@
  * - In an action with two names (rename, link, symlink), `path` without `new_path` speaks of both names.
  * - A default or action that begins with a wildcard speaks of what agents ask for (exec, file, net, unix, tool); facts
  *   (`exec.failed`, `process.*`) and the guard's own actions must be named.
+ * - A host predicate holds if any name of the address matches. What permits by name does not hold for addresses of
+ *   special purpose, unless the same set of predicates asks for the address. Nothing that is bound has a name.
  * - What forbids rests on attempts, what permits on what surely passed: `after`, `since`, `label` and `rate` are asked
  *   from these two sides. What a file permits rests only on labels that it sets itself; what is enforced never sees
  *   what only observing rules leave behind. In a log rule `label` is what it sets, elsewhere what must be set; `after`

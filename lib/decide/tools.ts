@@ -28,6 +28,7 @@ export {
 export { EventRebuilder, type RebuildOptions, type RecordedAction } from "./replay_events.ts";
 export { RISK, RiskEstimate } from "./risk.ts";
 export { type ShownDefault, type ShownLayer, type ShownPolicy, type ShownRule, showPolicy } from "./show.ts";
+export { checkResolvers } from "./check_resolvers.ts";
 export { checkSources, type MissingSources } from "./sources.ts";
 export {
   type CaseResult,
