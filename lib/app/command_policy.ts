@@ -1,6 +1,7 @@
 /** `agentguard policy check` */
 import { ok } from "../core/mod.ts";
 import {
+  checkResolvers,
   checkSources,
   type DefaultEnforcement,
   type Diagnostic,
@@ -14,6 +15,7 @@ import { type CommandIo, exitCodeOf, LineWriter } from "./command_io.ts";
 import { escapeMessage, escapeText, formatTable, formatWord, type Paint, painter } from "./format_text.ts";
 import { formatRuled, ruledBaseline } from "./format_baseline.ts";
 import { MISSING_SOURCES } from "./missing_sources.ts";
+import { readNameservers, trustedResolvers } from "./resolvers.ts";
 import { loadPolicySources } from "./policy_files.ts";
 import { policySecrets } from "./policy_secrets.ts";
 import { readsByCall, reportDefaults, reportRules, type RuleReport, startedOnly } from "./rule_report.ts";
@@ -31,7 +33,12 @@ export function commandPolicyCheck(
     const loaded = read.ok ? ok(read.value.snapshot) : read;
     const secrets = read.ok ? policySecrets(read.value.sources) : [];
     const diagnostics = loaded.ok
-      ? [...loaded.value.warnings, ...checkSources(loaded.value, MISSING_SOURCES), ...secrets]
+      ? [
+        ...loaded.value.warnings,
+        ...checkSources(loaded.value, MISSING_SOURCES),
+        ...unresolvable(loaded.value),
+        ...secrets,
+      ]
       : loaded.error;
     const host = { home: io.env["HOME"], ...options };
     const rules = loaded.ok ? reportRules(loaded.value, host) : [];
@@ -57,6 +64,11 @@ export function commandPolicyCheck(
     await out.flush();
     return loaded.ok ? EXIT.ok : EXIT.usage;
   });
+}
+
+/** Names that no resolver of this host, or of the policy, can give. */
+function unresolvable(snapshot: PolicySnapshot): readonly Diagnostic[] {
+  return checkResolvers(snapshot, trustedResolvers(snapshot.guard, readNameservers()));
 }
 
 /** What enforces a policy on this host. */

@@ -241,6 +241,8 @@ export interface GuardConfig {
   readonly write_trees?: readonly string[];
   readonly connect_ports?: readonly number[];
   readonly bind_ports?: readonly number[];
+  /** Addresses as records have them. */
+  readonly resolvers?: readonly string[];
 }
 
 /** One `[[agent]]` entry. */

@@ -1,11 +1,13 @@
 /** The `[guard]` table: what becomes of sessions without their guard, and what a command gives up before it begins. */
 import {
+  addressText,
   BASELINE_PARTS,
   type BaselinePart,
   type BaselineSettings,
   CAPABILITIES,
   CAPABILITIES_NEVER,
   type CapabilityName,
+  parseAddress,
   SERVICES,
   SERVICES_DEFAULT,
 } from "../core/mod.ts";
@@ -18,6 +20,8 @@ import { didYouMean } from "./suggest.ts";
 export interface GuardSettings {
   readonly on_failure: "deny" | "open";
   readonly on_loss: "record" | "freeze" | "kill";
+  /** Addresses whose answers about names are believed; absent: the nameservers of the host. */
+  readonly resolvers?: readonly string[];
   /** Holds in enforce mode only. */
   readonly baseline: BaselineSettings;
 }
@@ -26,7 +30,7 @@ const ON_LOSS = ["record", "freeze", "kill"] as const;
 const LISTS = ["write_trees", "connect_ports", "bind_ports"] as const;
 /** Ports, or trees, of one list. */
 const LISTED_MAX = 64;
-const KEYS = ["on_failure", "on_loss", "privileges", "baseline", "services", "capabilities", ...LISTS] as const;
+const KEYS = ["on_failure", "on_loss", "privileges", "baseline", "services", "capabilities", "resolvers", ...LISTS];
 /** `privileges` has a key of its own. */
 const PARTS: readonly BaselinePart[] = BASELINE_PARTS.filter((part) => part !== "privileges");
 const KEEPABLE = Object.keys(CAPABILITIES).filter(isCapability).filter((name) => !CAPABILITIES_NEVER.includes(name));
@@ -47,7 +51,9 @@ export function parseGuard(reader: TableReader | undefined): GuardConfig {
   const write_trees = treeList(reader, "write_trees");
   const connect_ports = portList(reader, "connect_ports");
   const bind_ports = portList(reader, "bind_ports");
+  const resolvers = addressList(reader, "resolvers");
   return {
+    ...(resolvers === undefined ? {} : { resolvers }),
     ...(write_trees === undefined ? {} : { write_trees }),
     ...(connect_ports === undefined ? {} : { connect_ports }),
     ...(bind_ports === undefined ? {} : { bind_ports }),
@@ -63,7 +69,7 @@ export function parseGuard(reader: TableReader | undefined): GuardConfig {
 /**
  * The tables of all layers as one. A later layer only tightens: `open` holds only if nobody says `deny`, the hardest
  * answer to loss wins, parts of the baseline are added to those of the first layer, what it leaves reachable or kept is
- * taken away.
+ * taken away, and only resolvers that every layer with a list names are believed.
  */
 export function mergeGuard(guards: readonly GuardConfig[]): GuardSettings {
   const failures = guards.flatMap(({ on_failure }) => on_failure ?? []);
@@ -74,6 +80,7 @@ export function mergeGuard(guards: readonly GuardConfig[]): GuardSettings {
   const write_trees = narrowed(guards.map((guard) => guard.write_trees), commonTree);
   const connect_ports = narrowed(guards.map((guard) => guard.connect_ports), commonPort);
   const bind_ports = narrowed(guards.map((guard) => guard.bind_ports), commonPort);
+  const resolvers = narrowed(guards.map((guard) => guard.resolvers), (a, b) => a === b ? a : undefined);
   const parts: readonly BaselinePart[] = [
     ...BASELINE_PARTS.filter((part) => part === "privileges" ? !sudo : asked.includes(part)),
     ...(write_trees === undefined ? [] : ["trees" as const]),
@@ -88,6 +95,7 @@ export function mergeGuard(guards: readonly GuardConfig[]): GuardSettings {
   return Object.freeze({
     on_failure: failures.length > 0 && failures.every((answer) => answer === "open") ? "open" : "deny",
     on_loss: ON_LOSS.findLast((answer) => losses.includes(answer)) ?? "record",
+    ...(resolvers === undefined ? {} : { resolvers }),
     baseline: Object.freeze({
       parts,
       services,
@@ -174,6 +182,19 @@ function portList(reader: TableReader, key: string): readonly number[] | undefin
   return given?.flatMap(({ value, position }) => {
     if (typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= 65_535) return [value];
     reader.context.diagnostics.error(position, `${key} has ${typeName(value)} where a port from 0 to 65535 belongs`);
+    return [];
+  });
+}
+
+/** Addresses in one spelling; `none` alone is the empty list. */
+function addressList(reader: TableReader, key: string): readonly string[] | undefined {
+  const given = reader.strings(key);
+  if (given?.length === 1 && given[0]?.value === "none") return [];
+  if (given !== undefined && given.length > LISTED_MAX) reader.error(key, `${key} has over ${LISTED_MAX} addresses`);
+  return given?.flatMap(({ value, position }) => {
+    const bytes = parseAddress(value);
+    if (bytes !== undefined) return [addressText(bytes)];
+    reader.context.diagnostics.error(position, `${key} has ${quote(value)}, which is no IPv4 or IPv6 address`);
     return [];
   });
 }

@@ -103,3 +103,39 @@ describe("baseline settings", () => {
     expect(numbers).toEqual(numbers.map((_, number) => number));
   });
 });
+
+describe("resolvers", () => {
+  const resolvers = (...tables: readonly string[]): readonly string[] | string | undefined => {
+    const sources = tables.map((table, n) => ({
+      file: `p${n}`,
+      bytes: new TextEncoder().encode(`version = 1\n[guard]\n${table}\n`),
+    }));
+    const loaded = loadPolicy(sources, { generation: 1 });
+    return loaded.ok ? loaded.value.guard.resolvers : loaded.error.map(formatDiagnostic).join("\n");
+  };
+
+  test("are those of the host where nobody names some", () => {
+    expect(resolvers("")).toBeUndefined();
+    expect(resolvers('resolvers = "none"')).toEqual([]);
+  });
+
+  test("have one spelling, and a later layer only takes away", () => {
+    expect(resolvers('resolvers = ["192.0.2.53", "2001:DB8:0::53", "::ffff:192.0.2.54"]')).toEqual([
+      "192.0.2.53",
+      "2001:db8::53",
+      "192.0.2.54",
+    ]);
+    const both = 'resolvers = ["192.0.2.53", "2001:db8::53"]';
+    expect(resolvers(both, 'resolvers = "2001:DB8::53"', "")).toEqual(["2001:db8::53"]);
+    expect(resolvers("", both)).toEqual(["192.0.2.53", "2001:db8::53"]);
+    expect(resolvers(both, 'resolvers = "192.0.2.99"')).toEqual([]);
+  });
+
+  test("are addresses, and at most 64", () => {
+    expect(resolvers('resolvers = ["192.0.2.53", "dns.example"]')).toContain(
+      'p0:3:28: error: resolvers has "dns.example", which is no IPv4 or IPv6 address',
+    );
+    const many = JSON.stringify(Array.from({ length: 65 }, (_, i) => `192.0.2.${i}`));
+    expect(resolvers(`resolvers = ${many}`)).toContain("resolvers has over 64 addresses");
+  });
+});
