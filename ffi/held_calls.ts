@@ -56,6 +56,9 @@ export interface HeldProgram {
   readonly name_hash: Uint8Array;
   readonly dev: number;
   readonly hashed_bytes: number;
+  /** Inode (8 bytes) and device of the script; those of the image where there is none. */
+  readonly script_ino: Uint8Array;
+  readonly script_dev: number;
 }
 
 /** One thread's way to held calls. */
@@ -133,6 +136,8 @@ export class HeldCalls implements Disposable {
       name_hash: this.#word(EXEC.name_hash),
       dev: view.getUint32(HOLD.exec + EXEC.dev, true),
       hashed_bytes: view.getUint32(HOLD.exec + EXEC.hashed_bytes, true),
+      script_ino: this.#word(EXEC.script_ino),
+      script_dev: view.getUint32(HOLD.exec + EXEC.script_dev, true),
     });
   }
 

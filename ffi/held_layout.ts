@@ -21,17 +21,19 @@ export const EXEC = {
   dev: 24,
   hashed_bytes: 28,
   flags: 32,
+  script_dev: 36,
   requested: 40,
   path: 48,
   interpreter: 56,
   cwd: 64,
   argv: 72,
   caller: 80,
-  bytes: 88,
+  script_ino: 88,
+  bytes: 96,
 } as const;
 
 /** `struct ag_hold`. */
-export const HOLD = { exec: 4208, change: 4296, text: 4416, bytes: 135_488 } as const;
+export const HOLD = { exec: 4208, change: 4304, text: 4424, bytes: 135_496 } as const;
 
 /** `struct ag_hold_change`. */
 export const CHANGE = {

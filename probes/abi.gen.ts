@@ -260,6 +260,7 @@ export const AgFileAction = {
   CGROUP: 43,
   OWN: 44,
   CONTROL: 45,
+  SCRIPT: 46,
 } as const;
 
 /** One value of {@link AgFileAction}. */
@@ -306,7 +307,7 @@ export const AgFork = {
 
 /** Layout of C type `ag_grant`: its size and the offset of each field in bytes; LENGTH counts elements. */
 export const AgGrant = {
-  SIZE: 64,
+  SIZE: 80,
   decision: 0,
   ino: 16,
   hash: 24,
@@ -316,6 +317,9 @@ export const AgGrant = {
   hashed_bytes: 52,
   flags: 56,
   nr: 60,
+  script_ino: 64,
+  script_dev: 72,
+  reserved: 76,
   LENGTH: {
     decision: 16,
   },
@@ -663,6 +667,7 @@ export const AgRefused = {
 export const AgRefusedFlag = {
   OBJECT: 1,
   UNDECIDABLE: 2,
+  FAILED: 4,
 } as const;
 
 /** One value of {@link AgRefusedFlag}. */

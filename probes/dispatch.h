@@ -7,6 +7,7 @@
 #define AGENTGUARD_DISPATCH_H
 
 #include "process.h"
+#include "script_open.h"
 
 /* Reports the first use per process tree branch of something that these probes cannot see through. */
 static __noinline int ag_on_coverage(struct ag_scope *scope, __u32 kind, __u32 number)
@@ -259,8 +260,10 @@ int BPF_PROG(ag_sys_exit, struct pt_regs *regs, long ret)
 	s = ag_get_scratch(AG_SCRATCH_SYSCALL, AG_OP_OPEN);
 	if (!s)
 		return 0;
-	if (call <= AG_CALL_CREAT)
-		return ag_open_calls(s, mark, regs, call, ret);
+	if (call <= AG_CALL_CREAT) {
+		ag_open_calls(s, mark, regs, call, ret);
+		return ret >= 0 && scope->held & AG_HELD_EXEC ? ag_judge_script(s, scope->scope) : 0;
+	}
 	if (call <= AG_CALL_MKNODAT)
 		return ag_path_calls(s, mark, regs, call, ret);
 	if (call <= AG_CALL_SYMLINKAT)

@@ -7,6 +7,7 @@
 #define AGENTGUARD_GRANT_H
 
 #include "agentguard_path.h"
+#include "script.h"
 
 /* Bytes hashed at once; a power of two below AG_WALK_BYTES - 8. */
 #define AG_HASH_CHUNK 4096
@@ -168,6 +169,8 @@ static __always_inline void ag_take_grant(struct ag_exec *r, __u32 key, __u32 he
 	if (!g || g->flags & AG_GRANT_REFUSED)
 		return;
 	r->grant = ag_compare_grant(r, g, start, end);
+	if (r->grant == AG_GRANT_SAME && g->flags & AG_GRANT_SCRIPT && !ag_await_script(g))
+		r->grant = AG_GRANT_DIFFERENT;
 	r->grant_flags = g->flags;
 	__builtin_memcpy(r->decision, g->decision, sizeof(r->decision));
 	bpf_map_delete_elem(&grants, &key);

@@ -100,6 +100,7 @@ int BPF_PROG(ag_exit, struct task_struct *task)
 		return 0;
 	ag_sweep_bytes(scope->scope, 0, AG_FDS_MAX, 0);
 	bpf_map_delete_elem(&file_bytes_top, &pid);
+	ag_forget_script();
 	r.wait_status = BPF_CORE_READ(task, signal, flags) & AG_SIGNAL_GROUP_EXIT ?
 				BPF_CORE_READ(task, signal, group_exit_code) :
 				BPF_CORE_READ(task, group_leader, exit_code);

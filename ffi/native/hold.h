@@ -57,13 +57,14 @@ struct ag_hold_exec {
 	uint32_t dev; /* kernel encoding: 12 bits of major, 20 of minor */
 	uint32_t hashed_bytes;
 	uint32_t flags; /* enum ag_hold_flag */
-	uint32_t reserved;
+	uint32_t script_dev;
 	struct ag_hold_text requested;   /* as passed to execve */
 	struct ag_hold_text path;        /* resolved: the script, or the image */
 	struct ag_hold_text interpreter; /* resolved image of a script; else empty */
 	struct ag_hold_text cwd;
 	struct ag_hold_text argv;   /* final, each with its NUL */
 	struct ag_hold_text caller; /* the image that the caller runs */
+	uint64_t script_ino;        /* of the script; that of the image where there is none */
 };
 
 enum ag_hold_change_flag {

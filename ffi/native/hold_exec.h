@@ -103,7 +103,9 @@ static int describe(struct ag_hold_state *state, struct starting *s)
 	found = add_path(state, &exec->path, s->image, &exec->flags);
 	if (found)
 		return found;
-	found = follow_scripts(state, s);
+	found = identify(state, s->image, &exec->script_ino, &exec->script_dev);
+	if (!found)
+		found = follow_scripts(state, s);
 	if (found)
 		return found;
 	if (s->scripts > 0) {

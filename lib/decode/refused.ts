@@ -34,6 +34,7 @@ const ASSAULTS: Readonly<Record<number, string | undefined>> = {
   [AgFileAction.CGROUP]: "change of a cgroup",
   [AgFileAction.OWN]: "the guard's own files",
   [AgFileAction.CONTROL]: "limits, priority or processors of the guard",
+  [AgFileAction.SCRIPT]: "another file under the name of a script that was let go",
 };
 
 /** A refusal: `EPERM` before anything happened. */
@@ -44,7 +45,10 @@ export function decodeRefused(frame: Frame):
   if (action === undefined) return undefined;
   const flags = frame.u32(AgRefused.flags);
   const assault = ASSAULTS[frame.u32(AgRefused.action)];
-  const why = assault !== undefined
+  const exchanged = frame.u32(AgRefused.action) === AgFileAction.SCRIPT;
+  const why = exchanged
+    ? "the script was exchanged after the decision"
+    : assault !== undefined
     ? "the guard protects itself"
     : (flags & AgRefusedFlag.UNDECIDABLE) !== 0
     ? "the path is deeper or longer than the kernel's programs can compare"
@@ -53,12 +57,16 @@ export function decodeRefused(frame: Frame):
     verdict: "deny",
     rule_index: frame.i32(AgRefused.rule_index),
     generation: frame.u32(AgRefused.generation),
-    effect: "refused",
-    mechanism: "lsm",
+    ...(exchanged ? endedEffect(flags) : { effect: "refused", mechanism: "lsm" }),
     ...((flags & AgRefusedFlag.OBJECT) !== 0 ? { by_object: true } : undefined),
     ...(why === undefined ? undefined : { why }),
   };
   return { action, kernel, facts: { kind: "plain" } };
+}
+
+/** The interpreter is ended before it has read anything. */
+function endedEffect(flags: number): Pick<KernelVerdict, "effect"> {
+  return { effect: (flags & AgRefusedFlag.FAILED) !== 0 ? "none" : "killed" };
 }
 
 function refusedAction(frame: Frame): Action | undefined {

@@ -235,11 +235,13 @@ enum ag_file_action {
 	AG_FILE_CGROUP = 43,   /* a write to a cgroup */
 	AG_FILE_OWN = 44,      /* the guard's own files */
 	AG_FILE_CONTROL = 45,  /* limits, priority and processors of the guard */
+	AG_FILE_SCRIPT = 46,   /* another file under the name of a script that was let go */
 };
 
 enum ag_refused_flag {
 	AG_REFUSED_OBJECT = 1,      /* the object is a rule's, its name is not */
 	AG_REFUSED_UNDECIDABLE = 2, /* the path is deeper or longer than can be compared */
+	AG_REFUSED_FAILED = 4,      /* the caller could not be ended */
 };
 
 /* Strings follow: path, new path (of a rename or a link) or requested name (of a program). */

@@ -41,6 +41,17 @@ struct ag_grant {
 	__u32 hashed_bytes; /* of argv */
 	__u32 flags;        /* enum ag_grant_flag */
 	__u32 nr;           /* the system call */
+	__u64 script_ino;   /* of the script, where the image runs one */
+	__u32 script_dev;
+	__u32 reserved;
+};
+
+/* A script that was let go and that its interpreter has not opened yet, by process. */
+struct ag_script {
+	__u64 ino;
+	__u64 name_hash; /* of the name that the interpreter was given */
+	__u32 dev;
+	__u32 reserved;
 };
 
 /* Per CPU. */

@@ -1,8 +1,9 @@
 /** Program starts that wait for the guard: refused cleanly, let go as they were decided, and as nothing else. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { existsSync } from "node:fs";
 import { chmod, copyFile, exists, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { Compiler, decided, GuardSetup, IS_ROOT, python } from "../support/mod.ts";
+import { Compiler, decided, GuardSetup, IS_ROOT, PYTHON, python } from "../support/mod.ts";
 
 const LIMIT_MS = 120_000;
 /** Tries of each race. */
@@ -54,6 +55,48 @@ describe.skipIf(!IS_ROOT)("a held program start", () => {
     expect(found[0]?.outcomes.map((entry) => entry.outcome)).toMatchObject([
       { label: "prevented", mechanism: "seccomp" },
     ]);
+  }, LIMIT_MS);
+
+  test("runs the script that was decided about, or none: its name leads elsewhere by then", async () => {
+    await using setup = await prepare();
+    const interpreter = join(import.meta.dir, "fixtures/script_exchange.py");
+    await script(setup, "good", `#!${PYTHON} ${interpreter}\n# good\n`);
+    await script(setup, "evil", `#!${PYTHON} ${interpreter}\n# evil\n`);
+    await symlink("good", join(setup.work, "link"));
+    const done = await setup.guard(["/bin/sh", "-c", './link; ./link evil; echo "status $?"']);
+    expect(done.stdout).toBe("# good\nstatus 137\n");
+    const entries = await setup.entries();
+    const found = decided(entries).filter(({ decision }) => decision.action?.type === "guard.tamper");
+    expect(found.map(({ decision }) => decision.action)).toEqual([
+      {
+        type: "guard.tamper",
+        detail: `another file under the name of a script that was let go (${join(setup.work, "evil")})`,
+      },
+    ]);
+    expect(found.flatMap(({ outcomes }) => outcomes.map((entry) => entry.outcome))).toMatchObject([
+      { label: "killed_before_effect", mechanism: "signal" },
+    ]);
+    expect(entries.filter(({ action }) => action?.type === "guard.mismatch")).toEqual([]);
+  }, LIMIT_MS);
+
+  test("scripts of every interpreter run, by whatever name", async () => {
+    await using setup = await prepare();
+    const interpreters = ["/bin/sh", "/bin/bash", "/usr/bin/perl", PYTHON, `/usr/bin/env -S ${PYTHON} -I`]
+      .filter((line) => existsSync(line.split(" ")[0] ?? ""));
+    for (const [index, line] of interpreters.entries()) {
+      const text = line.endsWith("sh")
+        ? `echo ran ${index}`
+        : `print("ran ${index}\\n"${line.endsWith("perl") ? "" : ", end=''"});`;
+      await script(setup, `script-${index}`, `#!${line}\n${text}\n`);
+    }
+    await symlink(".", join(setup.work, "here"));
+    const lines = interpreters.flatMap((
+      _,
+      i,
+    ) => [`./script-${i}`, `here/script-${i}`, `script-${i}`, `$PWD/script-${i}`]);
+    const done = await setup.guard(["/bin/sh", "-c", `PATH="$PWD:$PATH"; ${lines.join("; ")}`]);
+    expect(done.stderr).not.toContain("Killed");
+    expect(done.stdout).toBe(interpreters.map((_, i) => `ran ${i}\n`.repeat(4)).join(""));
   }, LIMIT_MS);
 
   test.each([

@@ -33,8 +33,10 @@ export function execGrant(program: HeldProgram, { nr, expires_us, decided, appro
   bytes.set(program.ino, AgGrant.ino);
   bytes.set(program.hash, AgGrant.hash);
   bytes.set(program.name_hash, AgGrant.name_hash);
+  bytes.set(program.script_ino, AgGrant.script_ino);
   view.setBigUint64(AgGrant.expires_ns, BigInt(Math.round(expires_us)) * 1000n, true);
   view.setUint32(AgGrant.dev, program.dev, true);
+  view.setUint32(AgGrant.script_dev, program.script_dev, true);
   view.setUint32(AgGrant.hashed_bytes, program.hashed_bytes, true);
   const flags = (program.args_truncated ? 0 : AgGrantFlag.WHOLE) | (program.script ? AgGrantFlag.SCRIPT : 0) |
     (approved ? AgGrantFlag.APPROVED : 0) | (decided === undefined ? 0 : AgGrantFlag.DECIDED);
