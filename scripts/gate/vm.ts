@@ -37,7 +37,7 @@ for group in process syscall scope network iterator lsm; do
 done
 dist/agentguard --policy examples/policy.toml -- bash examples/demo.sh; check "examples/demo.sh" $? 7
 dist/agentguard audit verify; check "audit verify" $? 0
-bun test/escape/main.ts --json --programs ${PROGRAMS} > "$VM_RESULTS"; check "escape suite" $? 0
+bun test/escape/main.ts --json --seconds 300 --programs ${PROGRAMS} > "$VM_RESULTS"; check "escape suite" $? 0
 echo "${PROGRESS}escape suite done"
 bun scripts/vm/kernel_tests.ts "$VM_RESULTS" ${FILES_S} ${FILES.join(" ")}; check "test files" $? 0
 `;

@@ -17,11 +17,12 @@ import {
 
 const HELP = `Runs the escape suite with dist/agentguard on this host and prints the table. Needs root.
 
-usage: bun test/escape/main.ts [--only TEXT] [--json] [--programs DIR] [--all-kernels] [--write]
+usage: bun test/escape/main.ts [--only TEXT] [--json] [--programs DIR] [--seconds N] [--all-kernels] [--write]
 
   --only TEXT      only cases whose id contains TEXT
   --json           one JSON object per case instead of the table
   --programs DIR   where the C programs are; built there if there is no such directory
+  --seconds N      what one attempt may take; default 60, on emulated machines 300
   --build DIR      only build the C programs
   --all-kernels    also on every kernel of bun scripts/vm.ts --list
   --write          put the table of all kernels into docs/enforcement.md
@@ -39,6 +40,7 @@ const { values } = parseArgs({
     json: { type: "boolean" },
     only: { type: "string" },
     programs: { type: "string" },
+    seconds: { type: "string" },
     write: { type: "boolean" },
   },
 });
@@ -52,7 +54,9 @@ async function main(): Promise<number> {
   if (!existsSync(programs)) await buildPrograms(programs);
   const host = await hostChecks();
   const wanted = ({ id }: { readonly id: string }): boolean => id.includes(values.only ?? "");
-  const here = await runCases(casesFor(escapeCases(), host).filter(wanted), { programs, host });
+  const attempt_s = Number(values.seconds ?? 60);
+  if (!(attempt_s > 0)) throw new Error("--seconds takes a number above 0");
+  const here = await runCases(casesFor(escapeCases(), host).filter(wanted), { programs, host, attempt_s });
   const guests = values["all-kernels"] === true || values.write === true ? await runGuests() : [];
   const results: readonly KernelResult[] = [
     ...here.map((result) => ({ ...result, kernel: release() })),

@@ -6,7 +6,7 @@ import { release, tmpdir } from "node:os";
 import { join } from "node:path";
 import { findCgroup2 } from "../../lib/act/mod.ts";
 import { BASELINE_PARTS, type BaselinePart, CAPABILITIES } from "../../lib/core/mod.ts";
-import { Compiler, IS_ROOT } from "../support/mod.ts";
+import { Compiler, IS_ROOT, PYTHON } from "../support/mod.ts";
 import { buildGuard, eventOf, marked, run, type RunResult, startReading, until } from "./fixtures/launch_run.ts";
 
 const KEPT = "0x200004fb"; // CAPABILITIES_KEPT
@@ -28,7 +28,9 @@ beforeAll(async () => {
   dir = mkdtempSync(join(tmpdir(), "ag-baseline-"));
   guard = await buildGuard(dir);
   compiler = await Compiler.create();
-  attack = await compiler.compile(join(PROGRAMS, "baseline.c"), "baseline", { static_link: true });
+  // Nobody signals late here: the launcher has no guard behind it that looks.
+  const options = { static_link: true, define: ["STAY_S=0"] };
+  attack = await compiler.compile(join(PROGRAMS, "baseline.c"), "baseline", options);
   [state, policy, secret, socket] = [
     join(dir, "state"),
     join(dir, "policy.toml"),
@@ -346,7 +348,7 @@ server.bind("\\0${name}")
 server.listen()
 client.connect("\\0${name}")
 print("own")`;
-      expect((await confined(["python3", "-c", own])).stdout.toString()).toBe("own\n");
+      expect((await confined([PYTHON, "-c", own])).stdout.toString()).toBe("own\n");
     },
     60_000,
   );
@@ -493,7 +495,7 @@ for port in ${JSON.stringify(ports)}:
     tell(socket.socket(socket.AF_INET6).connect, ("::ffff:127.0.0.1", port))
 tell(socket.socket().bind, ("127.0.0.1", 0))`;
     try {
-      const result = await run([guard, "--baseline", given, "--", "python3", "-c", script]);
+      const result = await run([guard, "--baseline", given, "--", PYTHON, "-c", script]);
       expect(result.stdout.toString()).toBe("done\ndone\nEACCES\nEACCES\nEACCES\n");
     } finally {
       for (const each of listening) await new Promise((resolve) => each.close(resolve));

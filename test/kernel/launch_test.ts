@@ -25,6 +25,7 @@ import {
   TEST,
   TESTS_MAX,
 } from "../../ffi/launch_protocol.ts";
+import { PYTHON } from "../support/mod.ts";
 import { buildGuard, events, fixture, guardRun, NATIVE, run, type RunResult } from "./fixtures/launch_run.ts";
 
 let dir = "";
@@ -169,7 +170,7 @@ describe("inherited state equals a direct start", () => {
   };
   for (const [name, state] of Object.entries(cases)) {
     test(name, async () => {
-      const start = ["python3", fixture("launch_state.py"), JSON.stringify(state)];
+      const start = [PYTHON, fixture("launch_state.py"), JSON.stringify(state)];
       const direct = await run([...start, ...STATE_PROBE]);
       const through = await run([...start, guard, "--", ...STATE_PROBE]);
       expect(direct.stdout.toString()).toEndWith("end\n");

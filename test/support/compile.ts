@@ -6,6 +6,8 @@ import { TempDir } from "./temp.ts";
 export interface CompileOptions {
   /** With musl-gcc, needing no shared library; default false. */
   readonly static_link?: boolean;
+  /** Macros, `NAME=VALUE`. */
+  readonly define?: readonly string[];
 }
 
 /** musl has its own C headers; the kernel's come after them from the distribution. */
@@ -48,7 +50,8 @@ export class Compiler implements AsyncDisposable {
 
   async #compile(source: string, target: string, options: CompileOptions): Promise<string> {
     const compiler = options.static_link === true ? ["musl-gcc", "-static", ...KERNEL_HEADERS] : ["gcc"];
-    const done = await run([...compiler, "-O1", "-Wall", "-Werror", "-pthread", source, "-o", target]);
+    const macros = (options.define ?? []).map((each) => `-D${each}`);
+    const done = await run([...compiler, "-O1", "-Wall", "-Werror", "-pthread", ...macros, source, "-o", target]);
     if (done.exit_code !== 0) throw new Error(`compile ${source}: ${done.stderr}`);
     return target;
   }

@@ -11,7 +11,7 @@ const GUEST_MS = 20 * 60_000;
 /** Runs every case on every guest. Throws where a guest did not come to its end. */
 export async function runGuests(): Promise<readonly KernelResult[]> {
   await buildPrograms(PROGRAMS);
-  const command = `bun test/escape/main.ts --json --programs ${PROGRAMS} > "$VM_RESULTS"`;
+  const command = `bun test/escape/main.ts --json --seconds 300 --programs ${PROGRAMS} > "$VM_RESULTS"`;
   const userland = await userlandImage();
   const payload = await payloadImage(`export PATH="$PWD/.tools/bin:$PATH"\n${command}\n`, "escape");
   const found = await Promise.all(

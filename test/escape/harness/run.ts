@@ -11,8 +11,6 @@ import { expectationOf, judge, ruleNames, shownOf } from "./judge.ts";
 import { programIn } from "./programs.ts";
 import type { EscapeCase, EscapeResult, Place, Seen } from "./types.ts";
 
-/** Seconds that one attempt may take, then it is ended: an attempt that hangs has not reached its aim. */
-const CASE_S = 60;
 const GUARD_MS = 900_000;
 /** Of the driver, of a program that was called wrongly, of `timeout` that found nothing to start. */
 const NOT_RUN: readonly number[] = [95, 96, 127];
@@ -33,17 +31,31 @@ export function casesFor(cases: readonly EscapeCase[], host: ReadonlySet<string>
   return cases.filter(({ bare }) => bare !== true || host.has("probes.lsm"));
 }
 
-/** Runs all cases. `programs` is a directory that `buildPrograms` filled. */
+/** How cases are run. */
+export interface RunOptions {
+  /** A directory that `buildPrograms` filled. */
+  readonly programs: string;
+  /** See `hostChecks`. */
+  readonly host: ReadonlySet<string>;
+  /**
+   * Seconds that one attempt may take, then it is ended; default 60. An attempt that hangs has not reached its aim, and
+   * no case counts as refused because of it: an emulated machine needs more.
+   */
+  readonly attempt_s?: number;
+}
+
+/** Runs all cases. */
 export async function runCases(
   cases: readonly EscapeCase[],
-  options: { readonly programs: string; readonly host: ReadonlySet<string> },
+  options: RunOptions,
 ): Promise<readonly EscapeResult[]> {
   const ids = new Set(cases.flatMap(ruleNames));
   if (ids.size !== cases.flatMap(ruleNames).length) throw new Error("two escape cases have the same id");
   const [bare, guarded] = [true, false].map((wanted) => cases.filter((each) => (each.bare === true) === wanted));
   const groups = [
-    guarded?.filter(({ alone }) => alone !== true) ?? [],
+    guarded?.filter(({ alone }) => alone === undefined) ?? [],
     ...cases.filter(({ alone }) => alone === true).map((one) => [one]),
+    ...Map.groupBy(cases.filter(({ alone }) => typeof alone === "string"), ({ alone }) => alone).values(),
     bare ?? [],
   ].filter((group) => group.length > 0);
   const results = new Map<string, EscapeResult>();
@@ -53,7 +65,7 @@ export async function runCases(
 
 async function runGroup(
   cases: readonly EscapeCase[],
-  options: { readonly programs: string; readonly host: ReadonlySet<string> },
+  options: RunOptions,
 ): Promise<readonly EscapeResult[]> {
   await using setup = await GuardSetup.create();
   const placed: readonly (readonly [EscapeCase, Place])[] = cases.map((
@@ -63,7 +75,7 @@ async function runGroup(
   for (const [escape, place] of placed) {
     await mkdir(place.dir, { recursive: true });
     await escape.prepare?.(place);
-    lines.push(attempt(escape, place, setup.dir.path));
+    lines.push(attempt(escape, place, { outside: setup.dir.path, seconds: options.attempt_s ?? 60 }));
   }
   await writeFile(setup.policy, policyOf(placed));
   const driver = setup.dir.join("driver.sh");
@@ -110,17 +122,21 @@ function isAbout(problem: string, escape: EscapeCase, placed: readonly (readonly
 function placeOf(
   { id }: EscapeCase,
   setup: GuardSetup,
-  { programs }: { readonly programs: string },
+  { programs, host }: RunOptions,
 ): Place {
-  return { dir: join(setup.work, id), program: (name) => programIn(programs, name) };
+  return { dir: join(setup.work, id), host, program: (name) => programIn(programs, name) };
 }
 
 /** The shell lines of one attempt; its output and status are kept outside of its directory. */
-function attempt(escape: EscapeCase, place: Place, outside: string): string {
+function attempt(
+  escape: EscapeCase,
+  place: Place,
+  { outside, seconds }: { readonly outside: string; readonly seconds: number },
+): string {
   const at = (suffix: string): string => quote(join(outside, `${escape.id}.${suffix}`));
   const words = escape.command(place).map(quote).join(" ");
   return `cd ${quote(place.dir)} || exit 96
-timeout -k 5 ${CASE_S} ${words} > ${at("out")} 2> ${at("err")} < /dev/null
+timeout -k 5 ${seconds} ${words} > ${at("out")} 2> ${at("err")} < /dev/null
 echo $? > ${at("status")}
 `;
 }

@@ -5,6 +5,8 @@ import type { BaselinePart, Entry, Mechanism, OutcomeLabel } from "../../../lib/
 export interface Place {
   /** Its own directory, absolute, without symbolic links; the program's working directory. */
   readonly dir: string;
+  /** What the host can do, see `Expectation.needs`. */
+  readonly host: ReadonlySet<string>;
   /** Path of a program of `test/escape/programs/` (without `.c`), linked statically. */
   program(name: string): string;
 }
@@ -60,11 +62,14 @@ export interface EscapeCase {
    * nothing then.
    */
   readonly bare?: boolean;
-  /** The case needs a guard of its own: it attacks the guard, or sets `options`. */
-  readonly alone?: boolean;
-  /** Lines before the rules of the policy, for example `[default]`; only with `alone`. */
+  /**
+   * The case needs a guard of its own: it attacks the guard, or sets `head` or `flags`. A name: with the cases of that
+   * name alone, because the rules of others would change how it is refused.
+   */
+  readonly alone?: true | string;
+  /** Lines before the rules of the policy, for example `[default]`; only with `alone: true`. */
   readonly head?: string;
-  /** Arguments of the guard; only with `alone`. */
+  /** Arguments of the guard; only with `alone: true`. */
   readonly flags?: readonly string[];
 }
 

@@ -1,4 +1,4 @@
-/* What all attempts share: they say `ok` after success and stay a while, so that a late signal still finds them. */
+/* What all attempts share: they say `ok` after success and stay STAY_S seconds: a late signal still finds them. */
 #ifndef ATTACK_H
 #define ATTACK_H
 
@@ -12,12 +12,16 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#ifndef STAY_S
+#define STAY_S 3
+#endif
+
 /* The attempt reached its aim. */
 static void succeed(void)
 {
 	puts("ok");
 	fflush(stdout);
-	sleep(3);
+	sleep(STAY_S);
 	exit(0);
 }
 

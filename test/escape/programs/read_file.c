@@ -1,4 +1,4 @@
-/* Reads the file PATH in the way that is named: read_file WAY PATH. */
+/* Reads the file PATH in the way that is named: read_file WAY PATH [COUNT]. */
 #include "attack.h"
 
 #include <fcntl.h>
@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 
 static char *path;
+static int count;
 
 /* Not in every libc's headers. */
 struct handle {
@@ -182,10 +183,12 @@ static void by_message(void)
 	show(fd);
 }
 
-/* Behind 10,000 other opens, as fast as they go. */
+/* Behind COUNT other opens, as fast as they go. */
 static void by_flood(void)
 {
-	for (int i = 0; i < 10000; i++)
+	if (count <= 0)
+		exit(95);
+	for (int i = 0; i < count; i++)
 		close(open("/etc/passwd", O_RDONLY));
 	show(open(path, O_RDONLY));
 }
@@ -231,9 +234,10 @@ int main(int argc, char **argv)
 {
 	size_t i;
 
-	if (argc != 3)
+	if (argc < 3)
 		return 95;
 	path = argv[2];
+	count = argc > 3 ? atoi(argv[3]) : 0;
 	for (i = 0; i < sizeof(ways) / sizeof(ways[0]); i++)
 		if (strcmp(ways[i].name, argv[1]) == 0)
 			ways[i].run();
