@@ -1,6 +1,6 @@
 /** `agentguard doctor`: shows what the probes found out, and whether the policy can be enforced with it. */
 import { AgentguardError } from "../core/mod.ts";
-import { type EnforcementMechanism, formatDiagnostic, type RecordConfig } from "../decide/mod.ts";
+import { type EnforcementMechanism, formatDiagnostic, type GuardSettings, type RecordConfig } from "../decide/mod.ts";
 import { type DoctorCommand, EXIT } from "./command.ts";
 import { configOf } from "./command_config.ts";
 import { type CommandIo, exitCodeOf, LineWriter } from "./command_io.ts";
@@ -29,6 +29,8 @@ export interface Check {
 export interface DoctorSubject {
   /** The `[record]` table of the policy; absent without a policy. */
   readonly record: RecordConfig | undefined;
+  /** The `[guard]` table; absent without a policy. */
+  readonly guard: GuardSettings | undefined;
   readonly state_dir: string;
 }
 
@@ -48,7 +50,11 @@ export function commandDoctor(
     const loaded = command.policies.length === 0 ? undefined : loadPolicyFiles(command.policies, { generation: 1 });
     if (loaded?.ok === false) throw new AgentguardError("policy", loaded.error.map(formatDiagnostic).join("; "));
     const state_dir = configOf(io, command.flags).state_dir.value;
-    const checks = await options.doctor.run({ record: loaded?.value.record, state_dir });
+    const checks = await options.doctor.run({
+      record: loaded?.value.record,
+      guard: loaded?.value.guard,
+      state_dir,
+    });
     const lacking = lackingMechanisms(checks);
     const snapshot = loaded?.value;
     const unix_names = checks.some(({ id, state }) => id === "probes.unix" && state === "ok");

@@ -62,6 +62,7 @@ function formatShown({ policy, mode, layers, rules, guard, approval, agents }: S
     ),
     ...(rows.length === 0 ? [] : formatTable([["PLACE", "RULE", "VERDICT", "CONDITIONS"], ...rows])),
     `guard: on_failure ${guard.on_failure}, on_loss ${guard.on_loss}`,
+    ...(guard.resolvers === undefined ? [] : [`resolvers: ${guard.resolvers.join(", ") || "none"}`]),
     ...formatBaseline(guard.baseline),
     ...(approval.timeout_ms === undefined ? [] : [`approval: timeout ${approval.timeout_ms} ms`]),
     ...(approval.approvers === undefined

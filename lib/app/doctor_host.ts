@@ -1,6 +1,7 @@
 /** Tries what this host can do, without changing it: loads programs, looks for the hierarchy, asks for descriptors. */
 import { accessSync, constants, existsSync, readFileSync } from "node:fs";
 import { findCgroup2, SessionCgroup } from "../act/mod.ts";
+import type { GuardSettings } from "../decide/mod.ts";
 import { ALL_PARTS, errorMessage, IdGenerator, systemClock } from "../core/mod.ts";
 import { lsmImage, openLibbpf, openShim, probeImage, type StartState, SystemCalls } from "../../ffi/mod.ts";
 import { KernelProbes, type ProbeGroup, type ProbeSupport } from "../source/mod.ts";
@@ -8,6 +9,7 @@ import type { Check, DoctorPort, DoctorSubject } from "./command_doctor.ts";
 import { anchorChecks } from "./doctor_anchor.ts";
 import { baselineChecks } from "./doctor_baseline.ts";
 import { seccompActions } from "./host_mechanisms.ts";
+import { readNameservers, trustedResolvers } from "./resolvers.ts";
 import { cannotWatch } from "./watched_policy.ts";
 
 /** What a group of programs is for, and which rules need it. */
@@ -36,12 +38,13 @@ export class DoctorHost implements DoctorPort {
     this.#state = state;
   }
 
-  async run({ record, state_dir }: DoctorSubject): Promise<readonly Check[]> {
+  async run({ record, guard, state_dir }: DoctorSubject): Promise<readonly Check[]> {
     return [
       userCheck(),
       btfCheck(),
       ...probeChecks(),
       cgroupCheck(),
+      resolversCheck(guard),
       pidfdCheck(),
       ...await baselineChecks(this.#state),
       seccompCheck(),
@@ -127,6 +130,20 @@ function cgroupCheck(): Check {
     const detail = `${mount_point} has no cgroup.kill (Linux 5.14)`;
     return { id, name, state: "degraded", detail, fix: "use Linux 5.14 or later", needed_for: ["cgroup"] };
   }
+}
+
+function resolversCheck(guard: GuardSettings | undefined): Check {
+  const own = guard?.resolvers !== undefined;
+  const resolvers = guard === undefined ? readNameservers() : trustedResolvers(guard, readNameservers());
+  const from = own ? "[guard] resolvers" : "/etc/resolv.conf";
+  const found = resolvers.length > 0;
+  return {
+    id: "resolvers",
+    name: "know hosts by name, for rules that ask for them",
+    state: found ? "ok" : "missing",
+    detail: found ? `answers of ${resolvers.join(", ")} are believed (${from})` : `no resolver in ${from}`,
+    ...(found ? undefined : { fix: "name resolvers in [guard] of the policy, by their addresses" }),
+  };
 }
 
 function pidfdCheck(): Check {
