@@ -22,7 +22,7 @@ self.onmessage = (event: MessageEvent<ReaderStart>): void => {
 function serve(kernel: LoadedKernel, recorder: MessagePort): void {
   const host = new ReaderHost({
     clock: systemClock,
-    sink: new TallySink(new RemoteSink(messagePort(recorder))),
+    sink: new TallySink(new RemoteSink(messagePort(recorder), { shared: true })),
     kernel,
     emit: post,
     yieldTurn: () => new Promise((resolve) => setImmediate(resolve)),

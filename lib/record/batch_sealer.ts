@@ -42,6 +42,8 @@ const OUTPUT_BYTES = 524_288;
 const INPUT_CHARS_MAX = 1_048_576;
 const ID_BYTES = 26;
 const LF = 10;
+/** Memories that wait for the next batches: for as many as a pump has written and not yet told, and one at hand. */
+const SPARE_MAX = 5;
 
 /** What is gathered of one part. */
 interface PartWork {
@@ -53,7 +55,7 @@ interface PartWork {
 
 /**
  * Seals batches. Native code does what is plain; a draft that it leaves is redacted and written by `Sealer`, to the
- * same form. Its buffers serve every batch.
+ * same form. Its buffers serve every batch: memory that nobody has touched yet is dear.
  */
 export class BatchSealer {
   readonly #options: SealOptions;
@@ -62,8 +64,9 @@ export class BatchSealer {
   readonly #boot: Buffer;
   #input: Buffer = Buffer.allocUnsafe(INPUT_BYTES);
   #input_bytes = 0;
-  #output: Buffer = Buffer.allocUnsafe(OUTPUT_BYTES);
+  #output: Buffer = Buffer.alloc(0);
   #used = 0;
+  readonly #spare: Buffer[] = [];
 
   constructor(options: SealOptions) {
     this.#options = options;
@@ -74,6 +77,7 @@ export class BatchSealer {
   seal(drafts: readonly QueuedDraft[], place: BatchPlace): SealedBatch {
     const parts: SealedPart[] = [];
     this.#used = 0;
+    this.#output = this.#spare.pop() ?? Buffer.allocUnsafe(OUTPUT_BYTES);
     for (let done = 0; done < drafts.length;) {
       const first_seq = place.first_seq + done;
       const block_rest = BLOCK_ENTRIES - (first_seq - 1) % BLOCK_ENTRIES;
@@ -81,14 +85,19 @@ export class BatchSealer {
       parts.push(part);
       done += part.entries;
     }
-    // A copy: what is committed is told after the next batch has been sealed.
-    const texts = new Uint8Array(this.#used);
-    texts.set(this.#output.subarray(0, this.#used));
+    // The batch keeps them: what is committed is told after the next one has been sealed.
+    const memory = this.#output;
+    const texts = memory.subarray(0, this.#used);
     const leaves = new Uint8Array(drafts.length * HASH_BYTES);
     const { first_seq, prev } = place;
     const hashed = recordCalls().chain(texts, leaves, { first_seq, prev });
     invariant(hashed === drafts.length, `seal ${drafts.length} entries from ${first_seq}: ${hashed} were hashed`);
-    return new SealedBatch({ first_seq, prev, texts, leaves, parts });
+    return new SealedBatch({ first_seq, prev, texts, memory, leaves, parts });
+  }
+
+  /** Takes a batch's memory back for later ones; neither the batch nor an entry of it may be used any more. */
+  giveBack({ memory }: SealedBatch): void {
+    if (memory !== undefined && this.#spare.length < SPARE_MAX) this.#spare.push(memory);
   }
 
   /** As many of the drafts, which are of one block, as go into one row. */
@@ -137,7 +146,11 @@ export class BatchSealer {
     if (this.#input.length < chars * 3) this.#input = Buffer.allocUnsafe(chars * 3);
     let at = 0;
     for (const piece of pieces) {
-      at += this.#input.write(piece, at, "utf8");
+      if (typeof piece === "string") at += this.#input.write(piece, at, "utf8");
+      else {
+        this.#input.set(piece, at);
+        at += piece.length;
+      }
       this.#input[at++] = LF;
     }
     this.#input_bytes = at;

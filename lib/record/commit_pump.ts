@@ -262,7 +262,8 @@ export class CommitPump {
       this.#last_commit_ms = (this.#parts.clock.monotonicUs() - start_us) / 1000;
     }
     this.waiters.settle(position);
-    for (const { batch } of durable) this.#parts.listeners.publish(batch);
+    const { listeners, committer } = this.#parts;
+    for (const { batch } of durable) if (!listeners.publish(batch)) committer.giveBack(batch);
   }
 
   #recover(): void {

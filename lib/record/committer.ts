@@ -76,6 +76,11 @@ export class Committer {
     this.#tables.forgetIndex();
   }
 
+  /** See `BatchSealer.giveBack`. */
+  giveBack(batch: SealedBatch): void {
+    this.#sealer.giveBack(batch);
+  }
+
   /** Commits the unfinished batch, which there must be. Throws what the store throws. */
   finish(): SealedBatch {
     const batch = this.#unfinished;

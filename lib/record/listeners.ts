@@ -18,9 +18,12 @@ export class CommitListeners {
     return () => this.#listeners.delete(listener);
   }
 
-  /** Calls all. One that fails is a defect of that listener, not a reason to stop recording: it is logged. */
-  publish(batch: SealedBatch): void {
-    if (this.#listeners.size === 0) return;
+  /**
+   * Calls all; true if there was one, which may have kept entries of the batch. One that fails is a defect of that
+   * listener, not a reason to stop recording: it is logged.
+   */
+  publish(batch: SealedBatch): boolean {
+    if (this.#listeners.size === 0) return false;
     const entries = batch.entries();
     for (const listener of this.#listeners) {
       try {
@@ -29,6 +32,7 @@ export class CommitListeners {
         this.#log.error("commit listener failed", { error: errorMessage(thrown) });
       }
     }
+    return true;
   }
 
   /** Takes all away. */

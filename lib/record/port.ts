@@ -1,15 +1,15 @@
 /** What the thread protocol needs of a channel. */
 
-/** One end of a channel of strings that keeps their order. */
+/** One end of a channel that keeps the order of strings, and of memory that both ends share. */
 export interface PortLike {
-  postMessage(message: string): void;
+  postMessage(message: string | SharedArrayBuffer): void;
   /** Called for each message while set. */
   onmessage: ((event: { readonly data: unknown }) => void) | null;
 }
 
 /** The part of the runtime's `MessagePort` that is used. */
 export interface MessagePortLike {
-  postMessage(message: string): void;
+  postMessage(message: string | SharedArrayBuffer): void;
   addEventListener(type: "message", listener: (event: { readonly data?: unknown }) => void): void;
   start(): void;
 }

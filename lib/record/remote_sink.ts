@@ -1,5 +1,7 @@
 /** The producer's end of a recorder that runs in another thread. */
 import { AgentguardError, assertNever, type EntryDraft, LIMITS, type RecordSink } from "../core/mod.ts";
+import { DraftBlocks, draftMemory } from "./draft_blocks.ts";
+import type { QueuedDraft } from "./draft_line.ts";
 import { DraftQueue } from "./draft_queue.ts";
 import type { PortLike } from "./port.ts";
 import type { CommitListener, RecorderState } from "./recorder.ts";
@@ -18,6 +20,8 @@ export interface RemoteSinkOptions {
   readonly window_max?: number;
   /** Told when the recorder stalls and when it works again. */
   readonly onState?: (state: RecorderState) => void;
+  /** Drafts go through memory that both ends share: for a producer of many, in another thread. */
+  readonly shared?: boolean;
   /** Given every committed batch of the record, of all producers. Nothing is sent for it unless given. */
   readonly onCommit?: CommitListener;
 }
@@ -40,6 +44,9 @@ export class RemoteSink implements RecordSink, Disposable {
   readonly #options: RemoteSinkOptions;
   readonly #window_max: number;
   readonly #queue: DraftQueue;
+  readonly #blocks: DraftBlocks | undefined;
+  /** The blocks of the messages that are not settled, in order; `undefined` for one that carries its drafts itself. */
+  readonly #filled: (number | undefined)[] = [];
   #under_way = 0;
   #scheduled = false;
   /** In order of position. */
@@ -56,6 +63,11 @@ export class RemoteSink implements RecordSink, Disposable {
     this.#window_max = options.window_max ?? LIMITS.recorder_queue_soft;
     this.#queue = new DraftQueue(options.queue_max ?? LIMITS.recorder_queue_soft * 4);
     port.onmessage = (event) => this.#receive(event.data);
+    const memory = options.shared === true ? draftMemory() : undefined;
+    if (memory !== undefined) {
+      this.#blocks = new DraftBlocks(memory);
+      port.postMessage(encodeProducerMessage({ op: "memory", memory }));
+    }
     if (options.onCommit !== undefined) port.postMessage(encodeProducerMessage({ op: "subscribe" }));
   }
 
@@ -137,7 +149,7 @@ export class RemoteSink implements RecordSink, Disposable {
     while (this.#queue.length > 0 && this.#under_way < this.#window_max) {
       const drafts = this.#queue.take(Math.min(LIMITS.commit_entries_max, this.#window_max - this.#under_way));
       this.#under_way += drafts.length;
-      this.#port.postMessage(encodeProducerMessage({ op: "append", drafts }));
+      for (let sent = 0; sent < drafts.length;) sent += this.#post(drafts, sent);
     }
     while ((this.#unsent_flushes[0]?.position ?? Infinity) <= this.#queue.taken) {
       const flush = this.#unsent_flushes.shift();
@@ -147,11 +159,26 @@ export class RemoteSink implements RecordSink, Disposable {
     }
   }
 
+  /** Posts some of the drafts from `first` on, in one message; gives how many. */
+  #post(drafts: readonly QueuedDraft[], first: number): number {
+    const filled = this.#blocks?.fill(drafts, first);
+    this.#filled.push(filled?.block);
+    if (filled !== undefined) {
+      this.#port.postMessage(encodeProducerMessage({ op: "block", ...filled }));
+      return filled.classes.length;
+    }
+    // With blocks left, it is one draft that none of them can take.
+    const rest = drafts.slice(first, this.#blocks?.left === true ? first + 1 : undefined);
+    this.#port.postMessage(encodeProducerMessage({ op: "append", drafts: rest }));
+    return rest.length;
+  }
+
   #receive(data: unknown): void {
     const message = decodeRecorderMessage(data);
     switch (message.op) {
       case "settled":
         this.#under_way -= message.count;
+        this.#free(this.#filled.shift());
         this.#send();
         return;
       case "flushed":
@@ -171,6 +198,10 @@ export class RemoteSink implements RecordSink, Disposable {
       default:
         assertNever(message);
     }
+  }
+
+  #free(block: number | undefined): void {
+    if (block !== undefined) this.#blocks?.free(block);
   }
 
   #answered(id: number): PendingFlush | undefined {

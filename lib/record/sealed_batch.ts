@@ -28,6 +28,8 @@ export interface SealedBatchParts {
   readonly prev: Uint8Array;
   /** As `storedText` writes them, one after the other. */
   readonly texts: Uint8Array;
+  /** The memory that they lie in, where another batch may have it afterwards. */
+  readonly memory?: Buffer;
   /** Their leaf hashes. */
   readonly leaves: Uint8Array;
   /** In order, without gaps. */
@@ -38,14 +40,16 @@ export interface SealedBatchParts {
 export class SealedBatch {
   readonly first_seq: number;
   readonly texts: Uint8Array;
+  readonly memory: Buffer | undefined;
   readonly leaves: Uint8Array;
   readonly parts: readonly SealedPart[];
   readonly #prev: Uint8Array;
   #stored: readonly string[] | undefined;
 
-  constructor({ first_seq, prev, texts, leaves, parts }: SealedBatchParts) {
+  constructor({ first_seq, prev, texts, memory, leaves, parts }: SealedBatchParts) {
     this.first_seq = first_seq;
     this.texts = texts;
+    this.memory = memory;
     this.leaves = leaves;
     this.parts = parts;
     this.#prev = prev;

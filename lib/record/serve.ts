@@ -1,5 +1,7 @@
 /** The recorder's end of the thread protocol. */
-import { assertNever, errorMessage, type Log } from "../core/mod.ts";
+import { assertNever, errorMessage, invariant, type Log } from "../core/mod.ts";
+import { SharedDrafts } from "./draft_blocks.ts";
+import type { QueuedDraft } from "./draft_line.ts";
 import type { PortLike } from "./port.ts";
 import type { RecorderState } from "./recorder.ts";
 import {
@@ -28,15 +30,26 @@ export function serveRecorder(port: PortLike, writer: RecordWriter, options: { r
   let stopListening: (() => void) | undefined;
   let open = true;
   let failure: unknown;
+  let shared: SharedDrafts | undefined;
   const post = (text: string): void => {
     if (open) port.postMessage(text);
+  };
+  const append = (drafts: readonly QueuedDraft[]): void => {
+    for (const draft of drafts) writer.append(draft);
+    writer.whenSettled(() => post(encodeRecorderMessage({ op: "settled", count: drafts.length })));
   };
   const handle = (message: ProducerMessage): void => {
     switch (message.op) {
       case "append":
-        for (const draft of message.drafts) writer.append(draft);
-        writer.whenSettled(() => post(encodeRecorderMessage({ op: "settled", count: message.drafts.length })));
+        return append(message.drafts);
+      case "memory":
+        shared = new SharedDrafts(message.memory);
         return;
+      case "block": {
+        const drafts = shared?.read(message);
+        invariant(drafts !== undefined && drafts.length > 0, `read drafts from block ${message.block}: there are none`);
+        return append(drafts);
+      }
       case "flush":
         if (failure !== undefined) return post(encodeRecorderMessage(flushFailure(message.id, failure)));
         writer.flush().then(

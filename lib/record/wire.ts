@@ -1,14 +1,19 @@
 /**
- * Messages between a producer's thread and the recorder's. Each is one string: posting a string between threads is far
- * cheaper than posting objects, and a batch is one message.
+ * Messages between a producer's thread and the recorder's. Each is one string, but for the memory that they may share:
+ * posting a string between threads is far cheaper than posting objects, and a batch is one message.
  */
 import { AgentguardError, type ErrorCode, errorMessage } from "../core/mod.ts";
+import type { FilledBlock } from "./draft_blocks.ts";
 import { type QueuedDraft, readDraftLines, writeDraftLines } from "./draft_line.ts";
 import type { CommittedEntry, RecorderState } from "./recorder.ts";
 
 /** From a producer. */
 export type ProducerMessage =
   | { readonly op: "append"; readonly drafts: readonly QueuedDraft[] }
+  // Blocks of drafts will lie in it.
+  | { readonly op: "memory"; readonly memory: SharedArrayBuffer }
+  // As `append`, from there.
+  | ({ readonly op: "block" } & FilledBlock)
   | { readonly op: "flush"; readonly id: number }
   | { readonly op: "subscribe" };
 
@@ -27,8 +32,9 @@ const COMMITTED_PREFIX = "committed ";
 /** Begins a message of drafts, a line each behind it. */
 const APPEND_HEAD = "append";
 
-/** The text of a producer's message; drafts are not empty. Never fails. */
-export function encodeProducerMessage(message: ProducerMessage): string {
+/** A producer's message as it is posted; drafts are not empty. Never fails. */
+export function encodeProducerMessage(message: ProducerMessage): string | SharedArrayBuffer {
+  if (message.op === "memory") return message.memory;
   if (message.op !== "append") return JSON.stringify(message);
   return writeDraftLines(APPEND_HEAD, message.drafts);
 }
@@ -50,11 +56,13 @@ export function decodeProducerMessage(data: unknown): ProducerMessage {
     if (drafts === undefined || drafts.length === 0) throw unknownMessage("a producer", data);
     return { op: "append", drafts };
   }
+  if (data instanceof SharedArrayBuffer) return { op: "memory", memory: data };
   const message = parse(data);
   if (isObject(message) && "op" in message) {
     const { op } = message;
     if (op === "flush" && "id" in message && typeof message.id === "number") return { op, id: message.id };
     if (op === "subscribe") return { op };
+    if (op === "block" && isFilledBlock(message)) return { ...message, op };
   }
   throw unknownMessage("a producer", data);
 }
@@ -106,6 +114,11 @@ function parse(data: unknown): unknown {
 
 function isObject(value: unknown): value is object {
   return typeof value === "object" && value !== null;
+}
+
+function isFilledBlock(value: object): value is FilledBlock {
+  return "block" in value && typeof value.block === "number" && "bytes" in value && typeof value.bytes === "number" &&
+    "classes" in value && typeof value.classes === "string";
 }
 
 function isState(value: unknown): value is RecorderState {

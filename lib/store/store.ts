@@ -28,8 +28,11 @@ export interface StoreOptions {
 export type CheckDepth = "quick" | "full";
 
 const BUSY_TIMEOUT_MS = 2_000;
-/** Pages kept in memory, KiB: a commit of the greatest usual size, and the inner pages of a large file. */
-const CACHE_KIB = 8_192;
+/**
+ * Pages kept in memory, KiB: a commit of the greatest usual size, and the inner pages of a large file. All of it is
+ * touched in the first seconds of a guard, page by page.
+ */
+const CACHE_KIB = 2_048;
 /** A write-ahead log that grew under a long reader is cut back to this, bytes. */
 const WAL_BYTES_KEPT = 67_108_864;
 /**

@@ -3,6 +3,7 @@ import { expect, setDefaultTimeout, test } from "bun:test";
 import fc from "fast-check";
 import type { EntryDraft, WallUs } from "../../lib/core/mod.ts";
 import { BatchSealer, type Redact } from "../../lib/record/batch_sealer.ts";
+import { DraftBlocks, draftMemory, SharedDrafts } from "../../lib/record/draft_blocks.ts";
 import { type QueuedDraft, readDraftLines, writeDraftLines } from "../../lib/record/draft_line.ts";
 import { FIRST_PREV, Sealer } from "../../lib/record/entry.ts";
 import { createRedactor } from "../../lib/record/redact/mod.ts";
@@ -154,8 +155,11 @@ function seal(drafts: readonly QueuedDraft[], first_seq: number, redactor?: Reda
 /** As they come from another thread. */
 function asLines(drafts: readonly EntryDraft[]): readonly QueuedDraft[] {
   const lines = readDraftLines(writeDraftLines("a head", drafts), "a head".length) ?? [];
+  const memory = draftMemory();
+  const filled = new DraftBlocks(memory).fill(drafts, 0);
+  const shared = filled === undefined ? [] : new SharedDrafts(memory).read(filled) ?? [];
   // Some of them as they are: what came together is then no longer in one piece.
-  return drafts.map((one, index) => index % 5 === 0 ? one : lines[index] ?? one);
+  return drafts.map((one, index) => index % 5 === 0 ? one : (index % 9 > 3 ? lines : shared)[index] ?? one);
 }
 
 const batches = fc.tuple(fc.array(draft, { minLength: 1, maxLength: 20 }), fc.integer({ min: 240, max: 280 }));

@@ -193,12 +193,55 @@ test("a message of unknown form is logged; flushes fail for it, since it may hav
   expect(writer.head().seq).toBe(1);
 });
 
+test("through shared memory the order is kept, also of what finds no room there", async () => {
+  const [left, right] = channel();
+  const posted: unknown[] = [];
+  const counting: PortLike = { ...left, postMessage: (message) => (posted.push(message), left.postMessage(message)) };
+  serveRecorder(right, writer, { log });
+  const sink = new RemoteSink(counting, { shared: true });
+  left.onmessage = (event) => counting.onmessage?.(event);
+  const large = (n: number): EntryDraft => ({
+    ...observation(n),
+    action: { type: "exec", path: `/w/${n}`, argv: ["é".repeat(n % 3 === 0 ? 60_000 : 30_000)] },
+  });
+  // Together far more than the memory; every third is more than a block.
+  for (let n = 0; n < 200; n++) sink.append(n % 2 === 0 ? large(n) : observation(n));
+  await sink.flush();
+  // Again, in blocks that have been used.
+  for (let n = 200; n < 3_000; n++) sink.append(n % 2 === 0 ? observation(n) : decision(n));
+  await sink.flush();
+  expect(sink.pending()).toBe(0);
+  using reader = openRecordReader(dir.path);
+  const entries = [...reader.query()].map(({ line }) => parseEntry(line));
+  expect(entries.map((entry) => entry?.time)).toEqual(entries.map((entry) => entry?.time).toSorted());
+  const named = entries.flatMap((entry) =>
+    entry?.action !== undefined && "path" in entry.action ? entry.action.path : []
+  );
+  const all = Array.from({ length: 3_000 }, (_, n) => n).filter((n) => n < 200 || n % 2 === 0);
+  expect(named).toEqual(all.map((n) => `/w/${n}`));
+  expect(reader.verify({ structure: true })).toMatchObject({ ok: true, entries: 3_000 });
+  expect(posted.filter((message) => typeof message === "string" && message.startsWith("append")).length)
+    .toBeGreaterThan(0);
+  expect(posted.filter((message) => typeof message === "string" && message.startsWith('{"op":"block"')).length)
+    .toBeGreaterThan(32);
+});
+
+test("a block that is none, or without memory, is logged and makes flushes fail", async () => {
+  for (const classes of ["", "o", "oo", "q"]) {
+    const [left, right] = channel();
+    serveRecorder(right, writer, { log });
+    const sink = new RemoteSink(left, { shared: classes !== "" });
+    left.postMessage(JSON.stringify({ op: "block", block: 0, bytes: 3, classes }));
+    expect(await sink.flush().then(() => "durable", errorMessage)).toContain("read drafts from block 0");
+  }
+});
+
 test("a real channel to a recorder in another thread", async () => {
   const directory = dir.join("threaded");
   const worker = new Worker(new URL("recorder_worker.ts", import.meta.url).href);
   const { port1, port2 } = new MessageChannel();
   worker.postMessage({ directory, port: port2 }, [port2]);
-  const sink = new RemoteSink(messagePort(port1));
+  const sink = new RemoteSink(messagePort(port1), { shared: true });
   for (let n = 0; n < 3_000; n++) sink.append(n % 2 === 0 ? observation(n) : decision(n));
   await sink.flush();
   using reader = openRecordReader(directory);
