@@ -2,7 +2,7 @@
 
 /** C enum `ag_abi`; its values begin with AG_ABI_ there. */
 export const AgAbi = {
-  VERSION: 2,
+  VERSION: 3,
 } as const;
 
 /** One value of {@link AgAbi}. */
@@ -21,12 +21,13 @@ export const AgAddressKey = {
 
 /** Layout of C type `ag_address_names`: its size and the offset of each field in bytes; LENGTH counts elements. */
 export const AgAddressNames = {
-  SIZE: 80,
-  expires_ns: 0,
-  generation: 8,
-  reserved: 12,
-  rules: 16,
-  except: 48,
+  SIZE: 104,
+  generation: 0,
+  special: 4,
+  cell: 8,
+  LENGTH: {
+    cell: 6,
+  },
 } as const;
 
 /** Layout of C type `ag_close`: its size and the offset of each field in bytes; LENGTH counts elements. */
@@ -55,11 +56,12 @@ export const AgConfig = {
 
 /** Layout of C type `ag_control`: its size and the offset of each field in bytes; LENGTH counts elements. */
 export const AgControl = {
-  SIZE: 16,
+  SIZE: 24,
   slot: 0,
   agents: 4,
   keeps_cgroups: 8,
-  netns: 12,
+  reserved: 12,
+  netns: 16,
 } as const;
 
 /** Layout of C type `ag_coverage`: its size and the offset of each field in bytes; LENGTH counts elements. */
@@ -369,6 +371,13 @@ export const AgHostKey = {
   },
 } as const;
 
+/** Layout of C type `ag_host_set`: its size and the offset of each field in bytes; LENGTH counts elements. */
+export const AgHostSet = {
+  SIZE: 64,
+  rules: 0,
+  except: 32,
+} as const;
+
 /** C enum `ag_limit`; its values begin with AG_ there. */
 export const AgLimit = {
   PATH_MAX: 4096,
@@ -393,8 +402,11 @@ export const AgLimit = {
   HOST_KEY_BYTES: 248,
   DNS_TTL_S_MIN: 60,
   DNS_TTL_S_MAX: 86400,
-  ADDR_NAMES_MAX: 32768,
+  ADDR_NAMES_MAX: 16384,
   RESOLVERS_MAX: 64,
+  NAME_CELLS: 6,
+  HOST_PATTERNS_MAX: 4096,
+  HOST_SETS_MAX: 4097,
   SCOPE_MASK: 2147483647,
 } as const;
 
@@ -436,6 +448,14 @@ export const AgMoveAction = {
 /** One value of {@link AgMoveAction}. */
 export type AgMoveAction = (typeof AgMoveAction)[keyof typeof AgMoveAction];
 
+/** Layout of C type `ag_name_cell`: its size and the offset of each field in bytes; LENGTH counts elements. */
+export const AgNameCell = {
+  SIZE: 16,
+  expires_ns: 0,
+  set: 8,
+  reserved: 12,
+} as const;
+
 /** C enum `ag_name_kind`; its values begin with AG_NAME_ there. */
 export const AgNameKind = {
   PATH: 0,
@@ -448,7 +468,7 @@ export type AgNameKind = (typeof AgNameKind)[keyof typeof AgNameKind];
 
 /** Layout of C type `ag_net`: its size and the offset of each field in bytes; LENGTH counts elements. */
 export const AgNet = {
-  SIZE: 88,
+  SIZE: 96,
   h: 0,
   address: 48,
   port: 64,
@@ -462,6 +482,7 @@ export const AgNet = {
   rule_index: 76,
   generation: 80,
   flags: 84,
+  decided_ns: 88,
   LENGTH: {
     address: 16,
   },

@@ -7,11 +7,7 @@
 #define AGENTGUARD_NETWORK_H
 
 #include "agentguard_path.h"
-
-static __always_inline bool ag_is_mapped(const __u8 *a)
-{
-	return *(__u64 *)a == 0 && *(__u32 *)(a + 8) == bpf_htonl(0xffff);
-}
+#include "names.h"
 
 /* Which of the three protocol vectors holds. */
 static __always_inline __u32 ag_protocol_class(__u8 protocol)
@@ -30,6 +26,7 @@ __noinline int ag_decide_net(struct ag_net *net)
 	struct ag_rule_bits *address, *port, *x_address, *x_port;
 	struct ag_port_key pk = {.prefix_bits = 48};
 	struct ag_control *c = ag_get_control();
+	struct ag_host_set named = {};
 	__u32 slot, action, class, allowed = 0;
 	struct ag_net_policy *p;
 	int w;
@@ -72,11 +69,15 @@ __noinline int ag_decide_net(struct ag_net *net)
 		net->verdict = AG_VERDICT_DENY;
 		return 0;
 	}
+	if (p->names)
+		ag_names_of(net, p, slot, &named);
 	class = ag_protocol_class(net->protocol);
 	for (w = 0; w < AG_NET_WORDS; w++) {
 		__u64 bits = address->word[w] & port->word[w] & p->protocol[class].word[w] & p->action[action].word[w];
 
-		bits &= ~(x_address->word[w] & x_port->word[w] & p->except_protocol[class].word[w] & p->except.word[w]);
+		bits &= p->any_host.word[w] | named.rules.word[w];
+		bits &= ~(x_address->word[w] & x_port->word[w] & p->except_protocol[class].word[w] & p->except.word[w] &
+			  (p->any_host_except.word[w] | named.except.word[w]));
 		if (bits & p->deny.word[w]) {
 			net->verdict = AG_VERDICT_DENY;
 			net->rule_index = p->rule_index[(w * 64 + ag_lowest_bit(bits & p->deny.word[w])) & 255];

@@ -9,7 +9,7 @@
 
 /* Written into every record; user space refuses any other. */
 enum ag_abi {
-	AG_ABI_VERSION = 2,
+	AG_ABI_VERSION = 3,
 };
 
 enum ag_limit {
@@ -32,12 +32,15 @@ enum ag_limit {
 	AG_GRANTS_MAX = 16384,
 	AG_DNS_ANSWERS_MAX = 16,   /* addresses kept of one DNS message */
 	AG_DNS_NAME_MAX = 246,     /* bytes of a host name, without the final dot; longer ones are not looked at */
-	AG_HOST_KEY_BYTES = 248,   /* a name from its end, with a dot behind each label, then NUL */
+	AG_HOST_KEY_BYTES = 248,   /* a name from its end, then NUL */
 	AG_DNS_TTL_S_MIN = 60,     /* a name holds for at least so long */
 	AG_DNS_TTL_S_MAX = 86400,  /* and at most so long */
-	AG_ADDR_NAMES_MAX = 32768, /* addresses with names, of both slots */
+	AG_ADDR_NAMES_MAX = 16384, /* addresses with names, of both slots */
 	AG_RESOLVERS_MAX = 64,
-	AG_SCOPE_MASK = 0x7fffffff, /* of ag_record.scope; the bit above says that calls of the task are held */
+	AG_NAME_CELLS = 6,           /* kinds of names that one address has at once */
+	AG_HOST_PATTERNS_MAX = 4096, /* of one slot */
+	AG_HOST_SETS_MAX = 4097,     /* of one slot; set 0 is that of names that no rule asks for */
+	AG_SCOPE_MASK = 0x7fffffff,  /* of ag_record.scope; the bit above says that calls of the task are held */
 };
 
 enum ag_op {

@@ -125,17 +125,22 @@ AG_TRIE(v4_except, struct ag_v4_key, 16384);
 AG_TRIE(v6_except, struct ag_v6_key, 16384);
 AG_TRIE(port_except, struct ag_port_key, 16384);
 
-#define AG_HOST_TRIE(name) \
-	struct { \
-		__uint(type, BPF_MAP_TYPE_LPM_TRIE); \
-		__uint(max_entries, 16384); \
-		__uint(map_flags, BPF_F_NO_PREALLOC); \
-		__type(key, struct ag_host_key); \
-		__type(value, struct ag_rule_bits); \
-	} name SEC(".maps")
+/* Host names of rules to numbers in host_sets. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(max_entries, 2 * AG_HOST_SETS_MAX);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct ag_host_key);
+	__type(value, __u32);
+} host_names SEC(".maps");
 
-AG_HOST_TRIE(host_rules);
-AG_HOST_TRIE(host_except);
+/* By slot * AG_HOST_SETS_MAX + set. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 2 * AG_HOST_SETS_MAX);
+	__type(key, __u32);
+	__type(value, struct ag_host_set);
+} host_sets SEC(".maps");
 
 /* Names learned from answers of the resolvers. */
 struct {

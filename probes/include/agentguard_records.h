@@ -145,7 +145,8 @@ struct ag_net {
 	__s32 result;
 	__s32 rule_index;
 	__u32 generation;
-	__u32 flags; /* enum ag_net_flag */
+	__u32 flags;      /* enum ag_net_flag */
+	__u64 decided_ns; /* CLOCK_BOOTTIME of the decision, with AG_NET_NAMED only */
 };
 
 enum ag_net_flag {

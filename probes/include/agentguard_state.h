@@ -116,6 +116,12 @@ struct ag_rule_bits {
 	__u64 word[AG_NET_WORDS];
 };
 
+/* Rules that the same names fulfil. */
+struct ag_host_set {
+	struct ag_rule_bits rules;
+	struct ag_rule_bits except; /* rules whose exception they fulfil */
+};
+
 /* Protocols that rules tell apart. */
 enum ag_protocol {
 	AG_PROTOCOL_TCP = 0,
@@ -167,17 +173,22 @@ struct ag_address_key {
 	__u8 address[16];
 };
 
-/* What the names of an address permit and forbid, by one policy. */
-struct ag_address_names {
-	__u64 expires_ns; /* CLOCK_BOOTTIME; all bits set: never */
-	__u32 generation; /* of the policy; another one's entry says nothing */
+/* Names of one address that fulfil the same rules. */
+struct ag_name_cell {
+	__u64 expires_ns; /* CLOCK_BOOTTIME; 0: empty, 1: being written, all bits set: never */
+	__u32 set;        /* of host_sets */
 	__u32 reserved;
-	struct ag_rule_bits rules;  /* rules whose host is one of the names */
-	struct ag_rule_bits except; /* rules whose exception's host is one of them */
+};
+
+/* The names of an address. */
+struct ag_address_names {
+	__u32 generation; /* of the policy that the sets belong to; another one's entry says nothing */
+	__u32 special;    /* 1: an address for special purposes, which no name makes permitted */
+	struct ag_name_cell cell[AG_NAME_CELLS];
 };
 
 /*
- * A host name from its end, in lower case: "moc.elpmaxe.ipa." and a NUL for api.example.com itself, "moc.elpmaxe." for
+ * A host name from its end, in lower case: "moc.elpmaxe.ipa" and a NUL for api.example.com itself, "moc.elpmaxe." for
  * all that is below example.com.
  */
 struct ag_host_key {
@@ -186,7 +197,7 @@ struct ag_host_key {
 	char name[AG_HOST_KEY_BYTES];
 };
 
-/* What user space asks to be learned, as the data of a packet behind 14 bytes. */
+/* What user space asks to be learned, as the data of a packet behind 14 bytes; family 0: nothing. */
 struct ag_teach {
 	__u64 expires_ns;
 	struct ag_address_key address; /* with the slot whose rules are meant */
@@ -242,7 +253,8 @@ struct ag_control {
 	__u32 slot;          /* active policy slot */
 	__u32 agents;        /* 1: look for [[agent]] programs among processes in no scope */
 	__u32 keeps_cgroups; /* 1: guarded processes change no cgroup */
-	__u32 netns;         /* inode of the network namespace whose answers are believed */
+	__u32 reserved;
+	__u64 netns; /* the guard's struct net: answers elsewhere are not believed. Written by ag_teach */
 };
 
 /* One task as the iterator reports it. */

@@ -12,13 +12,14 @@ export const GROUPS: Readonly<Record<BaseGroup, readonly string[]>> = {
   scope: ["ag_cgroup_attach"],
   network: ["ag_connect4", "ag_connect6", "ag_sendmsg4", "ag_sendmsg6", "ag_bind4", "ag_bind6", "ag_egress"],
   unix: ["ag_connect_unix", "ag_sendmsg_unix"],
+  names: ["ag_dns_in", "ag_dns_out", "ag_teach"],
   iterator: ["ag_tasks"],
 };
 
 /** Where the programs of `unix` attach (include/uapi/linux/bpf.h): BPF_CGROUP_UNIX_CONNECT, BPF_CGROUP_UNIX_SENDMSG. */
 export const UNIX_ATTACH_TYPES: Readonly<Record<string, number>> = { ag_connect_unix: 49, ag_sendmsg_unix: 50 };
 
-const NAMES: readonly BaseGroup[] = ["process", "syscall", "scope", "network", "unix", "iterator"];
+const NAMES: readonly BaseGroup[] = ["process", "syscall", "scope", "network", "unix", "names", "iterator"];
 
 /** The first release with both. */
 const UNIX_SINCE = [6, 7] as const;

@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * DNS answers, read in the kernel before the process that asked can read them: what a resolver says is known at the
+ * first connection that uses it. A message that is not plain teaches nothing, and goes its way.
+ */
+#ifndef AGENTGUARD_DNS_H
+#define AGENTGUARD_DNS_H
+
+#include "names.h"
+
+#define AG_DNS_PORT 53
+#define AG_DNS_HEADER 12
+#define AG_DNS_MASK (AG_DNS_MESSAGE - 1)
+/* Labels and records of the answer section that are looked at. */
+#define AG_DNS_STEPS 512
+#define AG_DNS_TYPE_A 1
+#define AG_DNS_TYPE_AAAA 28
+#define AG_DNS_TYPE_ANY 255
+#define AG_DNS_CLASS_IN 1
+#define AG_IPPROTO_ICMPV6 58
+
+/* Where a packet comes from, and where its transport header begins. */
+struct ag_sender {
+	struct ag_address_key source;
+	__u32 transport;
+	__u32 protocol;
+	__u32 odd; /* 1: a fragment, or headers that nobody follows here */
+};
+
+/* Reads the network header; 0 where there is none of IP. */
+static __always_inline int ag_read_sender(struct __sk_buff *skb, struct ag_sender *p)
+{
+	__u8 h[40];
+
+	if (bpf_skb_load_bytes(skb, 0, h, 20))
+		return 0;
+	if (h[0] >> 4 == 4) {
+		p->source.family = 4;
+		p->protocol = h[9];
+		p->transport = (h[0] & 15) * 4;
+		p->odd = (h[6] & 0x3f) || h[7];
+		__builtin_memcpy(p->source.address, h + 12, 4);
+		return 1;
+	}
+	if (h[0] >> 4 != 6 || bpf_skb_load_bytes(skb, 0, h, 40))
+		return 0;
+	p->source.family = 6;
+	p->protocol = h[6];
+	p->transport = 40;
+	p->odd = h[6] != AG_IPPROTO_UDP && h[6] != AG_IPPROTO_TCP && h[6] != AG_IPPROTO_ICMPV6;
+	__builtin_memcpy(p->source.address, h + 8, 16);
+	return 1;
+}
+
+static __always_inline bool ag_carries_ports(const struct ag_sender *p)
+{
+	return p->protocol == AG_IPPROTO_UDP || p->protocol == AG_IPPROTO_TCP;
+}
+
+/* Answers in other network namespaces say nothing: whoever made one may have made its resolver, too. */
+static __always_inline bool ag_in_own_netns(struct __sk_buff *skb)
+{
+	struct ag_control *c = ag_get_control();
+
+	return c && c->netns && ag_netns_of(skb) == c->netns;
+}
+
+/* How reading ended. */
+enum ag_dns_end {
+	AG_DNS_OPEN = 0, /* more is there than is looked at */
+	AG_DNS_DONE = 1,
+	AG_DNS_MALFORMED = 2,
+};
+
+static __always_inline __u32 ag_u16_at(const struct ag_names_scratch *s, __u32 at)
+{
+	return s->message[at & AG_DNS_MASK] << 8 | s->message[(at & AG_DNS_MASK) + 1];
+}
+
+/* One byte of the question's name. */
+static long ag_question_step(__u32 index, void *context)
+{
+	struct ag_names_scratch *s = *(struct ag_names_scratch **)context;
+	__u32 at = AG_DNS_HEADER + index, c;
+
+	if (at >= s->length)
+		return 1;
+	c = s->message[at & AG_DNS_MASK];
+	if (!s->label) {
+		s->at = at + 1;
+		s->done = !c && index ? AG_DNS_DONE : AG_DNS_OPEN;
+		s->label = c;
+		if (!c || c > 63)
+			return 1;
+		if (index)
+			s->record.name[(index - 1) & 255] = '.';
+		return 0;
+	}
+	s->label--;
+	if (c >= 'A' && c <= 'Z')
+		c |= 0x20;
+	if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') && c != '-' && c != '_')
+		return 1;
+	s->record.name[(index - 1) & 255] = c;
+	return 0;
+}
+
+/* Header and question: the name is in s->record then, s->at where the answers begin. Returns 0 for what is none. */
+static __always_inline int ag_read_question(struct ag_names_scratch *s)
+{
+	__u32 type;
+
+	/* A response (QR), of an ordinary query (OPCODE), without error (RCODE). */
+	if (s->length < AG_DNS_HEADER || (s->message[2] & 0xf8) != 0x80 || (s->message[3] & 15))
+		return 0;
+	if (ag_u16_at(s, 4) != 1)
+		return 0;
+	s->left = ag_u16_at(s, 6);
+	if (!s->left)
+		return 0;
+	s->label = 0;
+	s->done = AG_DNS_OPEN;
+	bpf_loop(AG_DNS_NAME_MAX + 2, ag_question_step, &s, 0);
+	if (s->done != AG_DNS_DONE || s->at + 4 > s->length)
+		return 0;
+	s->record.name_length = s->at - AG_DNS_HEADER - 2;
+	type = ag_u16_at(s, s->at);
+	if (type != AG_DNS_TYPE_A && type != AG_DNS_TYPE_AAAA && type != AG_DNS_TYPE_ANY)
+		return 0;
+	if (ag_u16_at(s, s->at + 2) != AG_DNS_CLASS_IN)
+		return 0;
+	s->at += 4;
+	s->done = AG_DNS_OPEN;
+	return 1;
+}
+
+/* Keeps the address of one record. */
+static __always_inline void ag_keep_answer(struct ag_names_scratch *s, __u32 data, __u32 bytes, __u32 ttl)
+{
+	__u32 count = s->record.count;
+	struct ag_dns_answer *to;
+
+	if (count >= AG_DNS_ANSWERS_MAX) {
+		s->record.cut = 1;
+		return;
+	}
+	to = &s->record.answer[count & (AG_DNS_ANSWERS_MAX - 1)];
+	__builtin_memset(to, 0, sizeof(*to));
+	if (bytes == 4) {
+		bpf_probe_read_kernel(to->address, 4, s->message + (data & AG_DNS_MASK));
+		to->family = 4;
+	} else {
+		bpf_probe_read_kernel(to->address, 16, s->message + (data & AG_DNS_MASK));
+		to->family = 6;
+		if (ag_is_mapped(to->address)) {
+			__builtin_memcpy(to->address, to->address + 12, 4);
+			__builtin_memset(to->address + 4, 0, 12);
+			to->family = 4;
+		}
+	}
+	s->record.count = count + 1;
+	if (ttl < s->record.ttl_s)
+		s->record.ttl_s = ttl;
+}
+
+/* One label of a record's name, or its end and the record. */
+static long ag_answer_step(__u32 index, void *context)
+{
+	struct ag_names_scratch *s = *(struct ag_names_scratch **)context;
+	__u32 at = s->at, c, type, bytes, ttl;
+
+	if (at >= s->length)
+		goto behind;
+	c = s->message[at & AG_DNS_MASK];
+	if (c && c < 64) {
+		s->at = at + 1 + c;
+		return 0;
+	}
+	if (c && c < 192) {
+		s->done = AG_DNS_MALFORMED;
+		return 1;
+	}
+	at += c ? 2 : 1;
+	bytes = ag_u16_at(s, at + 8);
+	if (at + 10 + bytes > s->length)
+		goto behind;
+	type = ag_u16_at(s, at);
+	ttl = ag_u16_at(s, at + 4) << 16 | ag_u16_at(s, at + 6);
+	s->at = at + 10 + bytes;
+	if (ag_u16_at(s, at + 2) == AG_DNS_CLASS_IN &&
+	    ((type == AG_DNS_TYPE_A && bytes == 4) || (type == AG_DNS_TYPE_AAAA && bytes == 16)))
+		ag_keep_answer(s, at + 10, bytes, ttl);
+	s->left--;
+	if (s->left)
+		return 0;
+	s->done = AG_DNS_DONE;
+	return 1;
+behind:
+	s->done = s->clipped ? AG_DNS_OPEN : AG_DNS_MALFORMED;
+	return 1;
+}
+
+/* Reads the message in `s`. Returns 0 where nothing is to be learned. */
+static __noinline int ag_read_message(struct ag_names_scratch *s)
+{
+	s->record.ttl_s = ~0u;
+	s->record.count = 0;
+	s->record.cut = 0;
+	if (!ag_read_question(s))
+		return 0;
+	bpf_loop(AG_DNS_STEPS, ag_answer_step, &s, 0);
+	if (s->done == AG_DNS_MALFORMED)
+		return 0;
+	if (s->done == AG_DNS_OPEN)
+		s->record.cut = 1;
+	return s->record.count;
+}
+
+struct ag_lesson {
+	struct ag_names_scratch *s;
+	__u64 expires_ns;
+	__u32 generation;
+	__u32 set;
+	__u32 slot;
+};
+
+static long ag_learn_step(__u32 index, void *context)
+{
+	struct ag_lesson *l = context;
+	struct ag_dns_answer *from = &l->s->record.answer[index & (AG_DNS_ANSWERS_MAX - 1)];
+	struct ag_address_key key = {.slot = l->slot, .family = from->family};
+
+	__builtin_memcpy(key.address, from->address, sizeof(key.address));
+	if (ag_learn(&key, l->generation, l->set, l->expires_ns))
+		ag_count_loss(AG_OP_DNS, AG_LOSS_MAP_FULL);
+	return 0;
+}
+
+/* The session whose cgroup the packet's socket belongs to; 0 where there is none. */
+static __always_inline __u32 ag_scope_of_socket(struct __sk_buff *skb)
+{
+	int level;
+
+	for (level = 1; level < 16; level++) {
+		__u64 id = bpf_skb_ancestor_cgroup_id(skb, level);
+		__u32 *scope = id ? bpf_map_lookup_elem(&cgroups, &id) : 0;
+
+		if (scope)
+			return *scope;
+		if (!id)
+			break;
+	}
+	return 0;
+}
+
+/* Records the message in `s` and learns from it; what cannot be recorded is not learned. */
+static __noinline int ag_tell_names(struct ag_names_scratch *s, __u32 scope)
+{
+	struct ag_control *c = ag_get_control();
+	struct ag_lesson l = {.s = s};
+	struct ag_dns *r = &s->record;
+	struct ag_cpu *cpu = ag_get_cpu();
+	struct ag_net_policy *p;
+	__u32 ttl = r->ttl_s;
+
+	if (!c || !cpu)
+		return 0;
+	l.slot = c->slot & 1;
+	p = bpf_map_lookup_elem(&net_policy, &l.slot);
+	if (!p)
+		return 0;
+	l.generation = p->generation;
+	l.set = ag_set_of(s, l.slot);
+	__builtin_memset(&r->h, 0, sizeof(r->h));
+	r->h.size = sizeof(*r);
+	r->h.op = AG_OP_DNS;
+	r->h.abi = AG_ABI_VERSION;
+	r->h.cpu = bpf_get_smp_processor_id();
+	r->h.scope = scope;
+	r->h.time_ns = bpf_ktime_get_boot_ns();
+	r->generation = l.generation;
+	r->flags = 0;
+	r->reserved = 0;
+	r->h.seq = __sync_fetch_and_add(&cpu->seq[AG_RING_DECISIONS], 1);
+	if (bpf_ringbuf_output(&decisions, r, sizeof(*r), ag_telemetry_wake())) {
+		ag_count_loss(AG_OP_DNS, AG_LOSS_RING_FULL);
+		return 0;
+	}
+	if (ttl < AG_DNS_TTL_S_MIN)
+		ttl = AG_DNS_TTL_S_MIN;
+	if (ttl > AG_DNS_TTL_S_MAX)
+		ttl = AG_DNS_TTL_S_MAX;
+	l.expires_ns = r->h.time_ns + ttl * 1000000000ull;
+	bpf_loop(r->count, ag_learn_step, &l, 0);
+	return 0;
+}
+
+/* Copies the message of a packet from the given offset; returns 0 where there is none. */
+static __always_inline int ag_take_message(struct __sk_buff *skb, struct ag_names_scratch *s, __u32 at)
+{
+	__u32 bytes = skb->len - at;
+
+	if (skb->len <= at + AG_DNS_HEADER)
+		return 0;
+	s->clipped = bytes > AG_DNS_MESSAGE;
+	if (bytes > AG_DNS_MESSAGE)
+		bytes = AG_DNS_MESSAGE;
+	s->length = bytes;
+	AG_BARRIER(bytes);
+	if (!bytes || bytes > AG_DNS_MESSAGE)
+		return 0;
+	return !bpf_skb_load_bytes(skb, at, s->message, bytes);
+}
+
+/* Where the message of a packet begins; 0 where the packet does not hold a whole one. */
+static __always_inline __u32 ag_message_at(struct __sk_buff *skb, const struct ag_sender *p)
+{
+	__u8 h[2];
+	__u32 at;
+
+	if (p->protocol == AG_IPPROTO_UDP)
+		return p->transport + 8;
+	if (bpf_skb_load_bytes(skb, p->transport + 12, h, 1))
+		return 0;
+	at = p->transport + (h[0] >> 4) * 4;
+	if (bpf_skb_load_bytes(skb, at, h, 2) || skb->len < at + 2 + (h[0] << 8 | h[1]))
+		return 0;
+	return at + 2;
+}
+
+SEC("cgroup_skb/ingress")
+int ag_dns_in(struct __sk_buff *skb)
+{
+	struct ag_sender p = {};
+	struct ag_names_scratch *s;
+	__u32 at;
+	__u8 port[2];
+
+	if (!ag_read_sender(skb, &p) || p.odd || !ag_carries_ports(&p))
+		return 1;
+	if (bpf_skb_load_bytes(skb, p.transport, port, 2) || port[0] || port[1] != AG_DNS_PORT)
+		return 1;
+	if (!bpf_map_lookup_elem(&resolvers, &p.source) || !ag_in_own_netns(skb))
+		return 1;
+	at = ag_message_at(skb, &p);
+	s = at ? ag_take_names() : 0;
+	if (!s)
+		return 1;
+	if (ag_take_message(skb, s, at) && ag_read_message(s))
+		ag_tell_names(s, ag_scope_of_socket(skb));
+	ag_put_names(s);
+	return 1;
+}
+
+/* Nobody in a session is a resolver: what looks like a resolver's answer is dropped. */
+SEC("cgroup_skb/egress")
+int ag_dns_out(struct __sk_buff *skb)
+{
+	struct ag_sender p = {};
+	__u8 port[2] = {};
+
+	if (!ag_read_sender(skb, &p))
+		return 1;
+	if (!p.odd) {
+		if (!ag_carries_ports(&p) || bpf_skb_load_bytes(skb, p.transport, port, 2))
+			return 1;
+		if (port[0] || port[1] != AG_DNS_PORT)
+			return 1;
+	}
+	return !bpf_map_lookup_elem(&resolvers, &p.source);
+}
+
+#endif
