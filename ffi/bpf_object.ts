@@ -34,6 +34,8 @@ export interface LoadOptions {
 const BPF_PROG_RUN = 10;
 /** Offsets of ctx_size_in and ctx_in, and the bytes up to batch_size. */
 const RUN_CONTEXT_SIZE = 40, RUN_CONTEXT = 48, RUN_ATTRIBUTE_BYTES = 80;
+/** Offsets of retval, data_size_in, data_in and repeat. */
+const RUN_RESULT = 4, RUN_DATA_SIZE = 8, RUN_DATA = 16, RUN_REPEAT = 32;
 
 /** A loaded object. */
 export class BpfObject implements Disposable {
@@ -124,6 +126,23 @@ export class BpfObject implements Disposable {
     const system = new SystemCalls(this.#shim);
     const result = system.call("bpf", BPF_PROG_RUN, Number(ptr(attributes)), attributes.byteLength);
     return result < 0 ? err(`${errnoName(-result)}: run ${program}`) : ok(undefined);
+  }
+
+  /**
+   * Runs a program for packets once on `packet`, which begins with the 14 bytes of an Ethernet header; returns what the
+   * program returns. The packet goes nowhere.
+   */
+  runPacket(program: string, packet: Uint8Array): Result<number, string> {
+    // union bpf_attr of BPF_PROG_RUN, include/uapi/linux/bpf.h
+    const attributes = new DataView(new ArrayBuffer(RUN_ATTRIBUTE_BYTES));
+    attributes.setUint32(0, this.#bpf.bpf_program__fd(this.#program(program)), true);
+    attributes.setUint32(RUN_DATA_SIZE, packet.length, true);
+    attributes.setBigUint64(RUN_DATA, BigInt(ptr(packet)), true);
+    attributes.setUint32(RUN_REPEAT, 1, true);
+    // SAFETY: the kernel copies `packet.length` bytes and writes its answer into the attributes.
+    const system = new SystemCalls(this.#shim);
+    const result = system.call("bpf", BPF_PROG_RUN, Number(ptr(attributes)), attributes.byteLength);
+    return result < 0 ? err(`${errnoName(-result)}: run ${program}`) : ok(attributes.getInt32(RUN_RESULT, true));
   }
 
   /** Detaches everything, unloads, closes the maps. Idempotent. */

@@ -52,7 +52,10 @@ static __always_inline void ag_put_names(struct ag_names_scratch *s)
 	__sync_lock_test_and_set(&s->busy, 0);
 }
 
-/* Nothing is permitted at these by a name alone: whoever owns the name could mean any machine nearby. */
+/*
+ * Nothing is permitted at these by a name alone: whoever owns the name could mean any machine nearby. The same as
+ * lib/core/special_addresses.ts.
+ */
 static __always_inline bool ag_is_special4(const __u8 *a)
 {
 	switch (a[0]) {
@@ -76,13 +79,17 @@ static __always_inline bool ag_is_special4(const __u8 *a)
 
 static __always_inline bool ag_is_special6(const __u8 *a)
 {
-	__u64 high = *(const __u64 *)a, low = *(const __u64 *)(a + 8);
+	const __u32 *w = (const __u32 *)a;
 
-	if (!high && (!low || low == bpf_cpu_to_be64(1)))
+	if (!w[0] && !w[1] && !w[2])
 		return true;
 	if ((a[0] & 0xfe) == 0xfc || a[0] == 0xff || (a[0] == 0xfe && (a[1] & 0xc0) == 0x80))
 		return true;
-	return high == bpf_cpu_to_be64(0x0064ff9b00000000ull) && !*(const __u32 *)(a + 8);
+	if (a[0] == 0x20 && a[1] == 0x02)
+		return true;
+	if (w[0] != bpf_htonl(0x0064ff9b))
+		return false;
+	return (!w[1] && !w[2]) || (!a[4] && a[5] == 1);
 }
 
 static __always_inline bool ag_is_mapped(const __u8 *a)
@@ -90,38 +97,68 @@ static __always_inline bool ag_is_mapped(const __u8 *a)
 	return *(__u64 *)a == 0 && *(__u32 *)(a + 8) == bpf_htonl(0xffff);
 }
 
-/* Adds what the address's names fulfil to *out, and says in *net that it has any. */
-static __noinline int ag_names_of(struct ag_net *net, const struct ag_net_policy *p, __u32 slot,
-				  struct ag_host_set *out)
-{
-	struct ag_address_key key = {.slot = slot, .family = net->family};
+struct ag_naming {
+	struct ag_net *net;
+	struct ag_host_set *out;
 	struct ag_address_names *names;
 	__u64 now;
-	int i, w;
+	__u32 slot;
+};
 
-	__builtin_memcpy(key.address, net->address, sizeof(key.address));
-	names = bpf_map_lookup_elem(&addr_names, &key);
-	if (!names || names->generation != p->generation)
+static long ag_name_step(__u32 index, void *context)
+{
+	struct ag_naming *n = context;
+	struct ag_name_cell *cell;
+	struct ag_host_set *set;
+	__u32 at;
+	int w;
+
+	if (index >= AG_NAME_CELLS)
+		return 1;
+	cell = &n->names->cell[index];
+	if (cell->expires_ns <= n->now)
 		return 0;
-	now = bpf_ktime_get_boot_ns();
-	for (i = 0; i < AG_NAME_CELLS; i++) {
-		__u32 at = slot * AG_HOST_SETS_MAX + names->cell[i].set;
-		struct ag_host_set *set;
-
-		if (names->cell[i].expires_ns <= now)
-			continue;
-		set = bpf_map_lookup_elem(&host_sets, &at);
-		if (!set)
-			continue;
-		net->flags |= AG_NET_NAMED;
-		net->decided_ns = now;
-		for (w = 0; w < AG_NET_WORDS; w++) {
-			out->rules.word[w] |= set->rules.word[w];
-			out->except.word[w] |= set->except.word[w];
-		}
+	at = n->slot * AG_HOST_SETS_MAX + cell->set;
+	set = bpf_map_lookup_elem(&host_sets, &at);
+	if (!set)
+		return 0;
+	n->net->flags |= AG_NET_NAMED;
+	n->net->decided_ns = n->now;
+	for (w = 0; w < AG_NET_WORDS; w++) {
+		n->out->rules.word[w] |= set->rules.word[w];
+		n->out->except.word[w] |= set->except.word[w];
 	}
-	if (!names->special)
+	return 0;
+}
+
+/*
+ * Sets *out to the rules that ask for no host or for a name of the address, and says in *net that it has any. Global,
+ * so that the verifier looks at it once for each program, and knows nothing of *out behind it.
+ */
+__noinline int ag_names_of(struct ag_net *net, struct ag_host_set *out, __u32 slot)
+{
+	struct ag_naming n = {.net = net, .out = out, .slot = slot & 1};
+	struct ag_address_key key = {.slot = n.slot};
+	struct ag_net_policy *p;
+	int w;
+
+	p = bpf_map_lookup_elem(&net_policy, &key.slot);
+	if (!net || !out || !p)
 		return 0;
+	out->rules = p->any_host;
+	out->except = p->any_host_except;
+	if (!p->names)
+		return 0;
+	key.family = net->family;
+	__builtin_memcpy(key.address, net->address, sizeof(key.address));
+	n.names = bpf_map_lookup_elem(&addr_names, &key);
+	if (!n.names || n.names->generation != p->generation)
+		return 0;
+	n.now = bpf_ktime_get_boot_ns();
+	bpf_loop(AG_NAME_CELLS, ag_name_step, &n, 0);
+	if (!n.names->special)
+		return 0;
+	/* These ask for a host: none of them is in any_host. */
 	for (w = 0; w < AG_NET_WORDS; w++) {
 		out->rules.word[w] &= ~p->public_host.word[w];
 		out->except.word[w] &= ~p->public_host_except.word[w];

@@ -69,15 +69,14 @@ __noinline int ag_decide_net(struct ag_net *net)
 		net->verdict = AG_VERDICT_DENY;
 		return 0;
 	}
-	if (p->names)
-		ag_names_of(net, p, slot, &named);
+	ag_names_of(net, &named, slot);
 	class = ag_protocol_class(net->protocol);
 	for (w = 0; w < AG_NET_WORDS; w++) {
 		__u64 bits = address->word[w] & port->word[w] & p->protocol[class].word[w] & p->action[action].word[w];
 
-		bits &= p->any_host.word[w] | named.rules.word[w];
+		bits &= named.rules.word[w];
 		bits &= ~(x_address->word[w] & x_port->word[w] & p->except_protocol[class].word[w] & p->except.word[w] &
-			  (p->any_host_except.word[w] | named.except.word[w]));
+			  named.except.word[w]);
 		if (bits & p->deny.word[w]) {
 			net->verdict = AG_VERDICT_DENY;
 			net->rule_index = p->rule_index[(w * 64 + ag_lowest_bit(bits & p->deny.word[w])) & 255];

@@ -38,6 +38,7 @@ const LAYER_NAMES: Readonly<Record<ProbeGroup, string>> = {
   scope: "moves between cgroups",
   network: "network",
   unix: "cgroup programs for unix sockets",
+  names: "host names from DNS answers",
   iterator: "processes that run already",
   lsm: "security hooks",
 };

@@ -13,7 +13,9 @@ export { opensForReading, type WatchedOpenCall, watchedOpenEvent } from "./hold/
 export type { FrameSink, ProbeGroup, ProbeSupport, RunningProcess } from "./kernel/port.ts";
 export { LossCounters } from "./kernel/counters.ts";
 export { triedGroups } from "./kernel/groups.ts";
-export { FIRST_KERNEL_SCOPE, KernelProbes, type ProbeParts } from "./kernel/probes.ts";
+export { FIRST_KERNEL_SCOPE, KernelProbes } from "./kernel/probes.ts";
+export type { ProbeParts } from "./kernel/load.ts";
+export type { Lesson } from "./kernel/lesson.ts";
 export { type HeldClasses, NOTHING_HELD, type StoppedProcess } from "./kernel/scope_value.ts";
 export { type ReadableRing, type ReaderParts, RingReader } from "./kernel/reader.ts";
 export { SequenceTracker } from "./kernel/sequence.ts";

@@ -64,6 +64,7 @@ describe.skipIf(!IS_ROOT)("loading", () => {
       scope: true,
       network: true,
       unix: major > 6 || (major === 6 && minor >= 7), // cgroup programs at connect of unix sockets
+      names: true,
       iterator: true,
     });
   });

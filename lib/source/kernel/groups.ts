@@ -16,6 +16,9 @@ export const GROUPS: Readonly<Record<BaseGroup, readonly string[]>> = {
   iterator: ["ag_tasks"],
 };
 
+/** The programs of `names` that are attached; the third one is run by user space. */
+export const NAME_HOOKS: readonly string[] = ["ag_dns_in", "ag_dns_out"];
+
 /** Where the programs of `unix` attach (include/uapi/linux/bpf.h): BPF_CGROUP_UNIX_CONNECT, BPF_CGROUP_UNIX_SENDMSG. */
 export const UNIX_ATTACH_TYPES: Readonly<Record<string, number>> = { ag_connect_unix: 49, ag_sendmsg_unix: 50 };
 

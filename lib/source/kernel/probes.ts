@@ -1,27 +1,16 @@
 /** The loaded probes: which programs this kernel takes, attaching and detaching, who is in scope. */
 import { closeSync } from "node:fs";
-import { AgConfig, AgControl, AgTask } from "../../../probes/abi.gen.ts";
-import { type BpfLink, type BpfMap, BpfObject, type Libbpf, type Shim, type SystemCalls } from "../../../ffi/mod.ts";
-import { AgentguardError, err, LIMITS, ok, type Result } from "../../core/mod.ts";
+import { AgControl, AgTask } from "../../../probes/abi.gen.ts";
+import type { BpfLink, BpfMap, BpfObject } from "../../../ffi/mod.ts";
+import { AgentguardError, err, ok, type Result } from "../../core/mod.ts";
 import { LossCounters } from "./counters.ts";
-import { type BaseGroup, GROUPS, triedGroups, UNIX_ATTACH_TYPES, untried } from "./groups.ts";
+import { type Lesson, lessonPacket } from "./lesson.ts";
+import { type BaseGroup, GROUPS, NAME_HOOKS, triedGroups, untried } from "./groups.ts";
+import { available, type LoadedGroups, loadGroups, type ProbeParts, ringBytes, tryGroups } from "./load.ts";
 import { LsmPrograms, lsmSupport } from "./lsm.ts";
 import { NOTHING_HELD, scopeValue, type StoppedProcess } from "./scope_value.ts";
-import { type OwnNumber, ownNumber } from "./own_number.ts";
+import { ownNumber } from "./own_number.ts";
 import type { ProbeGroup, ProbeSupport, RunningProcess } from "./port.ts";
-
-/** What loading needs. */
-export interface ProbeParts {
-  readonly bpf: Libbpf;
-  readonly shim: Shim;
-  readonly system: SystemCalls;
-  readonly image: Uint8Array;
-  /** The programs at security hooks; without it they are not tried. */
-  readonly lsm_image?: Uint8Array;
-  /** The guard's own process in its own pid namespace; the programs leave it alone. */
-  readonly self_pid: number;
-  readonly ring_bytes?: { readonly decisions: number; readonly telemetry: number };
-}
 
 /** Loaded programs and their maps. */
 export class KernelProbes implements Disposable {
@@ -118,12 +107,16 @@ export class KernelProbes implements Disposable {
 
   /** Attaches the network programs to a cgroup; disposing detaches them. */
   attachCgroup(cgroup_fd: number): Disposable {
+    return this.#attachAll([...GROUPS.network, ...(this.has("unix") ? GROUPS.unix : [])], cgroup_fd);
+  }
+
+  #attachAll(programs: readonly string[], cgroup_fd: number): Disposable {
     const links: BpfLink[] = [];
     const release = (): void => {
       for (const link of links) link[Symbol.dispose]();
       links.length = 0;
     };
-    for (const program of [...GROUPS.network, ...(this.has("unix") ? GROUPS.unix : [])]) {
+    for (const program of programs) {
       const link = this.#object.attachCgroup(program, cgroup_fd);
       if (!link.ok) {
         release();
@@ -132,6 +125,26 @@ export class KernelProbes implements Disposable {
       links.push(link.value);
     }
     return { [Symbol.dispose]: release };
+  }
+
+  /**
+   * Attaches the programs that learn names from DNS answers, and drop what a guarded process makes up as one, to a
+   * cgroup; disposing detaches them.
+   */
+  attachNames(cgroup_fd: number): Disposable {
+    return this.#attachAll(NAME_HOOKS, cgroup_fd);
+  }
+
+  /** Teaches the programs a name, or without one whose answers to believe: those in the guard's own network. */
+  teach(lesson?: Lesson): void {
+    const ran = this.#object.runPacket("ag_teach", lessonPacket(lesson));
+    if (!ran.ok) throw new AgentguardError("io", ran.error);
+    if (ran.value !== 0) throw new AgentguardError("overflow", "teach a name: the kernel's table of addresses is full");
+  }
+
+  /** What a packet program says to one packet behind 14 bytes; for tests of the parser. */
+  runPacket(program: string, packet: Uint8Array): Result<number, string> {
+    return this.#object.runPacket(program, packet);
   }
 
   /** The next telemetry record wakes the reader; the program that sends it takes the request back. */
@@ -229,61 +242,6 @@ export class KernelProbes implements Disposable {
 
 /** Scope numbers from here on are given by the kernel (agents that start by themselves); below, by user space. */
 export const FIRST_KERNEL_SCOPE = 0x4000_0000;
-
-function ringBytes(parts: ProbeParts): { readonly decisions: number; readonly telemetry: number } {
-  return parts.ring_bytes ?? { decisions: LIMITS.decision_ring_bytes, telemetry: LIMITS.telemetry_ring_bytes };
-}
-
-function available(group: BaseGroup): ProbeSupport {
-  return { group, available: true, detail: GROUPS[group].join(", ") };
-}
-
-/** An object whose programs were loaded. */
-interface LoadedGroups {
-  readonly object: BpfObject;
-  readonly hash_key: Uint8Array;
-  /** What it was loaded with. */
-  readonly self: OwnNumber;
-}
-
-function loadGroups(parts: ProbeParts, self: OwnNumber, groups: readonly BaseGroup[]): Result<LoadedGroups, string> {
-  let reason = "";
-  const hash_key = crypto.getRandomValues(new Uint8Array(16));
-  // bpf_rdonly_cast came with Linux 6.2; without it paths are read by copying, a little slower.
-  for (const has_cast of [1, 0]) {
-    const config = new Uint8Array(AgConfig.SIZE);
-    const view = new DataView(config.buffer);
-    view.setUint32(AgConfig.self, self.tgid, true);
-    view.setUint32(AgConfig.pid_level, self.level, true);
-    view.setUint32(AgConfig.has_cast, has_cast, true);
-    config.set(hash_key, AgConfig.key);
-    const loaded = BpfObject.load(parts.bpf, parts.shim, parts.image, {
-      programs: groups.flatMap((group) => GROUPS[group]),
-      attach_types: UNIX_ATTACH_TYPES,
-      sizes: ringBytes(parts),
-      data: { ".rodata.config": config },
-    });
-    if (loaded.ok) return ok({ object: loaded.value, hash_key, self });
-    reason = `${loaded.error.errno}: ${lastLine(loaded.error.log)}`;
-    if (loaded.error.errno === "EPERM") break;
-  }
-  return err(reason);
-}
-
-function lastLine(log: string): string {
-  const lines = log.split("\n").filter((line) => line.trim() !== "");
-  return lines.find((line) => line.includes("failed to load") || line.includes("unknown func")) ?? lines.at(-1) ??
-    "no message";
-}
-
-function tryGroups(parts: ProbeParts, self: OwnNumber, groups: readonly BaseGroup[]): ProbeSupport[] {
-  return groups.map((group) => {
-    const loaded = loadGroups({ ...parts, ring_bytes: { decisions: 4096, telemetry: 4096 } }, self, [group]);
-    if (!loaded.ok) return { group, available: false, detail: loaded.error };
-    loaded.value.object[Symbol.dispose]();
-    return available(group);
-  });
-}
 
 function readTask(view: DataView, at: number): RunningProcess {
   return {

@@ -39,7 +39,7 @@ const EVERY: Readonly<Record<string, Uint8Array>> = {
 
 describe("header", () => {
   test("a record by its literal bytes", () => {
-    const hex = "38000000" + "0500" + "02" + "00" + "02000000" + "07000000" + // size, op, abi, flags, cpu, scope
+    const hex = "38000000" + "0500" + "03" + "00" + "02000000" + "07000000" + // size, op, abi, flags, cpu, scope
       "0300000000000000" + "dcf7052a01000000" + // seq, time_ns
       "92100000" + "93100000" + "0500000001000000" + // pid, tid, start_ns
       "002a0000" + "00000000"; // wait_status, reserved
