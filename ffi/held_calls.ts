@@ -5,15 +5,15 @@
  */
 import { type Pointer, ptr, toArrayBuffer } from "bun:ffi";
 import { AgentguardError, err, errnoName, ok, type Result } from "../lib/core/mod.ts";
-import { CALL, EXEC, HOLD, HOLD_FLAG } from "./held_layout.ts";
 import { type HeldChange, readChange } from "./held_change.ts";
+import { CALL, HOLD } from "./held_layout.ts";
+import { type HeldProgram, readProgram } from "./held_program.ts";
 import { type HeldCallLibrary, openHeldCallLibrary, type Shim } from "./native_library.ts";
+import { encodeNeededTable, encodePlaces, type NeededTable, type PlaceEntry } from "./needed_table.ts";
 
 /** Descriptors of one wait. */
 export const HELD_WAIT_MAX = 64;
 
-// A byte order mark is a character of a name like any other.
-const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 const ENOENT = 2;
 const EAGAIN = 11;
 const ESTALE = 116;
@@ -32,33 +32,26 @@ export interface HeldCall {
   readonly uid: number;
   /** Of the calling thread: another one has another number. */
   readonly serial: number;
+  /** It was a change, which `wait` did, and its caller has no result that says so: see `done`. Nobody waits. */
+  readonly done: boolean;
 }
 
-/** What a held execve would bring up, found in the caller's own view. */
-export interface HeldProgram {
-  readonly requested: string;
-  /** Resolved: the script, or the image. */
-  readonly path: string;
-  /** Of a script: the image that runs it. */
-  readonly interpreter?: string;
-  readonly cwd: string;
-  /** As the program will find it: the NUL-terminated arguments, a script's interpreter and name included. */
-  readonly argv: Uint8Array;
-  /** The image that the caller runs; empty where it has none. */
-  readonly caller: string;
-  readonly script: boolean;
-  readonly args_truncated: boolean;
-  readonly memfd: boolean;
-  readonly deleted: boolean;
-  /** The image and what comes with it, as a grant names them: 8 bytes each of inode, hash of argv, hash of the name. */
-  readonly ino: Uint8Array;
-  readonly hash: Uint8Array;
-  readonly name_hash: Uint8Array;
-  readonly dev: number;
-  readonly hashed_bytes: number;
-  /** Inode (8 bytes) and device of the script; those of the image where there is none. */
-  readonly script_ino: Uint8Array;
-  readonly script_dev: number;
+/** Whose calls come from a listener. */
+export interface HeldListener {
+  /** `wait` may answer some of them by itself. */
+  readonly serves: boolean;
+  /** Where the call that was received last is noted, at its beginning. */
+  readonly noted: Uint8Array | undefined;
+  /** Where its command may change files; `undefined`: everywhere. */
+  readonly places: readonly PlaceEntry[] | undefined;
+}
+
+/** How to wait. */
+export interface HeldWaitTerms {
+  readonly count: number;
+  readonly timeout_ms: number;
+  /** Calls to answer before it ends; none are where it is 0. */
+  readonly calls: number;
 }
 
 /** One thread's way to held calls. */
@@ -67,13 +60,21 @@ export class HeldCalls implements Disposable {
   readonly #state: Pointer;
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
+  /** Written to by the native code. */
+  readonly #stats: Float64Array;
+  /** The same, by listener: where the call that was received last is noted. */
+  readonly #noted: Map<number, Uint8Array> = new Map();
   #closed = false;
 
-  /** `key`: 16 bytes, that of the loaded probes. Throws `io` where the thread cannot be set apart. */
-  constructor(shim: Shim, key: Uint8Array) {
+  /**
+   * `key`: 16 bytes, that of the loaded probes; `stats`: two numbers that count what is held and answered by `wait`.
+   * Throws `io` where the thread cannot be set apart.
+   */
+  constructor(shim: Shim, { key, stats }: { readonly key: Uint8Array; readonly stats: Float64Array }) {
     this.#library = openHeldCallLibrary();
-    // SAFETY: 16 bytes are read during the call.
-    const state = this.#library.ag_hold_open(ptr(key));
+    this.#stats = stats;
+    // SAFETY: 16 bytes are read during the call; the numbers live as long as this object, which ends with the state.
+    const state = this.#library.ag_hold_open(ptr(key), ptr(stats));
     if (state === null) {
       throw new AgentguardError("io", `set up held system calls: ${errnoName(shim.ag_errno())}`);
     }
@@ -85,14 +86,51 @@ export class HeldCalls implements Disposable {
     this.#view = new DataView(this.#bytes.buffer);
   }
 
-  /** Lets answers wake callers on this processor; older kernels do without. */
-  tune(listener: number): void {
+  /**
+   * Calls of a listener come from now on: answers wake callers on this processor (older kernels do without). Throws
+   * `io` or `overflow`.
+   */
+  begin(listener: number, { serves, noted, places }: HeldListener): void {
     this.#library.ag_hold_tune(listener);
+    const [table, note] = [places === undefined ? undefined : encodePlaces(places), noted?.subarray(0, ID_BYTES)];
+    if (note !== undefined) this.#noted.set(listener, note);
+    const [at, bytes] = [table === undefined ? null : ptr(table), table?.length ?? 0];
+    // SAFETY: the table is copied during the call; the note is kept until `end`.
+    const result = this.#library.ag_hold_begin(
+      this.#state,
+      listener,
+      serves ? 1 : 0,
+      note === undefined ? null : ptr(note),
+      at,
+      bytes,
+    );
+    if (result === 0) return;
+    const code = errnoName(-result) === "EMFILE" ? "overflow" : "io";
+    throw new AgentguardError(code, `answer held calls of a session: ${errnoName(-result)}`);
+  }
+
+  /** Nothing comes from a listener any more, which its owner closes. */
+  end(listener: number): void {
+    this.#library.ag_hold_end(this.#state, listener);
+    this.#noted.delete(listener);
+  }
+
+  /** `wait` answers by itself what none of these names is about, from now on. Throws `io`. */
+  setRules(table: NeededTable): void {
+    const bytes = encodeNeededTable(table);
+    // SAFETY: the table is copied during the call.
+    const result = this.#library.ag_hold_rules(this.#state, ptr(bytes), bytes.length);
+    if (result < 0) throw new AgentguardError("io", `replace what held calls are compared with: ${errnoName(-result)}`);
+  }
+
+  /** Somebody has to know before objects get other names, or nobody: `wait` gives none to them by itself. */
+  watchRenames(watched: boolean): void {
+    this.#library.ag_hold_renames(this.#state, watched ? 1 : 0);
   }
 
   /**
-   * Takes one notification of a listener that is readable. `undefined` where its caller has gone; an error where
-   * nothing can be found out about a caller who still waits: it must be refused.
+   * Takes the call that `wait` told of. `undefined` where its caller has gone; an error where nothing can be found out
+   * about a caller who still waits: it must be refused.
    */
   receive(listener: number): Result<HeldCall | undefined, { readonly id: Uint8Array; readonly errno: string }> {
     const result = this.#library.ag_hold_receive(this.#state, listener);
@@ -108,6 +146,7 @@ export class HeldCalls implements Disposable {
       ppid: view.getUint32(CALL.ppid, true),
       uid: view.getUint32(CALL.uid, true),
       serial: view.getUint32(CALL.serial, true),
+      done: result > 0,
     });
   }
 
@@ -117,28 +156,7 @@ export class HeldCalls implements Disposable {
   program(listener: number): Result<HeldProgram, string> {
     const result = this.#library.ag_hold_exec(this.#state, listener);
     if (result < 0) return err(errnoName(-result));
-    const view = this.#view;
-    const flags = view.getUint32(HOLD.exec + EXEC.flags, true);
-    const script = (flags & HOLD_FLAG.script) !== 0;
-    return ok({
-      requested: this.#text(EXEC.requested),
-      path: this.#text(EXEC.path),
-      ...(script ? { interpreter: this.#text(EXEC.interpreter) } : undefined),
-      cwd: this.#text(EXEC.cwd),
-      argv: this.#textBytes(EXEC.argv).slice(),
-      caller: this.#text(EXEC.caller),
-      script,
-      args_truncated: (flags & HOLD_FLAG.args_truncated) !== 0,
-      memfd: (flags & HOLD_FLAG.memfd) !== 0,
-      deleted: (flags & HOLD_FLAG.deleted) !== 0,
-      ino: this.#word(EXEC.ino),
-      hash: this.#word(EXEC.hash),
-      name_hash: this.#word(EXEC.name_hash),
-      dev: view.getUint32(HOLD.exec + EXEC.dev, true),
-      hashed_bytes: view.getUint32(HOLD.exec + EXEC.hashed_bytes, true),
-      script_ino: this.#word(EXEC.script_ino),
-      script_dev: view.getUint32(HOLD.exec + EXEC.script_dev, true),
-    });
+    return ok(readProgram(this.#bytes, this.#view));
   }
 
   /**
@@ -151,6 +169,11 @@ export class HeldCalls implements Disposable {
     const pinned = this.#library.ag_hold_pin(this.#state, listener, ptr(error));
     if (pinned === null) return err(-(error[0] ?? 0));
     return ok(readChange(this.#bytes, this.#view, pinned));
+  }
+
+  /** The change that was received last, and is done. */
+  done(): HeldChange {
+    return readChange(this.#bytes, this.#view, null);
   }
 
   /**
@@ -195,12 +218,17 @@ export class HeldCalls implements Disposable {
   }
 
   /**
-   * Waits until one of at most `HELD_WAIT_MAX` descriptors is readable or at its end; `events[i]` is what poll(2) says
-   * of `fds[i]`. -1 waits for as long as it takes; an interrupted wait counts as a timeout.
+   * Waits until there is something for TypeScript at one of at most `HELD_WAIT_MAX` descriptors, whose first is no
+   * listener: `events[i]` is `HELD_TAKEN` where a call was received, else what poll(2) says of `fds[i]`. Calls that no
+   * rule can be about are answered meanwhile, at most `calls` of them; where the wait has an end, after the first only
+   * those that are there already. -1 waits for as long as it takes. False where nothing more came in time. Throws `io`.
    */
-  wait(fds: Int32Array, events: Int32Array, options: { readonly count: number; readonly timeout_ms: number }): number {
+  wait(fds: Int32Array, events: Int32Array, options: HeldWaitTerms): boolean {
+    const { count, timeout_ms, calls } = options;
     // SAFETY: `count` numbers are read and written during the call; both arrays hold HELD_WAIT_MAX.
-    return this.#library.ag_hold_poll(ptr(fds), ptr(events), options.count, options.timeout_ms);
+    const result = this.#library.ag_hold_wait(this.#state, ptr(fds), ptr(events), count, timeout_ms, calls);
+    if (result < 0) throw new AgentguardError("io", `wait for held calls: ${errnoName(-result)}`);
+    return result > 0;
   }
 
   /** True while the caller of `id` waits. */
@@ -254,18 +282,5 @@ export class HeldCalls implements Disposable {
     if (result === 0) return true;
     if (-result === ENOENT) return false;
     throw new AgentguardError("io", `answer a held call: ${errnoName(-result)}`);
-  }
-
-  #text(field: number): string {
-    return decoder.decode(this.#textBytes(field));
-  }
-
-  #textBytes(field: number): Uint8Array {
-    const at = HOLD.text + this.#view.getUint32(HOLD.exec + field, true);
-    return this.#bytes.subarray(at, at + this.#view.getUint32(HOLD.exec + field + 4, true));
-  }
-
-  #word(field: number): Uint8Array {
-    return this.#bytes.slice(HOLD.exec + field, HOLD.exec + field + 8);
   }
 }

@@ -7,8 +7,8 @@ export type HeldChangeKind = typeof CHANGE_KINDS[number];
 
 /** What a held call would change, found in its caller's own view. Texts are empty where there is none. */
 export interface HeldChange {
-  /** The native code's own; for `perform` and `drop`. */
-  readonly pinned: Pointer;
+  /** The native code's own; for `perform` and `drop`. Nothing of one that is done. */
+  readonly pinned: Pointer | null;
   readonly kind: HeldChangeKind;
   /** As the caller wrote it. */
   readonly requested: string;
@@ -43,7 +43,7 @@ export interface HeldChange {
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** Copies it out of the memory that the next call overwrites. */
-export function readChange(bytes: Uint8Array, view: DataView, pinned: Pointer): HeldChange {
+export function readChange(bytes: Uint8Array, view: DataView, pinned: Pointer | null): HeldChange {
   const at = HOLD.change;
   const u32 = (field: number): number => view.getUint32(at + field, true);
   const u64 = (field: number): number => u32(field + 4) * 0x1_0000_0000 + u32(field);

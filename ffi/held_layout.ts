@@ -77,3 +77,6 @@ export const CHANGE_KINDS = [
 
 /** `enum ag_hold_flag`. */
 export const HOLD_FLAG = { script: 1, args_truncated: 2, memfd: 4, deleted: 8 } as const;
+
+/** Of the events of a wait: a call was received. */
+export const HELD_TAKEN = 0x10000;

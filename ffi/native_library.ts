@@ -90,7 +90,7 @@ export interface Shim {
 
 /** Functions for held calls (native/hold.c, native/hold_listener.c, native/hold_map.c). */
 export interface HeldCallLibrary {
-  ag_hold_open(key: Pointer | null): Pointer | null;
+  ag_hold_open(key: Pointer | null, stats: Pointer | null): Pointer | null;
   ag_hold_close(state: Pointer | null): void;
   ag_hold_memory(state: Pointer | null): Pointer | null;
   ag_hold_tune(listener: number): number;
@@ -102,7 +102,25 @@ export interface HeldCallLibrary {
   ag_hold_drop(state: Pointer | null, change: Pointer | null): void;
   ag_hold_settle(state: Pointer | null): void;
   ag_hold_forget(state: Pointer | null): void;
-  ag_hold_poll(fds: Pointer | null, events: Pointer | null, count: number, timeout_ms: number): number;
+  ag_hold_rules(state: Pointer | null, table: Pointer | null, bytes: number): number;
+  ag_hold_renames(state: Pointer | null, are_seen: number): void;
+  ag_hold_begin(
+    state: Pointer | null,
+    listener: number,
+    serves: number,
+    noted: Pointer | null,
+    places: Pointer | null,
+    bytes: number,
+  ): number;
+  ag_hold_end(state: Pointer | null, listener: number): void;
+  ag_hold_wait(
+    state: Pointer | null,
+    fds: Pointer | null,
+    events: Pointer | null,
+    count: number,
+    timeout_ms: number,
+    calls: number,
+  ): number;
   ag_hold_valid(listener: number, id: Pointer | null): number;
   ag_hold_answer(listener: number, id: Pointer | null, error: number): number;
   ag_hold_grant(map: number, thread: number, value: Pointer | null): number;
@@ -197,7 +215,7 @@ const SHIM = {
 } as const;
 
 const HELD_CALLS = {
-  ag_hold_open: { args: [T.ptr], returns: T.ptr },
+  ag_hold_open: { args: [T.ptr, T.ptr], returns: T.ptr },
   ag_hold_close: { args: [T.ptr], returns: T.void },
   ag_hold_memory: { args: [T.ptr], returns: T.ptr },
   ag_hold_tune: { args: [T.i32], returns: T.i32 },
@@ -209,7 +227,11 @@ const HELD_CALLS = {
   ag_hold_drop: { args: [T.ptr, T.ptr], returns: T.void },
   ag_hold_settle: { args: [T.ptr], returns: T.void },
   ag_hold_forget: { args: [T.ptr], returns: T.void },
-  ag_hold_poll: { args: [T.ptr, T.ptr, T.i32, T.i32], returns: T.i32 },
+  ag_hold_rules: { args: [T.ptr, T.ptr, T.u32], returns: T.i32 },
+  ag_hold_renames: { args: [T.ptr, T.i32], returns: T.void },
+  ag_hold_begin: { args: [T.ptr, T.i32, T.i32, T.ptr, T.ptr, T.u32], returns: T.i32 },
+  ag_hold_end: { args: [T.ptr, T.i32], returns: T.void },
+  ag_hold_wait: { args: [T.ptr, T.ptr, T.ptr, T.i32, T.i32, T.i32], returns: T.i32 },
   ag_hold_valid: { args: [T.i32, T.ptr], returns: T.i32 },
   ag_hold_answer: { args: [T.i32, T.ptr, T.i32], returns: T.i32 },
   ag_hold_grant: { args: [T.i32, T.u32, T.ptr], returns: T.i32 },

@@ -6,7 +6,7 @@ import { type Pointer, ptr, toArrayBuffer } from "bun:ffi";
 import { AgentguardError, errnoName } from "../lib/core/mod.ts";
 import { openWatchLibrary, type Shim, type WatchLibrary } from "./native_library.ts";
 import { WATCH_FLAG, WATCH_OPEN } from "./watch_layout.ts";
-import { encodeWatchTable, type WatchTable } from "./watch_table.ts";
+import { encodeNeededTable, type NeededTable } from "./needed_table.ts";
 
 /** One open that waits. */
 export interface WatchedOpen {
@@ -76,10 +76,10 @@ export class WatchedOpens implements Disposable {
   constructor(
     shim: Shim,
     process: number,
-    { ready_fd, table }: { readonly ready_fd: number; readonly table: WatchTable },
+    { ready_fd, table }: { readonly ready_fd: number; readonly table: NeededTable },
   ) {
     this.#library = openWatchLibrary();
-    const bytes = encodeWatchTable(table);
+    const bytes = encodeNeededTable(table);
     // SAFETY: the table is copied during the call.
     const state = this.#library.ag_watch_open(process, ready_fd, ptr(bytes), bytes.length);
     if (state === null) {
@@ -99,8 +99,8 @@ export class WatchedOpens implements Disposable {
   }
 
   /** Compares with another table from now on, also objects that were passed over. Throws `io`. */
-  setTable(table: WatchTable): void {
-    const bytes = encodeWatchTable(table);
+  setTable(table: NeededTable): void {
+    const bytes = encodeNeededTable(table);
     // SAFETY: the table is copied during the call.
     const result = this.#library.ag_watch_rules(this.#state, ptr(bytes), bytes.length);
     if (result < 0) throw new AgentguardError("io", `replace what opens wait for: ${errnoName(-result)}`);

@@ -5,11 +5,9 @@
  * and working directory with the rest of the process.
  */
 #define _GNU_SOURCE
-#include "hold_calls.h"
-#include "hold_describe.h"
 #include "hold_exec.h"
-#include "hold_perform.h"
 #include "hold_task.h"
+#include "hold_wait.h"
 
 #include <linux/seccomp.h>
 #include <sched.h>
@@ -22,6 +20,9 @@ _Static_assert(AG_HOLD_ARGS_BYTES <= AG_HOLD_TEXT_BYTES / 2, "argv and ten paths
 void ag_hold_forget(struct ag_hold_state *state)
 {
 	become_self(state);
+	if (state->ahead)
+		drop_change(state, state->ahead);
+	state->ahead = NULL;
 	close_tasks(state);
 	forget_view(state);
 }
@@ -31,6 +32,9 @@ void ag_hold_close(struct ag_hold_state *state)
 	int fds[] = {state->proc_fd, state->self_fd, state->info_fd, state->root_fd, state->cwd_fd};
 
 	ag_hold_forget(state);
+	for (int i = 0; i < AG_HOLD_SESSIONS_MAX; i++)
+		free_table(state->sessions[i].places);
+	free_table(state->rules);
 	for (unsigned i = 0; i < sizeof fds / sizeof fds[0]; i++)
 		if (fds[i] >= 0)
 			close(fds[i]);
@@ -38,8 +42,11 @@ void ag_hold_close(struct ag_hold_state *state)
 	free(state);
 }
 
-/* `key` is 16 bytes. Null with errno where it cannot be set up. */
-struct ag_hold_state *ag_hold_open(const uint8_t *key)
+/*
+ * `key` is 16 bytes; `stats` are two numbers that count the calls which are held and answered here, for as long as the
+ * state. Null with errno where it cannot be set up.
+ */
+struct ag_hold_state *ag_hold_open(const uint8_t *key, double *stats)
 {
 	struct ag_hold_state *state = calloc(1, sizeof *state);
 	int error;
@@ -49,7 +56,10 @@ struct ag_hold_state *ag_hold_open(const uint8_t *key)
 	memcpy(state->key, key, sizeof state->key);
 	for (int i = 0; i < AG_HOLD_TASKS_MAX; i++)
 		state->tasks[i].dir_fd = state->tasks[i].status_fd = -1;
-	state->task_fd = state->view.fd = -1;
+	for (int i = 0; i < AG_HOLD_SESSIONS_MAX; i++)
+		state->sessions[i].listener = -1;
+	state->stats = stats;
+	state->taken = state->task_fd = state->view.fd = -1;
 	state->proc_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	state->self_fd = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	state->info_fd = open("/proc/self/fdinfo", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -82,38 +92,73 @@ void ag_hold_settle(struct ag_hold_state *state)
 }
 
 /*
- * Takes one notification, which must be there (poll first): else it waits. 0, -ENOENT where its caller is gone, or
+ * Takes one notification, which must be there (ag_hold_wait first): else it waits. 0; 1 where it was served, and its
+ * caller has gone without the result: it is to be told, and nothing to be answered; -ENOENT where its caller is gone, or
  * another -errno; then, if hold.call.id is not 0, somebody waits and must be answered. Only ag_hold_pin and
  * ag_hold_exec know for sure that what was found is about the one who waits, and not about who got the number later.
  */
 int32_t ag_hold_receive(struct ag_hold_state *state, int32_t listener)
 {
-	struct ag_hold_call *call = &state->hold.call;
-	struct seccomp_notif request;
-	int failed;
+	if (state->taken != listener)
+		return receive(state, listener);
+	state->taken = -1;
+	return state->taken_result;
+}
 
-	state->fresh = NULL;
-	if (state->reads_as_self)
-		become_self(state);
-	state->task_fd = -1;
-	memset(&request, 0, sizeof request);
-	memset(call, 0, offsetof(struct ag_hold_call, groups));
-	if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &request) != 0)
-		return -errno;
-	call->id = request.id;
-	call->nr = request.data.nr;
-	call->tid = request.pid;
-	memcpy(call->args, request.data.args, sizeof call->args);
-	if (call->tid == 0)
-		return -ESRCH; /* in a pid namespace that this process cannot see */
-	failed = know_task(state);
-	if (!failed)
-		failed = know_view(state);
-	if (failed && ioctl(listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &call->id) != 0) {
-		call->id = 0;
-		return -ENOENT;
+/* As `wait_for_calls`. A call that was received is told by the next ag_hold_receive of its listener. */
+int32_t ag_hold_wait(struct ag_hold_state *state, const int32_t *fds, int32_t *events, int32_t count,
+		     int32_t timeout_ms, int32_t calls)
+{
+	return wait_for_calls(state, fds, events, count, timeout_ms, calls);
+}
+
+/*
+ * Names that rules or the guard's own files need, as make_table of needed_names.h reads them. 0 or
+ * -errno; then everything is TypeScript's.
+ */
+int32_t ag_hold_rules(struct ag_hold_state *state, const uint8_t *table, uint32_t bytes)
+{
+	free_table(state->rules);
+	state->rules = make_table(table, bytes);
+	return state->rules ? 0 : -errno;
+}
+
+/* Somebody has to know before objects get other names (1), or nobody (0). */
+void ag_hold_renames(struct ag_hold_state *state, int32_t are_seen)
+{
+	state->renames_are_seen = are_seen;
+}
+
+/*
+ * Calls of a listener may be answered here from now on, if `serves`. `noted`: 8 bytes for the call that was received
+ * last, or null; `places`: where its command may change files (make_table), or null. Both stay until ag_hold_end. 0 or
+ * -errno.
+ */
+int32_t ag_hold_begin(struct ag_hold_state *state, int32_t listener, int32_t serves, uint8_t *noted,
+		      const uint8_t *places, uint32_t bytes)
+{
+	struct ag_hold_session *session = find_session(state, -1);
+	struct needed_table *table = places ? make_table(places, bytes) : NULL;
+
+	if (!session || (places && !table)) {
+		free_table(table);
+		return session ? -errno : -EMFILE;
 	}
-	return failed;
+	*session = (struct ag_hold_session){listener, serves, noted, table};
+	return 0;
+}
+
+/* Forgets a listener, which is closed next. */
+void ag_hold_end(struct ag_hold_state *state, int32_t listener)
+{
+	struct ag_hold_session *session = find_session(state, listener);
+
+	if (state->taken == listener)
+		state->taken = -1;
+	if (!session)
+		return;
+	free_table(session->places);
+	*session = (struct ag_hold_session){.listener = -1};
 }
 
 /*
@@ -157,63 +202,11 @@ int32_t ag_hold_exec(struct ag_hold_state *state, int32_t listener)
 	return ioctl(listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &call->id) == 0 ? 0 : -ENOENT;
 }
 
-/* Closes the descriptors of a change; those that follow one another at once. */
-static void close_pinned(struct ag_pinned *p)
-{
-	int fds[] = {p->old.parent, p->old.object, p->new.parent, p->new.object, p->opened};
-	int first = -1, last = -2;
-
-	for (int i = 0; i < 5; i++) {
-		if (fds[i] < 0)
-			continue;
-		if (first >= 0 && fds[i] != last + 1) {
-			syscall(SYS_close_range, first, last, 0);
-			first = -1;
-		}
-		last = fds[i];
-		first = first < 0 ? last : first;
-	}
-	if (first >= 0 && syscall(SYS_close_range, first, last, 0) != 0)
-		for (int i = 0; i < 5; i++) /* Linux 5.9 */
-			if (fds[i] >= 0)
-				close(fds[i]);
-}
-
 /* Forgets a change that was pinned. */
 void ag_hold_drop(struct ag_hold_state *state, struct ag_pinned *p)
 {
-	if (!p)
-		return;
-	if (p->fifo) {
-		int fd;
-		while ((fd = fifo_result(&p->fifo, 1)) == -EAGAIN)
-			usleep(200);
-		if (fd >= 0)
-			close(fd);
-	}
-	if (state->fresh == p)
-		state->fresh = NULL;
-	close_pinned(p);
-	if (state->spare)
-		free(p);
-	else
-		state->spare = p;
-}
-
-/* Memory for a change, with nothing in it but the call that was received last. */
-static struct ag_pinned *new_pinned(struct ag_hold_state *state)
-{
-	const struct ag_hold_call *call = &state->hold.call;
-	struct ag_pinned *p = state->spare ? state->spare : malloc(sizeof *p);
-
-	state->spare = NULL;
-	if (!p)
-		return NULL;
-	memset(p, 0, offsetof(struct ag_pinned, call));
-	p->requested[0] = p->new_requested[0] = 0;
-	memcpy(&p->call, call, offsetof(struct ag_hold_call, groups) + call->group_count * sizeof call->groups[0]);
-	p->old.parent = p->old.object = p->new.parent = p->new.object = p->opened = -1;
-	return p;
+	if (p)
+		drop_change(state, p);
 }
 
 /*
@@ -222,32 +215,21 @@ static struct ag_pinned *new_pinned(struct ag_hold_state *state)
  */
 struct ag_pinned *ag_hold_pin(struct ag_hold_state *state, int32_t listener, int32_t *error)
 {
-	struct ag_hold *hold = &state->hold;
-	struct ag_pinned *p = new_pinned(state);
+	struct ag_pinned *p = state->ahead;
 
-	*error = -ENOMEM;
-	if (!p)
-		return NULL;
-	memset(&hold->change, 0, sizeof hold->change);
-	hold->text_bytes = 0;
-	*error = read_call(p);
-	if (!*error && !state->view.outside)
-		*error = enter_view(state);
-	if (!*error)
+	state->ahead = NULL;
+	if (p) {
 		*error = describe_caller(state);
-	if (!*error)
-		*error = pin(state, p);
-	if (!*error)
-		*error = describe_change(state, p);
-	leave_view(state);
-	if (!*error && ioctl(listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &p->call.id) != 0)
-		*error = -ENOENT;
-	if (!*error) {
-		state->fresh = p;
-		return p;
+	} else {
+		p = read_change(state, error);
+		if (p)
+			*error = pin_change(state, p, listener, 1);
 	}
-	ag_hold_drop(state, p);
-	return NULL;
+	if (p && *error) {
+		drop_change(state, p);
+		p = NULL;
+	}
+	return p;
 }
 
 /* The object at the first or second place of a change, as a descriptor of the change's own; -1 where there is none. */

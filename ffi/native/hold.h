@@ -14,6 +14,7 @@
 #define AG_HOLD_GROUPS_MAX 1024   /* supplementary groups of a caller */
 #define AG_HOLD_SCRIPTS_MAX 5     /* interpreters of interpreters (fs/exec.c) */
 #define AG_HOLD_TASKS_MAX 64      /* callers that are remembered, two descriptors each */
+#define AG_HOLD_SESSIONS_MAX 64   /* descriptors of one wait */
 #define AG_HOLD_STEPS_MAX 4096    /* components of one name, those of its symbolic links included */
 
 enum ag_hold_flag {
@@ -123,6 +124,20 @@ struct ag_view {
 	int entered; /* it is this thread's root now */
 };
 
+/* A session whose calls may be answered without TypeScript. `listener` -1: none. */
+struct ag_hold_session {
+	int32_t listener;
+	int32_t serves;
+	uint8_t *noted;              /* where the call that was received last is noted, 8 bytes; null: nowhere */
+	struct needed_table *places; /* where its command may change files, by enum ag_hold_place; null: everywhere */
+};
+
+/* What a command may do below a place: bits of a table. The numbers are those of PLACES in ffi/held_serving.ts. */
+enum ag_hold_place {
+	AG_PLACE_WRITE = 1,
+	AG_PLACE_WRITE_FILES = 2, /* to files that are there */
+};
+
 /* SipHash key of this load of the probes, and descriptors that stay open. Private to the native code. */
 struct ag_hold_state {
 	struct ag_hold hold;
@@ -141,6 +156,15 @@ struct ag_hold_state {
 	struct ag_view view;
 	struct ag_pinned *fresh; /* its caller was there, and nothing else has happened since */
 	struct ag_pinned *spare; /* memory for the next */
+	/* Calls that are answered here, see hold_serve.h. */
+	struct ag_hold_session sessions[AG_HOLD_SESSIONS_MAX];
+	struct needed_table
+		*rules;          /* names that rules or the guard's own files need; null: everything is TypeScript's */
+	int renames_are_seen;    /* somebody has to know before objects get other names */
+	double *stats;           /* calls that were held and answered, two numbers that TypeScript reads */
+	struct ag_pinned *ahead; /* the call that was received last is pinned already */
+	int taken;               /* the listener of that call, until TypeScript has heard of it; or -1 */
+	int taken_result;        /* what it is to hear */
 	/* Who this thread is by itself; `is_other` while it acts for a caller. */
 	uint64_t permitted, effective, inheritable;
 	uint32_t fsuid, fsgid;

@@ -6,6 +6,7 @@
 #include "hold_identity.h"
 #include "hold_memory.h"
 #include "hold_script.h"
+#include "hold_text.h"
 
 /* argv as the program will find it, into the texts; hashed. */
 static int final_arguments(struct ag_hold_state *state, const struct starting *s, long bytes, int cut)

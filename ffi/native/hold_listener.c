@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The seccomp listener by itself: waiting for it, and answering. Nothing here knows of callers. */
+/* The seccomp listener by itself: tuning it, and answering. Nothing here knows of callers. */
 #include <errno.h>
 #include <linux/seccomp.h>
-#include <poll.h>
 #include <stdint.h>
 #include <sys/ioctl.h>
 
@@ -15,25 +14,6 @@
 int32_t ag_hold_tune(int32_t listener)
 {
 	return ioctl(listener, SECCOMP_IOCTL_NOTIF_SET_FLAGS, SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP) == 0 ? 0 : -errno;
-}
-
-/*
- * Waits for descriptors to be readable, at most 64; `events` gets what poll(2) says of each. poll and not epoll: it
- * passes on that the one who calls is to be woken on this CPU.
- */
-int32_t ag_hold_poll(const int32_t *fds, int32_t *events, int32_t count, int32_t timeout_ms)
-{
-	struct pollfd polled[64];
-	int ready;
-
-	if (count < 0 || count > 64)
-		return -EINVAL;
-	for (int i = 0; i < count; i++)
-		polled[i] = (struct pollfd){.fd = fds[i], .events = POLLIN};
-	ready = poll(polled, (nfds_t)count, timeout_ms);
-	for (int i = 0; i < count; i++)
-		events[i] = ready > 0 ? polled[i].revents : 0;
-	return ready < 0 ? -errno : ready;
 }
 
 /* True while the caller of a notification waits. */

@@ -88,7 +88,7 @@ int32_t ag_watch_group(const struct ag_watch *w)
 /* Replaces the table, and looks at everything again. 0 or -errno; then the old one stays. */
 int32_t ag_watch_rules(struct ag_watch *w, const uint8_t *bytes, uint32_t length)
 {
-	struct watch_table *table = make_table(bytes, length), *before;
+	struct needed_table *table = make_table(bytes, length), *before;
 
 	if (!table)
 		return -errno;

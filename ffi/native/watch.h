@@ -14,19 +14,9 @@
 #define AG_WATCH_IGNORED_MAX 262144 /* objects that are passed over; then all are looked at again */
 #define AG_WATCH_TEXT_BYTES (3 * AG_WATCH_PATH_BYTES)
 
-/* What a rule needs in a name. The numbers are those of KINDS in ffi/watch_table.ts. */
-enum ag_watch_kind {
-	AG_WATCH_EXACT = 1, /* the whole name */
-	AG_WATCH_TREE,      /* a directory, for itself and everything below it */
-	AG_WATCH_BASE,      /* the last component */
-	AG_WATCH_COMPONENT, /* any component */
-	AG_WATCH_EXTENSION, /* the last component from its last dot on */
-};
-
 enum ag_watch_table_flag {
-	AG_WATCH_ALL = 1,      /* every open is TypeScript's */
-	AG_WATCH_FLOATING = 2, /* names may be forbidden anywhere: a file with several names is never passed over */
-	AG_WATCH_LINKED = 4,   /* objects below the trees that have several names are in the table */
+	AG_WATCH_FLOATING = 1, /* names may be forbidden anywhere: a file with several names is never passed over */
+	AG_WATCH_LINKED = 2,   /* objects below the trees that have several names are in the table */
 };
 
 enum ag_watch_flag {

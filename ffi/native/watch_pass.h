@@ -52,7 +52,7 @@ static void pass_over(struct ag_watch *w, int fd, const struct stat *info)
 
 static enum verdict look_at(const struct ag_watch *w, int fd, struct stat *info)
 {
-	const struct watch_table *table = w->table;
+	const struct needed_table *table = w->table;
 	char name[16], path[AG_WATCH_PATH_BYTES];
 	const size_t mark = strlen(DELETED);
 	ssize_t length;
@@ -61,14 +61,13 @@ static enum verdict look_at(const struct ag_watch *w, int fd, struct stat *info)
 	length = readlinkat(w->fds, name, path, sizeof path);
 	if (fstat(fd, info) != 0 || length <= 0 || (size_t)length == sizeof path)
 		return ASK;
-	if (table->flags & AG_WATCH_ALL || has_object(table, info->st_dev, info->st_ino) ||
-	    is_named(table, path, (size_t)length))
+	if (has_object(table, info->st_dev, info->st_ino) || is_needed(table, AG_FILE_READ, path, (size_t)length))
 		return ASK;
 	if (S_ISDIR(info->st_mode))
 		return PASS_OVER;
 	if (info->st_nlink == 0)
 		return (size_t)length > mark && memcmp(path + length - mark, DELETED, mark) == 0 &&
-				       is_named(table, path, (size_t)length - mark) ?
+				       is_needed(table, AG_FILE_READ, path, (size_t)length - mark) ?
 			       ASK :
 			       GO_ON;
 	if (info->st_nlink == 1)

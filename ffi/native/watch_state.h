@@ -6,9 +6,9 @@
 #ifndef AG_WATCH_STATE_H
 #define AG_WATCH_STATE_H
 
+#include "needed_names.h"
 #include "watch.h"
 #include "watch_mounts.h"
-#include "watch_names.h"
 
 #include <pthread.h>
 
@@ -41,7 +41,7 @@ struct ag_watch {
 	int has_thread;
 	pthread_t thread;
 	pthread_mutex_t lock; /* of everything below */
-	struct watch_table *table;
+	struct needed_table *table;
 	struct object barred[2]; /* objects that are getting another name just now */
 	int barred_count, barred_all;
 	int refusing; /* nobody decides any more */

@@ -63,6 +63,14 @@ export class HeldChanges {
     this.#take(listener, owner, { call, moves: 0 });
   }
 
+  /** The change that was received last is done already, and its caller has no record that says so. */
+  done(session: SessionInfo, call: HeldCall): void {
+    const { calls, callers, clock, decisions } = this.#parts;
+    const change = calls.done();
+    const start = callers.startOf(call) ?? processStart(call.tgid);
+    decisions.done(heldChangeEvent({ time_us: clock.wallUs(), session, call, start, change }));
+  }
+
   /** Looks whether what waits for somebody else is over. */
   retry(): void {
     for (const each of this.#later) {

@@ -58,6 +58,11 @@ export class HeldDecisions {
     else this.#ruled(work, ruled, first);
   }
 
+  /** Records a change that was done, and whose caller has no record that says so. */
+  done(event: Event): void {
+    this.#parts.sink.append(doneEntry(event));
+  }
+
   /** Refuses a call about which nothing could be found out. */
   refuseUnread(work: HeldWork, reason: string): void {
     this.#deny(work, { verdict: "deny", rule_index: -1, reason, mode: "enforce" });
@@ -143,7 +148,7 @@ export class HeldDecisions {
   #release(work: HeldWork, terms: ReleaseTerms): void {
     const released = work.release(terms);
     if (released.kind === "unsafe") this.refuseUnread(work, `it cannot be let go safely: ${released.reason}`);
-    if (released.kind === "left") this.#parts.sink.append(doneEntry(work.event));
+    if (released.kind === "left") this.done(work.event);
   }
 
   #approve(work: HeldWork, decision: Decision, who: Partial<Outcome>): void {

@@ -43,9 +43,9 @@ export class HeldLedger {
     this.#free = Array.from({ length: HELD_FILE_BYTES / ID_BYTES - 1 }, (_, at) => (at + 1) * ID_BYTES).reverse();
   }
 
-  /** The call with this id, 8 bytes, was received. */
-  received(id: Uint8Array): void {
-    this.#bytes.set(id, 0);
+  /** Where the call is noted that was received last: its id, at the beginning. */
+  get last(): Uint8Array {
+    return this.#bytes;
   }
 
   /** It waits for a person. More than there is room for are not kept. */

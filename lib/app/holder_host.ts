@@ -32,6 +32,8 @@ export interface HolderHostParts {
 
 /** Calls answered before messages get their turn. */
 const BATCH = 64;
+/** Calls answered in one wait, where nobody waits for this thread. */
+const SERVED_MAX = 1_000_000;
 /** Wait while a decision is becoming durable, or the reader is asked, milliseconds: their answers wake nobody. */
 const WAIT_BUSY_MS = 1;
 /** Wait between two tries of a call that waits for somebody else, milliseconds. */
@@ -69,7 +71,7 @@ export class HolderHost {
         this.#setPolicy(request.policy, this.#use().calls);
         return undefined;
       case "watch":
-        return this.#use().reads.begin(request.session, request.pid, this.#usePolicy());
+        return this.#watch(request);
       case "begin":
         return this.#begin(request);
       case "end":
@@ -87,8 +89,8 @@ export class HolderHost {
     const shim = openShim();
     const system = new SystemCalls(shim);
     const epoll = new Epoll(system);
-    const calls = new HeldCalls(shim, request.maps.hash_key);
     const stats = new Float64Array(request.stats, 0, HOLD_STAT_NAMES.length);
+    const calls = new HeldCalls(shim, { key: request.maps.hash_key, stats });
     this.#setPolicy(request.policy, calls);
     const { maps, reader_wake_fd } = request;
     const past = new PastPort(request.past, { system, reader_wake_fd, wake_fd: epoll.wake_fd });
@@ -132,13 +134,22 @@ export class HolderHost {
     return { wake_fd: epoll.wake_fd };
   }
 
+  /** What gives objects other names must be known to the watch from then on. */
+  #watch({ session, pid }: Extract<HolderRequest, { op: "watch" }>): number {
+    const { calls, reads } = this.#use();
+    const group_fd = reads.begin(session, pid, this.#usePolicy());
+    calls.watchRenames(true);
+    return group_fd;
+  }
+
   #begin({ session, listener_fd: listener, places, held_file }: Extract<HolderRequest, { op: "begin" }>): void {
     const { calls } = this.#use();
     if (this.#sessions.size >= HELD_WAIT_MAX - 1) {
       throw new AgentguardError("overflow", `answer held calls of at most ${HELD_WAIT_MAX - 1} sessions`);
     }
-    calls.tune(listener);
     const ledger = held_file === undefined ? undefined : new HeldLedger(held_file);
+    const serves = this.#usePolicy().knowsHome(session.home);
+    calls.begin(listener, { serves, noted: ledger?.last, places });
     this.#sessions.set(listener, { session, listener, places, ledger });
     this.#startLoop();
   }
@@ -155,6 +166,7 @@ export class HolderHost {
     const held = this.#sessions.get(listener);
     if (held === undefined) return;
     this.#sessions.delete(listener);
+    calls.end(listener);
     calls.forget();
     // Where the guard fails and its sessions are to end with it, nothing may go on unwatched until they have.
     if (by !== FAILURE || this.#usePolicy().snapshot.guard.on_failure === "open") {
@@ -224,7 +236,11 @@ export class HolderHost {
     const { calls, epoll, wait, decisions, changes, reads } = this.#use();
     if (changes.later > 0) changes.retry();
     for (let answered = 0; answered < BATCH;) {
-      const ready = wait.wait(this.#sessions.keys(), answered > 0 && this.#wantsTurn() ? 0 : this.#waitMs());
+      const turn = this.#wantsTurn();
+      const timeout_ms = answered > 0 && turn ? 0 : this.#waitMs();
+      // Where questions wait each call is a time to look whether they still do; where others wait, there is an end.
+      const served = decisions.questions.size > 0 ? 1 : turn ? BATCH - answered : Infinity;
+      const ready = wait.wait(this.#sessions.keys(), { timeout_ms, calls: Math.min(served, SERVED_MAX) });
       if (ready === undefined) return;
       for (const listener of ready.calls) {
         const held = this.#sessions.get(listener);
@@ -252,7 +268,7 @@ export class HolderHost {
     return changes.later > 0 ? WAIT_LATER_MS : -1;
   }
 
-  #serve({ listener, session, places, ledger }: HeldSession): void {
+  #serve({ listener, session, places }: HeldSession): void {
     const { calls, decisions, execs, changes, stats } = this.#use();
     const received = calls.receive(listener);
     if (decisions.questions.size > 0) decisions.sweep();
@@ -264,9 +280,9 @@ export class HolderHost {
     }
     const call = received.value;
     if (call === undefined) return;
-    ledger?.received(call.id);
     countStat(stats, "held", 1);
-    if (this.#exec_numbers.has(call.nr)) execs.take(listener, session, call);
+    if (call.done) changes.done(session, call);
+    else if (this.#exec_numbers.has(call.nr)) execs.take(listener, session, call);
     else if (this.#unanswered.has(call.nr)) calls.refuse(listener, call.id, ENOSYS);
     else changes.take(listener, { session, places }, call);
     countStat(stats, "answered", 1);
@@ -279,6 +295,7 @@ export class HolderHost {
 
   #setPolicy(load: PolicyLoad, calls: HeldCalls): void {
     this.#policy = new HolderPolicy(load, { clock: this.#parts.clock, settle: () => calls.settle() });
+    calls.setRules(this.#policy.names);
     this.#opened?.reads.setPolicy(this.#policy.snapshot, load.home);
   }
 

@@ -2,7 +2,8 @@
 import type { Clock, Event, Ruling } from "../core/mod.ts";
 import { asksThePast, type PolicySnapshot } from "../decide/mod.ts";
 import type { OwnPlaces } from "../act/mod.ts";
-import type { HeldChange } from "../../ffi/mod.ts";
+import type { HeldChange, NeededTable } from "../../ffi/mod.ts";
+import { holderNames } from "./holder_names.ts";
 import { OtherNames } from "./other_names.ts";
 import { compilePolicy } from "./policy_compile.ts";
 import type { PolicyLoad } from "./reader_protocol.ts";
@@ -15,6 +16,8 @@ export class HolderPolicy {
   readonly asks_past: boolean;
   /** What `~` stands for. */
   readonly home: string | undefined;
+  /** What held calls are compared with before they are decided. */
+  readonly names: NeededTable;
   readonly #own: OwnPlaces;
   readonly #other_names: OtherNames;
 
@@ -23,8 +26,14 @@ export class HolderPolicy {
     this.snapshot = compilePolicy(load);
     this.asks_past = asksThePast(this.snapshot);
     this.home = load.home;
+    this.names = holderNames(this.snapshot, load.home, load.own);
     this.#own = load.own;
     this.#other_names = new OtherNames(this.snapshot, { home: load.home, ...options });
+  }
+
+  /** `names` holds for somebody with this home. */
+  knowsHome(home: string | undefined): boolean {
+    return this.home === undefined || this.home === home;
   }
 
   /** The guard's own files are touched: nothing that is done in a caller's place. */

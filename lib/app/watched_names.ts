@@ -4,14 +4,16 @@
  */
 import { realpathSync, statSync } from "node:fs";
 import { dirname } from "node:path";
-import { type Event, isWithin, type Ruling } from "../core/mod.ts";
+import { type ActionType, type Event, isWithin, type Ruling } from "../core/mod.ts";
 import { type NeededNames, neededNames, type PolicySnapshot } from "../decide/mod.ts";
-import type { WatchedOpen, WatchTable } from "../../ffi/mod.ts";
+import type { NeededTable, WatchedOpen } from "../../ffi/mod.ts";
 import { exactKey, linkedFiles } from "./linked_files.ts";
 import { type Mount, otherPlaces } from "./mount_table.ts";
 
 /** Other names of places that are kept; with more of them everything is looked at. */
 const OTHERS_MAX = 4_096;
+/** The action that is meant. */
+const READ: readonly ActionType[] = ["file.read"];
 
 /** Another name of a place that rules speak of, or of something below it. */
 interface OtherName {
@@ -33,7 +35,7 @@ export class WatchedNames {
   /** `home`: what `~` stands for. */
   constructor(snapshot: PolicySnapshot, home: string | undefined, mounts: readonly Mount[]) {
     this.#snapshot = snapshot;
-    this.#needed = neededNames(snapshot, home);
+    this.#needed = neededNames(snapshot, home, READ);
     const places = this.#needed.texts.filter(({ kind }) => kind === "exact" || kind === "tree");
     this.#others = places.flatMap(({ text }) => otherNames(text, mounts));
     const exact = places.filter(({ kind }) => kind === "exact").map(({ text }) => text);
@@ -41,17 +43,17 @@ export class WatchedNames {
   }
 
   /** What the thread that watches compares with. */
-  table(): WatchTable {
+  table(): NeededTable {
     const { all, floating, texts } = this.#needed;
     const objects = [...this.#objects.keys(), ...(this.#linked?.keys() ?? [])].map((key) => {
       const [dev = "", ino = ""] = key.split(":");
       return { dev: BigInt(dev), ino: BigInt(ino) };
     });
     return {
-      all: all !== undefined || this.#others.length > OTHERS_MAX,
+      all: this.#others.length > OTHERS_MAX ? READ : all,
       floating,
       linked: this.#linked !== undefined,
-      texts: [...texts, ...this.#others.map(({ path }) => ({ kind: "tree" as const, text: path }))],
+      texts: [...texts, ...this.#others.map(({ path }) => ({ kind: "tree" as const, text: path, actions: READ }))],
       objects,
     };
   }

@@ -1,5 +1,5 @@
-/** What a policy's rules about reading need in a name, for what only wants to know whether any could be about it. */
-import type { ActionType } from "../core/mod.ts";
+/** What a policy's rules about files need in a name, for what only wants to know whether any could be about it. */
+import type { ActionType, Verdict } from "../core/mod.ts";
 import { reachableTypes } from "./actions.ts";
 import type { PathGlob, Segment } from "./glob.ts";
 import { matchTextGlob, usableHome } from "./match.ts";
@@ -13,40 +13,46 @@ export interface NeededText {
   /** `exact`: the whole name; `tree`: the directory or one above; the others as `PathAnchor`. */
   readonly kind: "exact" | "tree" | "base" | "component" | "extension";
   readonly text: string;
+  /** What the rules are about that need it. */
+  readonly actions: readonly ActionType[];
 }
 
-/** What enforcing rules and defaults need in the names of files that are read. */
+/** What enforcing rules and defaults need in the names of files. */
 export interface NeededNames {
-  /** Why every name could be refused or asked about; absent where `texts` says which. */
-  readonly all?: string;
+  /** Actions that could be refused or asked about whatever the name; `texts` says of the others which. */
+  readonly all: readonly ActionType[];
   /** Some of `texts` may stand anywhere in a name. */
   readonly floating: boolean;
   readonly texts: readonly NeededText[];
 }
 
-/** The action that is meant. */
-const READ: ActionType = "file.read";
-
-/** Every name that is about to be read and has none of the texts is nobody's business. `home`: what `~` stands for. */
-export function neededNames(snapshot: PolicySnapshot, home: string | undefined): NeededNames {
-  const texts = new Map<string, NeededText>();
+/**
+ * Every name that has none of the texts which count for an action is nobody's business when that is done to it. For
+ * `actions` about files; `home`: what `~` stands for.
+ */
+export function neededNames(
+  snapshot: PolicySnapshot,
+  home: string | undefined,
+  actions: readonly ActionType[],
+): NeededNames {
+  const texts = new Map<string, NonNullable<Needed> & { readonly actions: Set<ActionType> }>();
   const known_home = home === undefined ? undefined : usableHome(normalName(home));
-  let floating = false;
-  let all: string | undefined;
-  for (const { name, globs } of refusing(snapshot)) {
-    if (globs === undefined) all ??= name;
-    for (const glob of globs ?? []) {
-      if (glob.root === "abstract") continue; // no file
-      const [anchor] = anchorsOf(glob);
-      const needed = anchor === undefined ? undefined : neededText(anchor, known_home);
-      if (needed === undefined) all ??= name;
-      else {
-        texts.set(`${needed.kind} ${needed.text}`, needed);
-        floating ||= needed.kind !== "exact" && needed.kind !== "tree";
+  const all = new Set<ActionType>();
+  for (const { globs, about } of refusing(snapshot, actions)) {
+    for (const needed of globs === undefined ? [undefined] : globs.flatMap((glob) => neededOf(glob, known_home))) {
+      if (needed === undefined) {
+        for (const action of about) all.add(action);
+        continue;
       }
+      const key = `${needed.kind} ${needed.text}`;
+      const known = texts.get(key) ?? { ...needed, actions: new Set() };
+      texts.set(key, known);
+      for (const action of about) known.actions.add(action);
     }
   }
-  return { ...(all === undefined ? undefined : { all }), floating, texts: [...texts.values()] };
+  const found = [...texts.values()].map((text) => ({ ...text, actions: [...text.actions] }));
+  const floating = found.some(({ kind }) => kind !== "exact" && kind !== "tree");
+  return { all: [...all], floating, texts: found };
 }
 
 /**
@@ -58,7 +64,7 @@ export function speaksOfProc(
   names: () => ReadonlySet<string> | undefined,
 ): string | undefined {
   let known: readonly string[] | undefined;
-  for (const { name, globs } of refusing(snapshot)) {
+  for (const { name, globs } of refusing(snapshot, ["file.read"])) {
     if (globs === undefined) return name;
     for (const { root, segments } of globs) {
       if (root === "abstract" || root === "home") continue;
@@ -86,29 +92,51 @@ function isAmong(segment: Segment, names: readonly string[]): boolean {
   return segment.kind === "deep" || names.some((name) => matchTextGlob(segment, name));
 }
 
-/** Enforcing rules and defaults that may refuse a read or ask about it, with their patterns; none: about every name. */
-function refusing(
-  { layers }: PolicySnapshot,
-): readonly { readonly name: string; readonly globs: readonly PathGlob[] | undefined }[] {
+/** A rule or default that may refuse or ask. */
+interface Refusing {
+  readonly name: string;
+  /** Which of the actions that are meant. */
+  readonly about: readonly ActionType[];
+  /** None: every name. */
+  readonly globs: readonly PathGlob[] | undefined;
+}
+
+/** Enforcing rules and defaults that may refuse one of these actions or ask about it. */
+function refusing({ layers }: PolicySnapshot, actions: readonly ActionType[]): readonly Refusing[] {
   return layers.filter(({ file }) => file.mode === "enforce").flatMap(({ file, rules }) => {
-    const verdict = file.defaults.get(READ);
-    const found = rules.filter((rule) => refuses(rule)).map((rule) => ({ name: rule.name, globs: globsOf(rule) }));
-    if (verdict !== "deny" && verdict !== "ask") return found;
-    return [{ name: `the default of ${file.file}`, globs: undefined }, ...found];
+    const found: Refusing[] = [];
+    const closed = actions.filter((action) => refuses(file.defaults.get(action)));
+    if (closed.length > 0) found.push({ name: `the default of ${file.file}`, about: closed, globs: undefined });
+    for (const rule of rules) {
+      const { mode, verdict } = rule.node;
+      if (mode !== "enforce" || !refuses(verdict)) continue;
+      const types = reachableTypes(rule);
+      const about = actions.filter((action) => types.includes(action));
+      if (about.length > 0) found.push({ name: rule.name, about, globs: globsOf(rule) });
+    }
+    return found;
   });
 }
 
-function refuses(rule: NumberedRule): boolean {
-  const { mode, verdict } = rule.node;
-  return mode === "enforce" && (verdict === "deny" || verdict === "ask") && reachableTypes(rule).includes(READ);
+function refuses(verdict: Verdict | undefined): boolean {
+  return verdict === "deny" || verdict === "ask";
 }
 
 function globsOf({ node }: NumberedRule): readonly PathGlob[] | undefined {
   return node.predicates.path?.flatMap((pattern) => pattern.globs);
 }
 
+/** A text without what it counts for; `undefined`: every name is meant. */
+type Needed = Omit<NeededText, "actions"> | undefined;
+
+function neededOf(glob: PathGlob, known_home: string | undefined): readonly Needed[] {
+  if (glob.root === "abstract") return []; // no file
+  const [anchor] = anchorsOf(glob);
+  return [anchor === undefined ? undefined : neededText(anchor, known_home)];
+}
+
 /** Only what lies at the beginning of a name depends on where the home is. */
-function neededText({ home, kind, text }: PathAnchor, known_home: string | undefined): NeededText | undefined {
+function neededText({ home, kind, text }: PathAnchor, known_home: string | undefined): Needed {
   if (kind === "segment") return { kind: "component", text };
   if (kind !== "exact" && kind !== "tree") return { kind, text };
   if (!home) return { kind, text };

@@ -4,6 +4,8 @@ import { TempDir } from "./temp.ts";
 
 /** How one program is built. */
 export interface CompileOptions {
+  /** Beside those of every program. */
+  readonly flags?: readonly string[];
   /** With musl-gcc, needing no shared library; default false. */
   readonly static_link?: boolean;
   /** Macros, `NAME=VALUE`. */
@@ -51,7 +53,8 @@ export class Compiler implements AsyncDisposable {
   async #compile(source: string, target: string, options: CompileOptions): Promise<string> {
     const compiler = options.static_link === true ? ["musl-gcc", "-static", ...KERNEL_HEADERS] : ["gcc"];
     const macros = (options.define ?? []).map((each) => `-D${each}`);
-    const done = await run([...compiler, "-O1", "-Wall", "-Werror", "-pthread", ...macros, source, "-o", target]);
+    const flags = ["-O1", "-Wall", "-Werror", "-pthread", ...options.flags ?? [], ...macros];
+    const done = await run([...compiler, ...flags, source, "-o", target]);
     if (done.exit_code !== 0) throw new Error(`compile ${source}: ${done.stderr}`);
     return target;
   }

@@ -1,17 +1,18 @@
-/** What opens wait for against the policy: what goes on without being asked about, no rule can be about. */
+/** What native code lets go by itself against the policy: no rule can be about it. */
 import { expect, test } from "bun:test";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import fc from "fast-check";
-import type { Event, SessionId, SessionInfo } from "../../../lib/core/mod.ts";
+import { type Event, FILE_ACTION_TYPES, type SessionId, type SessionInfo } from "../../../lib/core/mod.ts";
 import { type NeededNames, neededNames, PolicySnapshot } from "../../../lib/decide/mod.ts";
-import { encodeWatchTable } from "../../../ffi/watch_table.ts";
+import { encodeNeededTable } from "../../../ffi/needed_table.ts";
 import { Compiler, run, TempDir } from "../../support/mod.ts";
 import { event, pathName, policy, policyText } from "./arbitraries.ts";
 import { load } from "./load.ts";
 
 const POLICIES = 300;
 const LIMIT_MS = 60_000;
+const SANITIZED = ["-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
 const HOMES = ["/home/u", "/", undefined] as const;
 
 const SESSION: SessionInfo = {
@@ -21,62 +22,107 @@ const SESSION: SessionInfo = {
   root: { pid: 1, start: "1" },
 };
 
+/** Whose names are looked at one by one; of the others both ends are, each as this. */
+const TYPES = [
+  "file.read",
+  "file.write",
+  "file.create",
+  "file.truncate",
+  "file.delete",
+  "file.mkdir",
+  "file.rmdir",
+  "file.chmod",
+  "file.chown",
+  "file.mknod",
+] as const;
+
 interface Case {
   readonly snapshot: PolicySnapshot;
   readonly needed: NeededNames;
   readonly event: Event;
   readonly path: string;
+  readonly base: string;
+  readonly requested: string;
 }
 
-/** Absolute and normal, as fanotify shows names. */
+/** Absolute and normal, as the kernel shows names. */
 const resolved = pathName.filter((name) => name.startsWith("/") && !/\/\/|\/\.\.?(?:\/|$)|.\/$/.test(name));
+/** As a caller may write them. */
+const written = fc.oneof(
+  fc.constant(""),
+  pathName,
+  pathName.map((name) => `..${name}`),
+  pathName.map((name) => name.replaceAll("/", "/./")),
+  pathName.map((name) => `x/../${name}//`),
+);
 
-/** Reads of several names under one policy. */
+/** Actions on several names under one policy. */
 const cases: fc.Arbitrary<readonly Case[]> = fc.record({
   text: policy.map((data) => policyText(data)),
   home: fc.constantFrom(...HOMES),
   event,
-  paths: fc.array(resolved, { minLength: 10, maxLength: 10 }),
-}).map(({ text, home, event: { base: _base, session, ...rest }, paths }) => {
+  names: fc.array(fc.record({ path: resolved, base: resolved, requested: written, type: fc.constantFrom(...TYPES) }), {
+    minLength: 10,
+    maxLength: 10,
+  }),
+}).map(({ text, home, event: { base: _base, session, ...rest }, names }) => {
   const snapshot = load(text);
-  const needed = neededNames(snapshot, home);
+  const needed = neededNames(snapshot, home, FILE_ACTION_TYPES);
   const { home: _home, ...unhoused } = session ?? SESSION;
   const known = home === undefined ? unhoused : { ...unhoused, home };
-  return paths.map((path) => ({
+  return names.map(({ path, base, requested, type }) => ({
     snapshot,
     needed,
-    event: { ...rest, session: known, action: { type: "file.read", path } },
+    event: {
+      ...rest,
+      ...(requested === "" || requested.startsWith("/") ? undefined : { base }),
+      session: known,
+      action: { type, path, ...(requested === "" ? undefined : { requested_path: requested }) },
+    },
     path,
+    base,
+    requested,
   }));
 });
 
-test("a read that may be refused waits", async () => {
+/** What the native code reads of one case. */
+function partsOf({ needed, event, path, base, requested }: Case): readonly Uint8Array[] {
+  const encoder = new TextEncoder();
+  const bits = 1 << FILE_ACTION_TYPES.indexOf(event.action.type);
+  return [
+    encodeNeededTable({ ...needed, linked: false, objects: [] }),
+    new Uint8Array(Uint32Array.of(bits).buffer),
+    ...[path, base, requested].map((text) => encoder.encode(text)),
+  ];
+}
+
+test("what may be refused is nobody's to answer alone", async () => {
   await using compiler = await Compiler.create();
   await using dir = await TempDir.create();
-  const named = await compiler.compile(join(import.meta.dir, "fixtures", "named.c"), "named");
+  const named = await compiler.compile(join(import.meta.dir, "fixtures", "named.c"), "named", { flags: SANITIZED });
   const sampled = fc.sample(cases, POLICIES).flat();
-  const parts = sampled.flatMap(({ needed, path }) => {
-    const { all, floating, texts } = needed;
-    const table = encodeWatchTable({ all: all !== undefined, floating, linked: false, texts, objects: [] });
-    return [table, new TextEncoder().encode(path)];
-  });
   const input = dir.join("input");
   await writeFile(
     input,
-    Buffer.concat(parts.flatMap((part) => [new Uint8Array(Uint32Array.of(part.length).buffer), part])),
+    Buffer.concat(
+      sampled.flatMap((each) => partsOf(each)).flatMap((part) => [
+        new Uint8Array(Uint32Array.of(part.length).buffer),
+        part,
+      ]),
+    ),
   );
-  const { stdout, exit_code } = await run(["/bin/sh", "-c", 'exec "$0" < "$1"', named, input]);
-  expect(exit_code).toBe(0);
+  const { stdout, stderr, exit_code } = await run(["/bin/sh", "-c", 'exec "$0" < "$1"', named, input]);
+  expect([exit_code, stderr]).toEqual([0, ""]);
   expect(stdout.length).toBe(sampled.length);
-  let refused = 0;
-  sampled.forEach(({ snapshot, event, path }, i) => {
-    const { verdict, mode, rule } = snapshot.evaluate(event);
+  const refused = new Set<string>();
+  sampled.forEach(({ snapshot, event: asked, path, base, requested }, i) => {
+    const { verdict, mode, rule } = snapshot.evaluate(asked);
     if (verdict !== "deny" && verdict !== "ask") return;
-    refused++;
-    const detail = { path, home: event.session?.home, rule, mode, waits: stdout[i] };
-    expect(detail).toEqual({ ...detail, waits: "1" });
+    refused.add(asked.action.type);
+    const detail = { type: asked.action.type, path, base, requested, home: asked.session?.home, rule, mode };
+    expect({ ...detail, waits: stdout[i] }).toEqual({ ...detail, waits: "1" });
   });
-  // The comparison is about something: some are refused, and some go on.
-  expect(refused).toBeGreaterThan(0);
-  expect(stdout).toContain("0");
+  // The comparison is about something: of every kind some are refused, and some go on.
+  expect(refused.size).toBe(TYPES.length);
+  expect(sampled.filter(({ requested }, i) => requested !== "" && stdout[i] === "0").length).toBeGreaterThan(100);
 }, LIMIT_MS);

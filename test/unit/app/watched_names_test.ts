@@ -56,8 +56,8 @@ test("a place is known by its resolved name, and below it by the rule's", async 
   await symlink("real", `${base}/current`);
   const names = new WatchedNames(closing([`${base}/current/**`]), "/h", []);
   expect(names.table().texts).toEqual([
-    { kind: "tree", text: `${base}/current` },
-    { kind: "tree", text: `${base}/real` },
+    { kind: "tree", text: `${base}/current`, actions: ["file.read"] },
+    { kind: "tree", text: `${base}/real`, actions: ["file.read"] },
   ]);
   const ruling = names.ruling(reading(`${base}/real/x`), await opened(`${base}/real/x`));
   expect([ruling?.verdict, ruling?.reason.includes(`${base}/current/x`)]).toEqual(["deny", true]);

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Held changes that no rule can be about: done and answered here, before anybody else wakes up. It errs to one side:
+ * whatever a rule, a limit of the command or the guard's own files could be about is TypeScript's, pinned already.
+ */
+#ifndef AG_HOLD_SERVE_H
+#define AG_HOLD_SERVE_H
+
+#include "hold_names.h"
+#include "hold_pin.h"
+
+/* How often a place may change between looking and doing, before the call is given up. */
+#define AG_MOVES_MAX 8
+
+enum ag_served {
+	AG_SERVED,    /* its caller has the answer */
+	AG_SERVE_NOT, /* it is TypeScript's */
+	AG_SERVE_LEFT /* it was done, and its caller has gone without the result */
+};
+
+static struct ag_hold_session *find_session(struct ag_hold_state *state, int listener)
+{
+	for (int i = 0; i < AG_HOLD_SESSIONS_MAX; i++)
+		if (state->sessions[i].listener == listener)
+			return &state->sessions[i];
+	return NULL;
+}
+
+/* What an open does; `file.create` of what is not there, else by its flags, and what may be read by it is. */
+static uint32_t open_actions(const struct ag_pinned *p)
+{
+	const uint64_t flags = p->open_flags;
+	uint32_t actions = 0;
+
+	if (flags & O_PATH)
+		return AG_FILE_READ;
+	if (flags & O_CREAT && p->old.object < 0)
+		return AG_FILE_CREATE;
+	if (flags & O_TRUNC)
+		actions |= AG_FILE_TRUNCATE;
+	if ((flags & O_ACCMODE) != O_WRONLY)
+		actions |= AG_FILE_READ;
+	if ((flags & O_ACCMODE) != O_RDONLY)
+		actions |= AG_FILE_WRITE;
+	return actions;
+}
+
+/* Every action that rules may see in a change; another name for an object is all that can be done by it. */
+static uint32_t actions_of(const struct ag_pinned *p)
+{
+	const uint32_t named = AG_FILE_READ | AG_FILE_WRITE | AG_FILE_CREATE;
+
+	switch (p->action) {
+	case AG_HOLD_OPEN:
+		return open_actions(p);
+	case AG_HOLD_DELETE:
+		return AG_FILE_DELETE;
+	case AG_HOLD_RMDIR:
+		return AG_FILE_RMDIR;
+	case AG_HOLD_MKDIR:
+		return AG_FILE_MKDIR;
+	case AG_HOLD_MKNOD:
+		return AG_FILE_MKNOD;
+	case AG_HOLD_CHMOD:
+		return AG_FILE_CHMOD;
+	case AG_HOLD_CHOWN:
+		return AG_FILE_CHOWN;
+	case AG_HOLD_TRUNCATE:
+		return AG_FILE_TRUNCATE;
+	case AG_HOLD_RENAME:
+		return AG_FILE_RENAME | named;
+	case AG_HOLD_LINK:
+		return AG_FILE_LINK | named;
+	default:
+		return UINT32_MAX;
+	}
+}
+
+/* What a change needs at its places of the limits that its command has, see lib/app/write_places.ts; 0: nothing. */
+static uint32_t needed_places(const struct ag_pinned *p)
+{
+	if (p->action == AG_HOLD_CHMOD || p->action == AG_HOLD_CHOWN)
+		return 0;
+	if (p->action == AG_HOLD_TRUNCATE)
+		return AG_PLACE_WRITE | AG_PLACE_WRITE_FILES;
+	if (p->action != AG_HOLD_OPEN)
+		return AG_PLACE_WRITE;
+	if (p->open_flags & O_PATH)
+		return 0;
+	if (p->open_flags & O_CREAT && p->old.object < 0)
+		return AG_PLACE_WRITE;
+	return p->open_flags & (O_ACCMODE | O_TRUNC) ? AG_PLACE_WRITE | AG_PLACE_WRITE_FILES : 0;
+}
+
+static int is_within_places(const struct ag_hold_state *state, const struct ag_hold_session *session,
+			    const struct ag_pinned *p)
+{
+	const struct ag_hold *hold = &state->hold;
+	const struct ag_hold_text *path = &hold->change.path, *new_path = &hold->change.new_path;
+	const uint32_t needed = needed_places(p);
+
+	if (!session->places || !needed)
+		return 1;
+	return is_in_tree_of(session->places, needed, hold->text + path->at, path->bytes) &&
+	       (!p->new_path || is_in_tree_of(session->places, needed, hold->text + new_path->at, new_path->bytes));
+}
+
+/* True if a rule could be about the first or second place of a change. */
+static int place_may_be_meant(const struct ag_hold_state *state, const struct ag_pinned *p, int second)
+{
+	const struct ag_hold *hold = &state->hold;
+	const struct ag_hold_change *c = &hold->change;
+	const struct ag_hold_text *path = second ? &c->new_path : &c->path;
+	const struct ag_hold_text *base = second ? &c->new_base : &c->base;
+	const struct ag_hold_text *requested = second ? &c->new_requested : &c->requested;
+
+	return may_be_meant(state->rules, actions_of(p), hold->text + path->at, path->bytes, hold->text + base->at,
+			    base->bytes, hold->text + requested->at, requested->bytes);
+}
+
+/* True if nothing that anybody could have to say is about a change that was pinned and told. */
+static int goes_on(const struct ag_hold_state *state, const struct ag_hold_session *session, const struct ag_pinned *p)
+{
+	const int renames = p->action == AG_HOLD_RENAME || p->action == AG_HOLD_LINK;
+	const int directory = p->old.object >= 0 && S_ISDIR(p->old.info.st_mode);
+
+	/* What a symbolic link leads to, and a file without a name, have names that are not looked at here. */
+	if (p->action == AG_HOLD_SYMLINK || (p->action == AG_HOLD_OPEN && (p->open_flags & O_TMPFILE) == O_TMPFILE) ||
+	    state->hold.change.flags & AG_HOLD_UNHASHED)
+		return 0;
+	/* It would wait for whoever opens the other end. */
+	if (p->action == AG_HOLD_OPEN && p->old.object >= 0 && S_ISFIFO(p->old.info.st_mode))
+		return 0;
+	/* Another of its names may be protected, or one below it. */
+	if ((p->old.object >= 0 && !directory && p->old.info.st_nlink > 1) || (renames && directory))
+		return 0;
+	if (renames && state->renames_are_seen)
+		return 0;
+	return is_within_places(state, session, p) && !place_may_be_meant(state, p, 0) &&
+	       !(p->new_path && place_may_be_meant(state, p, 1));
+}
+
+static int answer_error(int listener, const struct ag_hold_call *call, int error)
+{
+	struct seccomp_notif_resp answer = {.id = call->id, .error = error};
+
+	/* Nobody may wait any more. */
+	return ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &answer) == 0 || errno == ENOENT ? AG_SERVED : -errno;
+}
+
+/* Serves the call that was received last, if it can: enum ag_served, or the -errno for which it cannot be answered. */
+static int serve(struct ag_hold_state *state, int listener)
+{
+	const struct ag_hold_session *session = find_session(state, listener);
+
+	/* Names are looked at as this thread sees them: the caller's root must be no other one. */
+	if (!session || !session->serves || !state->rules || !state->view.outside)
+		return AG_SERVE_NOT;
+	for (int moves = 0; moves <= AG_MOVES_MAX; moves++) {
+		int error, result, done;
+		struct ag_pinned *p = read_change(state, &error);
+
+		if (!p)
+			return error == -ENOSYS ? AG_SERVE_NOT : answer_error(listener, &state->hold.call, error);
+		error = pin_change(state, p, listener, 0);
+		if (error) {
+			drop_change(state, p);
+			return answer_error(listener, &state->hold.call, error);
+		}
+		if (!goes_on(state, session, p)) {
+			state->ahead = p;
+			return AG_SERVE_NOT;
+		}
+		done = perform(state, p, listener, &result);
+		drop_change(state, p);
+		if (done == -ECANCELED)
+			return AG_SERVE_LEFT;
+		if (done != -ESTALE)
+			return done == 0 || done == -ENOENT ? AG_SERVED : done;
+	}
+	return answer_error(listener, &state->hold.call, -EAGAIN);
+}
+
+#endif
