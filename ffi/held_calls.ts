@@ -10,6 +10,7 @@ import { CALL, HOLD } from "./held_layout.ts";
 import { type HeldProgram, readProgram } from "./held_program.ts";
 import { type HeldCallLibrary, openHeldCallLibrary, type Shim } from "./native_library.ts";
 import { encodeNeededTable, encodePlaces, type NeededTable, type PlaceEntry } from "./needed_table.ts";
+import type { WatchedOpens } from "./watched_opens.ts";
 
 /** Descriptors of one wait. */
 export const HELD_WAIT_MAX = 64;
@@ -123,9 +124,18 @@ export class HeldCalls implements Disposable {
     if (result < 0) throw new AgentguardError("io", `replace what held calls are compared with: ${errnoName(-result)}`);
   }
 
-  /** Somebody has to know before objects get other names, or nobody: `wait` gives none to them by itself. */
-  watchRenames(watched: boolean): void {
-    this.#library.ag_hold_renames(this.#state, watched ? 1 : 0);
+  /**
+   * Opens of the guard itself come to this watch, too, until `unwatch`: what `wait` does by itself need not wait for
+   * it, and it is told before objects get other names. Throws `overflow`.
+   */
+  watch(opens: WatchedOpens): void {
+    if (this.#library.ag_hold_watch(this.#state, opens.state, 1) === 0) return;
+    throw new AgentguardError("overflow", `watch opens of at most ${HELD_WAIT_MAX} sessions`);
+  }
+
+  /** The watch is about to end. */
+  unwatch(opens: WatchedOpens): void {
+    this.#library.ag_hold_watch(this.#state, opens.state, 0);
   }
 
   /**

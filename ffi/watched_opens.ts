@@ -93,6 +93,11 @@ export class WatchedOpens implements Disposable {
     this.#view = new DataView(this.#bytes.buffer);
   }
 
+  /** The native code's own. */
+  get state(): Pointer {
+    return this.#state;
+  }
+
   /** The descriptor of its group: while somebody has a copy, the end of this process lets nothing go on. */
   get group_fd(): number {
     return this.#library.ag_watch_group(this.#state);

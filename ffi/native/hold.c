@@ -5,6 +5,7 @@
  * and working directory with the rest of the process.
  */
 #define _GNU_SOURCE
+#include "first.h"
 #include "hold_exec.h"
 #include "hold_task.h"
 #include "hold_wait.h"
@@ -70,6 +71,7 @@ struct ag_hold_state *ag_hold_open(const uint8_t *key, double *stats)
 		spot_of(state->root_fd, "", &state->root_spot); /* where that cannot be told it is nobody else's */
 		state->umask = (uint32_t)umask(077);
 		umask((mode_t)state->umask);
+		come_first();
 		return state;
 	}
 	error = errno;
@@ -123,10 +125,18 @@ int32_t ag_hold_rules(struct ag_hold_state *state, const uint8_t *table, uint32_
 	return state->rules ? 0 : -errno;
 }
 
-/* Somebody has to know before objects get other names (1), or nobody (0). */
-void ag_hold_renames(struct ag_hold_state *state, int32_t are_seen)
+/* Opens are watched by `w` from now on (`watched` 1), or no more, and then it may end. 0, or -EMFILE. */
+int32_t ag_hold_watch(struct ag_hold_state *state, struct ag_watch *w, int32_t watched)
 {
-	state->renames_are_seen = are_seen;
+	struct ag_watch *wanted = watched ? NULL : w;
+
+	for (int i = 0; i < AG_HOLD_SESSIONS_MAX; i++) {
+		if (state->watches[i] != wanted)
+			continue;
+		state->watches[i] = watched ? w : NULL;
+		return 0;
+	}
+	return watched ? -EMFILE : 0;
 }
 
 /*

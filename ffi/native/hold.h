@@ -159,8 +159,8 @@ struct ag_hold_state {
 	/* Calls that are answered here, see hold_serve.h. */
 	struct ag_hold_session sessions[AG_HOLD_SESSIONS_MAX];
 	struct needed_table
-		*rules;          /* names that rules or the guard's own files need; null: everything is TypeScript's */
-	int renames_are_seen;    /* somebody has to know before objects get other names */
+		*rules; /* names that rules or the guard's own files need; null: everything is TypeScript's */
+	struct ag_watch *watches[AG_HOLD_SESSIONS_MAX]; /* to which opens of the guard itself come, too; null: none */
 	double *stats;           /* calls that were held and answered, two numbers that TypeScript reads */
 	struct ag_pinned *ahead; /* the call that was received last is pinned already */
 	int taken;               /* the listener of that call, until TypeScript has heard of it; or -1 */

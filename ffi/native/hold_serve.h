@@ -8,6 +8,7 @@
 
 #include "hold_names.h"
 #include "hold_pin.h"
+#include "watch.h"
 
 /* How often a place may change between looking and doing, before the call is given up. */
 #define AG_MOVES_MAX 8
@@ -134,10 +135,49 @@ static int goes_on(const struct ag_hold_state *state, const struct ag_hold_sessi
 	/* Another of its names may be protected, or one below it. */
 	if ((p->old.object >= 0 && !directory && p->old.info.st_nlink > 1) || (renames && directory))
 		return 0;
-	if (renames && state->renames_are_seen)
-		return 0;
 	return is_within_places(state, session, p) && !place_may_be_meant(state, p, 0) &&
 	       !(p->new_path && place_may_be_meant(state, p, 1));
+}
+
+/* Opens what is there. Where opens are watched, the guard's own would wait for another thread, too. */
+static int perform_passed(struct ag_hold_state *state, struct ag_pinned *p, int listener, int *result)
+{
+	const struct ag_hold_text *path = &state->hold.change.path;
+	int passed[AG_HOLD_SESSIONS_MAX], done;
+
+	for (int i = 0; i < AG_HOLD_SESSIONS_MAX; i++)
+		passed[i] = state->watches[i] && ag_watch_pass(state->watches[i], p->old.object,
+							       state->hold.text + path->at, path->bytes, &p->old.info);
+	done = perform(state, p, listener, result);
+	for (int i = 0; i < AG_HOLD_SESSIONS_MAX; i++)
+		if (passed[i])
+			ag_watch_look(state->watches[i], p->old.object);
+	return done;
+}
+
+/* Gives an object another name: nobody passes it over meanwhile. Looking at marks is the guard's own to do. */
+static int perform_barred(struct ag_hold_state *state, struct ag_pinned *p, int listener, int *result)
+{
+	int done;
+
+	become_self(state);
+	for (int i = 0; i < AG_HOLD_SESSIONS_MAX; i++)
+		if (state->watches[i])
+			ag_watch_bar(state->watches[i], p->old.object, p->new.object, 0);
+	done = perform(state, p, listener, result);
+	for (int i = 0; i < AG_HOLD_SESSIONS_MAX; i++)
+		if (state->watches[i])
+			ag_watch_unbar(state->watches[i]);
+	return done;
+}
+
+static int perform_watched(struct ag_hold_state *state, struct ag_pinned *p, int listener, int *result)
+{
+	if (p->action == AG_HOLD_OPEN && p->old.object >= 0 && !(p->open_flags & O_PATH))
+		return perform_passed(state, p, listener, result);
+	if (p->action == AG_HOLD_RENAME || p->action == AG_HOLD_LINK)
+		return perform_barred(state, p, listener, result);
+	return perform(state, p, listener, result);
 }
 
 static int answer_error(int listener, const struct ag_hold_call *call, int error)
@@ -171,7 +211,7 @@ static int serve(struct ag_hold_state *state, int listener)
 			state->ahead = p;
 			return AG_SERVE_NOT;
 		}
-		done = perform(state, p, listener, &result);
+		done = perform_watched(state, p, listener, &result);
 		drop_change(state, p);
 		if (done == -ECANCELED)
 			return AG_SERVE_LEFT;

@@ -142,6 +142,33 @@ void ag_watch_unbar(struct ag_watch *w)
 }
 
 /*
+ * The guard itself is about to open an object (`fd` names it), whose name is `path`: that need not wait for anybody
+ * where nobody would have anything to say. 1 where ag_watch_look must follow at once, by the same thread.
+ */
+int32_t ag_watch_pass(struct ag_watch *w, int32_t fd, const char *path, uint32_t bytes, const struct stat *info)
+{
+	char name[16];
+	int passed;
+
+	snprintf(name, sizeof name, "%d", fd);
+	pthread_mutex_lock(&w->lock);
+	passed = begin_pass(w, name, path, bytes, info);
+	pthread_mutex_unlock(&w->lock);
+	return passed;
+}
+
+/* It is open. */
+void ag_watch_look(struct ag_watch *w, int32_t fd)
+{
+	char name[16];
+
+	snprintf(name, sizeof name, "%d", fd);
+	pthread_mutex_lock(&w->lock);
+	end_pass(w, name);
+	pthread_mutex_unlock(&w->lock);
+}
+
+/*
  * Takes one open that waits. 1; 0 where there is none; or -errno, and then, if open.fd is not -1, it waits but nothing
  * can be found out about it.
  */

@@ -6,6 +6,7 @@
 #ifndef AG_WATCH_LOOP_H
 #define AG_WATCH_LOOP_H
 
+#include "first.h"
 #include "watch_pass.h"
 
 #include <poll.h>
@@ -84,6 +85,7 @@ static void *watch_opens(void *argument)
 	};
 	int failed = 0;
 
+	come_first();
 	while (!failed) {
 		if (poll(polled, 3, -1) < 0) {
 			failed = errno == EINTR ? 0 : -errno;

@@ -50,6 +50,27 @@ static void pass_over(struct ag_watch *w, int fd, const struct stat *info)
 		w->ignored++;
 }
 
+/*
+ * True if the kernel may pass over an object while the guard itself opens it: a file with this one name, which no rule
+ * about reading can be about. It is then passed over even where it is open for writing, so that must end: `end_pass`.
+ */
+static int begin_pass(struct ag_watch *w, const char *name, const char *path, size_t bytes, const struct stat *info)
+{
+	const unsigned flags = FAN_MARK_ADD | FAN_MARK_IGNORE | FAN_MARK_EVICTABLE | FAN_MARK_IGNORED_SURV_MODIFY;
+
+	if (!S_ISREG(info->st_mode) || info->st_nlink != 1 || is_barred(w, info) ||
+	    has_object(w->table, info->st_dev, info->st_ino) || is_needed(w->table, AG_FILE_READ, path, bytes))
+		return 0;
+	return fanotify_mark(w->mounts.group, flags, FAN_OPEN_PERM, w->fds, name) == 0;
+}
+
+/* Looks at the object again from now on; where that cannot be done for it alone, at every object. */
+static void end_pass(struct ag_watch *w, const char *name)
+{
+	if (fanotify_mark(w->mounts.group, FAN_MARK_REMOVE | FAN_MARK_IGNORE, FAN_OPEN_PERM, w->fds, name) != 0)
+		flush_ignored(w);
+}
+
 static enum verdict look_at(const struct ag_watch *w, int fd, struct stat *info)
 {
 	const struct needed_table *table = w->table;

@@ -71,7 +71,7 @@ export class HolderHost {
         this.#setPolicy(request.policy, this.#use().calls);
         return undefined;
       case "watch":
-        return this.#watch(request);
+        return this.#use().reads.begin(request.session, request.pid, this.#usePolicy());
       case "begin":
         return this.#begin(request);
       case "end":
@@ -132,14 +132,6 @@ export class HolderHost {
     const wait = new HeldWait(calls, epoll.fd);
     this.#opened = { system, epoll, wait, calls, decisions, execs, changes, reads, past, stats, sent };
     return { wake_fd: epoll.wake_fd };
-  }
-
-  /** What gives objects other names must be known to the watch from then on. */
-  #watch({ session, pid }: Extract<HolderRequest, { op: "watch" }>): number {
-    const { calls, reads } = this.#use();
-    const group_fd = reads.begin(session, pid, this.#usePolicy());
-    calls.watchRenames(true);
-    return group_fd;
   }
 
   #begin({ session, listener_fd: listener, places, held_file }: Extract<HolderRequest, { op: "begin" }>): void {

@@ -74,7 +74,7 @@ export class WatchedReads implements Disposable {
     process: number,
     { snapshot, home }: { readonly snapshot: PolicySnapshot; readonly home: string | undefined },
   ): number {
-    const { shim, system, epoll } = this.#parts;
+    const { shim, system, epoll, calls } = this.#parts;
     const mounts = parseMounts(mountsOf(process));
     const names = new WatchedNames(snapshot, home, mounts);
     const ready_fd = system.must("create eventfd", "eventfd2", 0, EFD_NONBLOCK_CLOEXEC);
@@ -82,6 +82,7 @@ export class WatchedReads implements Disposable {
       const opens = new WatchedOpens(shim, process, { ready_fd, table: names.table() });
       this.#by_ready.set(ready_fd, { session, opens, mounts, names });
       epoll.add(ready_fd);
+      calls.watch(opens);
       return opens.group_fd;
     } catch (error) {
       this.#close(ready_fd);
@@ -160,7 +161,9 @@ export class WatchedReads implements Disposable {
   }
 
   #close(ready_fd: number): void {
-    this.#by_ready.get(ready_fd)?.opens[Symbol.dispose]();
+    const opens = this.#by_ready.get(ready_fd)?.opens;
+    if (opens !== undefined) this.#parts.calls.unwatch(opens);
+    opens?.[Symbol.dispose]();
     this.#by_ready.delete(ready_fd);
     this.#parts.system.close(ready_fd);
   }

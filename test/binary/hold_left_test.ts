@@ -53,6 +53,7 @@ describe.skipIf(!IS_ROOT)("a change whose caller has no result", () => {
     expect(decoder.decode((await said.read()).value)).toBe("leased\n");
     await using guard = setup.start(["/bin/bash", "-c", `(${line}) & echo $!; wait $!; echo over`]);
     expect(decoder.decode((await said.read()).value)).toBe("asked\n");
+    await waitUntil("the caller's number", () => guard.stdout.includes("\n"));
     const pid = parseInt(guard.stdout);
     process.kill(pid, "SIGKILL");
     await waitUntil("the caller's end", () => !isAlive(pid));
