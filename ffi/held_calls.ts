@@ -61,10 +61,8 @@ export class HeldCalls implements Disposable {
   readonly #state: Pointer;
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
-  /** Written to by the native code. */
-  readonly #stats: Float64Array;
-  /** The same, by listener: where the call that was received last is noted. */
-  readonly #noted: Map<number, Uint8Array> = new Map();
+  /** What the native code writes to, by listener: where the last call is noted; under -1 the statistics. */
+  readonly #kept: Map<number, ArrayBufferView> = new Map();
   #closed = false;
 
   /**
@@ -73,7 +71,7 @@ export class HeldCalls implements Disposable {
    */
   constructor(shim: Shim, { key, stats }: { readonly key: Uint8Array; readonly stats: Float64Array }) {
     this.#library = openHeldCallLibrary();
-    this.#stats = stats;
+    this.#kept.set(-1, stats);
     // SAFETY: 16 bytes are read during the call; the numbers live as long as this object, which ends with the state.
     const state = this.#library.ag_hold_open(ptr(key), ptr(stats));
     if (state === null) {
@@ -94,7 +92,7 @@ export class HeldCalls implements Disposable {
   begin(listener: number, { serves, noted, places }: HeldListener): void {
     this.#library.ag_hold_tune(listener);
     const [table, note] = [places === undefined ? undefined : encodePlaces(places), noted?.subarray(0, ID_BYTES)];
-    if (note !== undefined) this.#noted.set(listener, note);
+    if (note !== undefined) this.#kept.set(listener, note);
     const [at, bytes] = [table === undefined ? null : ptr(table), table?.length ?? 0];
     // SAFETY: the table is copied during the call; the note is kept until `end`.
     const result = this.#library.ag_hold_begin(
@@ -113,7 +111,7 @@ export class HeldCalls implements Disposable {
   /** Nothing comes from a listener any more, which its owner closes. */
   end(listener: number): void {
     this.#library.ag_hold_end(this.#state, listener);
-    this.#noted.delete(listener);
+    this.#kept.delete(listener);
   }
 
   /** `wait` answers by itself what none of these names is about, from now on. Throws `io`. */
