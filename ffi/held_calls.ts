@@ -8,7 +8,8 @@ import { AgentguardError, err, errnoName, ok, type Result } from "../lib/core/mo
 import { type HeldChange, readChange } from "./held_change.ts";
 import { CALL, HOLD } from "./held_layout.ts";
 import { type HeldProgram, readProgram } from "./held_program.ts";
-import { type HeldCallLibrary, openHeldCallLibrary, type Shim } from "./native_library.ts";
+import { type HeldCallLibrary, openHeldCallLibrary } from "./held_library.ts";
+import type { Shim } from "./native_library.ts";
 import { encodeNeededTable, encodePlaces, type NeededTable, type PlaceEntry } from "./needed_table.ts";
 import type { WatchedOpens } from "./watched_opens.ts";
 
@@ -108,7 +109,7 @@ export class HeldCalls implements Disposable {
     throw new AgentguardError(code, `answer held calls of a session: ${errnoName(-result)}`);
   }
 
-  /** Nothing comes from a listener any more, which its owner closes. */
+  /** Nothing comes from a listener any more, which its owner closes; what is kept of callers is given back. */
   end(listener: number): void {
     this.#library.ag_hold_end(this.#state, listener);
     this.#kept.delete(listener);
@@ -218,11 +219,6 @@ export class HeldCalls implements Disposable {
    */
   settle(): void {
     this.#library.ag_hold_settle(this.#state);
-  }
-
-  /** Gives back what is kept of callers from one call to the next. */
-  forget(): void {
-    this.#library.ag_hold_forget(this.#state);
   }
 
   /**

@@ -18,7 +18,7 @@
 _Static_assert(AG_HOLD_ARGS_BYTES <= AG_HOLD_TEXT_BYTES / 2, "argv and ten paths fit");
 
 /* Forgets what is known of callers: their namespaces and files may end. */
-void ag_hold_forget(struct ag_hold_state *state)
+static void forget_callers(struct ag_hold_state *state)
 {
 	become_self(state);
 	if (state->ahead)
@@ -32,7 +32,7 @@ void ag_hold_close(struct ag_hold_state *state)
 {
 	int fds[] = {state->proc_fd, state->self_fd, state->info_fd, state->root_fd, state->cwd_fd};
 
-	ag_hold_forget(state);
+	forget_callers(state);
 	for (int i = 0; i < AG_HOLD_SESSIONS_MAX; i++)
 		free_table(state->sessions[i].places);
 	free_table(state->rules);
@@ -95,8 +95,8 @@ void ag_hold_settle(struct ag_hold_state *state)
 
 /*
  * Takes one notification, which must be there (ag_hold_wait first): else it waits. 0; 1 where it was served, and its
- * caller has gone without the result: it is to be told, and nothing to be answered; -ENOENT where its caller is gone, or
- * another -errno; then, if hold.call.id is not 0, somebody waits and must be answered. Only ag_hold_pin and
+ * caller has gone without the result: it is to be told, and nothing to be answered; -ENOENT where its caller is gone;
+ * or another -errno, and then, if hold.call.id is not 0, somebody waits and must be answered. Only ag_hold_pin and
  * ag_hold_exec know for sure that what was found is about the one who waits, and not about who got the number later.
  */
 int32_t ag_hold_receive(struct ag_hold_state *state, int32_t listener)
@@ -158,11 +158,12 @@ int32_t ag_hold_begin(struct ag_hold_state *state, int32_t listener, int32_t ser
 	return 0;
 }
 
-/* Forgets a listener, which is closed next. */
+/* Forgets a listener, which is closed next, and what is known of callers. */
 void ag_hold_end(struct ag_hold_state *state, int32_t listener)
 {
 	struct ag_hold_session *session = find_session(state, listener);
 
+	forget_callers(state);
 	if (state->taken == listener)
 		state->taken = -1;
 	if (!session)

@@ -140,8 +140,7 @@ export class HolderHost {
       throw new AgentguardError("overflow", `answer held calls of at most ${HELD_WAIT_MAX - 1} sessions`);
     }
     const ledger = held_file === undefined ? undefined : new HeldLedger(held_file);
-    const serves = this.#usePolicy().knowsHome(session.home);
-    calls.begin(listener, { serves, noted: ledger?.last, places });
+    calls.begin(listener, { serves: this.#usePolicy().knowsHome(session.home), noted: ledger?.last, places });
     this.#sessions.set(listener, { session, listener, places, ledger });
     this.#startLoop();
   }
@@ -159,7 +158,6 @@ export class HolderHost {
     if (held === undefined) return;
     this.#sessions.delete(listener);
     calls.end(listener);
-    calls.forget();
     // Where the guard fails and its sessions are to end with it, nothing may go on unwatched until they have.
     if (by !== FAILURE || this.#usePolicy().snapshot.guard.on_failure === "open") {
       reads.end(held.session.session_id, by);
@@ -229,10 +227,10 @@ export class HolderHost {
     if (changes.later > 0) changes.retry();
     for (let answered = 0; answered < BATCH;) {
       const turn = this.#wantsTurn();
-      const timeout_ms = answered > 0 && turn ? 0 : this.#waitMs();
       // Where questions wait each call is a time to look whether they still do; where others wait, there is an end.
-      const served = decisions.questions.size > 0 ? 1 : turn ? BATCH - answered : Infinity;
-      const ready = wait.wait(this.#sessions.keys(), { timeout_ms, calls: Math.min(served, SERVED_MAX) });
+      const served = decisions.questions.size > 0 ? 1 : turn ? BATCH - answered : SERVED_MAX;
+      const terms = { timeout_ms: answered > 0 && turn ? 0 : this.#waitMs(), calls: served };
+      const ready = wait.wait(this.#sessions.keys(), terms);
       if (ready === undefined) return;
       for (const listener of ready.calls) {
         const held = this.#sessions.get(listener);
@@ -297,7 +295,6 @@ export class HolderHost {
   }
 }
 
-const EPERM = 1;
-const ENOSYS = 38;
+const [EPERM, ENOSYS] = [1, 38];
 /** Why questions end when this thread cannot go on. */
 const FAILURE = "guard-failure";
