@@ -6,6 +6,7 @@ import {
   AgControl,
   AgExecKey,
   AgExecPolicy,
+  AgHostKey,
   AgLimit,
   AgNetPolicy,
   AgObjectKey,
@@ -14,14 +15,16 @@ import {
   AgV4Key,
   AgV6Key,
 } from "../../probes/abi.gen.ts";
-import { AgentguardError, type LoweredPolicy } from "../core/mod.ts";
+import { type AddressName, AgentguardError, type LoweredPolicy } from "../core/mod.ts";
 import { execEntries, execKey, unixEntries } from "./exec_rules.ts";
 import type { OwnPlaces } from "./baseline.ts";
 import type { ObjectFinder } from "./file_objects.ts";
 import { filePolicy, nameEntries, objectEntries } from "./file_rules.ts";
+import { addressKey, hostNameEntries, hostSetEntries, hostSets } from "./host_sets.ts";
 import { ownEntries } from "./own_objects.ts";
 import { NET_ACTIONS, TrieRules, TRIES, writeNetRule } from "./net_rules.ts";
 import { pushDown } from "./prefix_bits.ts";
+import { nameLesson, placeLesson, type Teach } from "./taught_names.ts";
 
 /** The part of a BPF map that is used; `ffi`'s BpfMap has it. */
 export interface PolicyMap {
@@ -36,27 +39,39 @@ export type PolicyMaps = (name: string) => PolicyMap;
 
 const KEYED_BY_PATH = ["exec_rules", "exec_trees", "unix_rules", "unix_trees"] as const;
 
+/** What a host has beside the maps. */
+export interface KernelPolicyOptions {
+  /** Where programs learn the names of addresses. */
+  readonly teach?: Teach | undefined;
+}
+
 /** Owns the policy maps of one object. */
 export class KernelPolicy {
   readonly #maps: PolicyMaps;
   readonly #objects: ObjectFinder | undefined;
+  readonly #teach: Teach | undefined;
 
   /** `objects`: where programs at security hooks are loaded, which want to know what the names of rules stand for. */
-  constructor(maps: PolicyMaps, objects?: ObjectFinder) {
+  constructor(maps: PolicyMaps, objects?: ObjectFinder, { teach }: KernelPolicyOptions = {}) {
     this.#maps = maps;
     this.#objects = objects;
+    this.#teach = teach;
   }
 
   /**
-   * Makes `policy` the one that the kernel decides by. Throws `overflow` where it does not fit; the old one then stays.
+   * Makes `policy` the one that the kernel decides by; `names` are those that hold now. Throws `overflow` where it does
+   * not fit; the old one then stays.
    */
-  install(policy: LoweredPolicy): void {
+  install(policy: LoweredPolicy, names: Iterable<AddressName> = []): void {
     const slot = 1 - this.#activeSlot();
     this.#clear(slot);
     this.#writeNet(slot, policy);
+    this.#writeHosts(slot, policy);
     this.#writeExec(slot, policy);
     this.#writeUnix(slot, policy);
     this.#writeFiles(slot, policy);
+    this.#teach?.(placeLesson(slot));
+    if (policy.names === true) this.#teachAll(slot, names);
     // The old slot stays filled until the next install: a program that read its number may still be looking things up
     // in it.
     this.#setControl(AgControl.slot, slot);
@@ -74,6 +89,24 @@ export class KernelPolicy {
     for (const { key, value } of entries) map.update(key, value);
     for (const key of map.keys()) if (!now.has(key.toHex())) map.remove(key);
     this.#setControl(AgControl.keeps_cgroups, enforces ? 1 : 0);
+  }
+
+  /** Names that came while another policy was put into force, for the one that is in force now. */
+  teach(names: Iterable<AddressName>): void {
+    this.#teachAll(this.#activeSlot(), names);
+  }
+
+  #teachAll(slot: number, names: Iterable<AddressName>): void {
+    if (this.#teach === undefined) return;
+    for (const name of names) this.#teach(nameLesson(slot, name));
+  }
+
+  /** Addresses whose answers about names are believed, from now on. */
+  setResolvers(addresses: readonly string[]): void {
+    const map = this.#maps("resolvers");
+    const now = new Map(addresses.map((address) => [addressKey(address).toHex(), addressKey(address)]));
+    for (const key of map.keys()) if (!now.has(key.toHex())) map.remove(key);
+    for (const key of now.values()) map.update(key, Uint8Array.of(1, 0, 0, 0));
   }
 
   /** Names of `[[agent]]` programs that the exec program looks for: absolute paths and base names, with their index. */
@@ -107,8 +140,12 @@ export class KernelPolicy {
 
   /** Removes what a slot holds. Keys of tries have their slot behind the prefix length, the others at the front. */
   #clear(slot: number): void {
-    for (const name of [...TRIES, ...KEYED_BY_PATH]) {
-      const at = name === "exec_rules" || name === "unix_rules" ? AgExecKey.slot : AgV4Key.slot;
+    for (const name of [...TRIES, ...KEYED_BY_PATH, "host_names"]) {
+      const at = name === "host_names"
+        ? AgHostKey.slot
+        : name === "exec_rules" || name === "unix_rules"
+        ? AgExecKey.slot
+        : AgV4Key.slot;
       const map = this.#maps(name);
       for (const key of map.keys()) {
         if (new DataView(key.buffer, key.byteOffset).getUint32(at, true) === slot) map.remove(key);
@@ -128,6 +165,7 @@ export class KernelPolicy {
     const view = new DataView(value.buffer);
     view.setUint32(AgNetPolicy.generation, policy.generation, true);
     view.setUint32(AgNetPolicy.rules, policy.net.length, true);
+    view.setUint32(AgNetPolicy.names, policy.names === true ? 1 : 0, true);
     for (const name of ["net.connect", "net.send", "net.bind"] as const) {
       const at = AgNetPolicy.deny_by_default + NET_ACTIONS[name] * 4;
       view.setUint32(at, policy.net_default[name] === "deny" ? 1 : 0, true);
@@ -161,6 +199,12 @@ export class KernelPolicy {
         map.update(key, new Uint8Array(entry.words.buffer));
       }
     }
+  }
+
+  #writeHosts(slot: number, { net }: LoweredPolicy): void {
+    const hosts = hostSets(net);
+    for (const { key, value } of hostSetEntries(slot, hosts)) this.#maps("host_sets").update(key, value);
+    for (const { key, value } of hostNameEntries(slot, hosts)) this.#maps("host_names").update(key, value);
   }
 
   #writeExec(slot: number, policy: LoweredPolicy): void {

@@ -72,10 +72,12 @@ export function writeNetRule(view: DataView, rule: LoweredNetRule, bit: number):
   };
   for (const action of rule.actions) set(AgNetPolicy.action + NET_ACTIONS[action] * AgRuleBits.SIZE);
   protocols(rule.match, (protocol) => set(AgNetPolicy.protocol + protocol * AgRuleBits.SIZE));
-  set(AgNetPolicy.any_host);
+  if ((rule.match.hosts ?? []).length === 0) set(AgNetPolicy.any_host);
+  else if (rule.verdict === "allow" && rule.match.cidrs.length === 0) set(AgNetPolicy.public_host);
   if (rule.except !== undefined) {
     set(AgNetPolicy.except);
-    set(AgNetPolicy.any_host_except);
+    if ((rule.except.hosts ?? []).length === 0) set(AgNetPolicy.any_host_except);
+    else if (rule.verdict !== "allow" && rule.except.cidrs.length === 0) set(AgNetPolicy.public_host_except);
     protocols(rule.except, (protocol) => set(AgNetPolicy.except_protocol + protocol * AgRuleBits.SIZE));
   }
   set(rule.verdict === "allow" ? AgNetPolicy.allow : AgNetPolicy.deny);

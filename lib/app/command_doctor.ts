@@ -57,8 +57,8 @@ export function commandDoctor(
     });
     const lacking = lackingMechanisms(checks);
     const snapshot = loaded?.value;
-    const unix_names = checks.some(({ id, state }) => id === "probes.unix" && state === "ok");
-    const host = { home: io.env["HOME"], lacking, unix_names };
+    const ok = (wanted: string): boolean => checks.some(({ id, state }) => id === wanted && state === "ok");
+    const host = { home: io.env["HOME"], lacking, unix_names: ok("probes.unix"), names: ok("probes.names") };
     const rules = snapshot === undefined ? [] : reportRules(snapshot, host);
     const defaults = snapshot === undefined ? [] : reportDefaults(snapshot, host);
     const enforceable = rules.every((rule) => rule.refused === undefined);

@@ -19,7 +19,7 @@ const GROUPS: Readonly<Record<ProbeGroup, { readonly name: string; readonly need
   scope: { name: "see processes leave their session's cgroup" },
   network: { name: "refuse connections, sends and binds", needed_for: ["cgroup"] },
   unix: { name: "refuse connections to unix sockets by name" },
-  names: { name: "learn host names from DNS answers" },
+  names: { name: "learn host names from DNS answers, before the program that asked" },
   iterator: { name: "find agents that run already" },
   lsm: { name: "refuse files, programs and sockets before anything happens; protect the guard", needed_for: ["lsm"] },
 };

@@ -94,8 +94,10 @@ function listOf(refused: readonly RuleReport[]): string {
 
 function optionsOf(host: HostSupport): ReportOptions {
   const { home, found_running = false, watched: watchable } = host;
-  const unix_names = host.support.some(({ group, available }) => group === "unix" && available);
-  return { home, lacking: lackingOf(host), unix_names, found_running, watchable };
+  const loaded = (wanted: ProbeGroup): boolean =>
+    host.support.some(({ group, available }) => group === wanted && available);
+  const unix_names = loaded("unix");
+  return { home, lacking: lackingOf(host), unix_names, names: loaded("names"), found_running, watchable };
 }
 
 function lackingOf(host: HostSupport): ReadonlySet<EnforcementMechanism> {

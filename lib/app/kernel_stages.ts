@@ -29,9 +29,11 @@ import { DecidedCalls } from "./decided_calls.ts";
 import { readHosts } from "./hosts_names.ts";
 import { loadFailure } from "./load_failure.ts";
 import { differenceEntry, HeldDecider } from "./held_decider.ts";
+import { HeldRulings } from "./held_rulings.ts";
 import { BaselineRefusals, type SessionLimits } from "./baseline_refusals.ts";
 import { compilePolicy } from "./policy_compile.ts";
 import type { PolicyLoad } from "./reader_protocol.ts";
+import { readNameservers, trustedResolvers } from "./resolvers.ts";
 import { BUILT_MECHANISMS } from "./rule_report.ts";
 
 /** What the stages need from outside. */
@@ -45,9 +47,6 @@ export interface KernelStagesParts {
   /** The last process of a scope ended. */
   readonly onEmpty: (scope: number) => void;
 }
-
-/** Rulings about held calls that wait for their record: calls that failed in the kernel leave theirs behind. */
-const RULINGS_MAX = 8_192;
 
 /** All stages of one kernel source, on one thread. Disposing detaches and unloads. */
 export class KernelStages implements Disposable {
@@ -69,12 +68,13 @@ export class KernelStages implements Disposable {
   #snapshot: PolicySnapshot;
   #own: OwnPlaces;
   #decider: StatefulDecider | undefined;
+  /** Those of the host as they were before anybody was guarded. */
+  readonly #nameservers = readNameservers();
   #decode_errors = 0;
   readonly #calls = new DecidedCalls();
   readonly #held_actions: Map<SessionId, ReadonlySet<ActionType>> = new Map();
   readonly #limits: Map<SessionId, BaselineRefusals> = new Map();
-  /** Rulings about held calls whose records have not come yet. */
-  readonly #rulings: Map<DecisionId, Ruling> = new Map();
+  readonly #rulings = new HeldRulings();
 
   /** Takes the loaded probes over; nothing is attached yet. Throws `unsupported` where this kernel takes none. */
   constructor(parts: KernelStagesParts) {
@@ -115,7 +115,7 @@ export class KernelStages implements Disposable {
       ids: this.ids,
       policy: this.#install(this.#snapshot, parts.policy),
       onLoss: parts.onLoss,
-      takeRuling: (id) => this.#takeRuling(id),
+      takeRuling: (id) => this.#rulings.take(id),
       heldBy: ({ action, session }) => this.#waitsByCall(session?.session_id, action.type) ? "seccomp" : "fanotify",
     });
   }
@@ -156,18 +156,8 @@ export class KernelStages implements Disposable {
     const ruling = (this.#decider ?? this.#snapshot).evaluate(full);
     if (ruling.verdict === "deny" || ruling.verdict === "ask") return { ruling };
     const decided = this.ids.decision();
-    if (this.#rulings.size >= RULINGS_MAX) {
-      const oldest = this.#rulings.keys().next();
-      if (!oldest.done) this.#rulings.delete(oldest.value);
-    }
-    this.#rulings.set(decided, ruling);
+    this.#rulings.put(decided, ruling);
     return { ruling, decided };
-  }
-
-  #takeRuling(id: DecisionId): Ruling | undefined {
-    const ruling = this.#rulings.get(id);
-    this.#rulings.delete(id);
-    return ruling;
   }
 
   /** The calls that do these actions wait for the guard, from the session's start. */
@@ -247,8 +237,17 @@ export class KernelStages implements Disposable {
     // A stranger may have many threads; the program saw one of them enter.
     if (facts.kind === "scope" && facts.entered) this.probes.listProcesses([{ pid, scope, cgroup_id: 0n }]);
     const enriched = this.enricher.enrich(observed);
+    this.#relearn(observed);
     if (enriched !== undefined) this.pipeline.handle(this.#explain(enriched));
     if (facts.kind === "exit" && this.processes.countOf(scope) === 0) this.#parts.onEmpty(scope);
+  }
+
+  /** An answer that the kernel took in by a policy that is not in force any more counts for this one, too. */
+  #relearn({ action, facts }: Observed): void {
+    if (facts.kind !== "dns" || facts.generation === this.#snapshot.ref.generation) return;
+    if (action?.type !== "net.dns") return;
+    const { name, answers } = action;
+    this.#kernel_policy.teach(answers.map((address) => ({ address, name, expires_us: facts.expires_us })));
   }
 
   #explain(enriched: Enriched): Enriched {
@@ -263,10 +262,11 @@ export class KernelStages implements Disposable {
     if (!this.probes.has("lsm")) available.delete("lsm");
     const home = load.home === undefined ? {} : { home: load.home };
     const { policy, in_kernel } = lower(snapshot, {
-      host: { available, held: HELD_ACTIONS, unix_names: this.probes.has("unix") },
+      host: { available, held: HELD_ACTIONS, unix_names: this.probes.has("unix"), names: this.probes.has("names") },
       ...home,
     });
-    this.#kernel_policy.install(policy);
+    this.#kernel_policy.setResolvers(trustedResolvers(snapshot.guard, this.#nameservers));
+    this.#kernel_policy.install(policy, this.hosts.live(this.system.bootUs()));
     this.#kernel_policy.setAgents(agentPrograms(snapshot));
     // Labels and rates outlive a reload.
     this.#decider = new StatefulDecider(snapshot, this.#decider?.state);

@@ -34,6 +34,8 @@ export interface ReportOptions {
   readonly lacking: ReadonlySet<EnforcementMechanism>;
   /** Programs of session cgroups see addresses of unix sockets. */
   readonly unix_names?: boolean;
+  /** Programs of session cgroups learn the names of addresses; absent: they do, as on every kernel that will do. */
+  readonly names?: boolean;
   /** Only sessions that were found running are meant. */
   readonly found_running?: boolean;
   /** Actions whose calls the sessions have waiting; absent: all that can wait, as in a command that starts now. */
@@ -65,11 +67,12 @@ export function reportDefaults(snapshot: PolicySnapshot, options: ReportOptions)
 }
 
 function lowerHere(snapshot: PolicySnapshot, options: ReportOptions): Lowering {
-  const { lacking, home, unix_names = false, found_running = false, held = HELD_ACTIONS, watchable } = options;
+  const { lacking, home, unix_names = false, names = true, found_running = false } = options;
+  const { held = HELD_ACTIONS, watchable } = options;
   const available = new Set([...BUILT_MECHANISMS].filter((mechanism) => !lacking.has(mechanism)));
   if (!(watchable ?? unwatchable(snapshot) === undefined)) available.delete("fanotify");
   return lower(snapshot, {
-    host: { available, held, unix_names, found_running },
+    host: { available, held, unix_names, names, found_running },
     ...(home === undefined ? {} : { home }),
   });
 }

@@ -49,8 +49,8 @@ export type Facts =
   | { readonly kind: "decided"; readonly decided: DecisionId; readonly refused: boolean }
   /** Beside `net.dns`: the policy by which the kernel took the answer in, and until when it holds (boot clock). */
   | { readonly kind: "dns"; readonly generation: number; readonly expires_us: number }
-  /** A network action whose address had a name when the kernel decided. */
-  | { readonly kind: "named" }
+  /** A network action whose address had a name when the kernel decided (boot clock), perhaps long before its end. */
+  | { readonly kind: "named"; readonly decided_us: number }
   | { readonly kind: "scope"; readonly entered: boolean; readonly cgroup: string }
   | { readonly kind: "gap"; readonly gap: Gap }
   | { readonly kind: "plain" };

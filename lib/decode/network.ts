@@ -22,7 +22,6 @@ const PROTOCOLS: Readonly<Record<number, Protocol | undefined>> = {
 };
 
 const PLAIN: Facts = Object.freeze({ kind: "plain" });
-const NAMED: Facts = Object.freeze({ kind: "named" });
 
 /** An IPv4 or IPv6 action with the verdict that the cgroup program gave, if one ran. */
 export function decodeNet(frame: Frame):
@@ -38,7 +37,8 @@ export function decodeNet(frame: Frame):
     ...(frame.u8(AgNet.has_result) !== 0 ? { result: resultName(frame.i32(AgNet.result)) } : undefined),
   };
   const verdict = frame.u8(AgNet.verdict);
-  const facts = (frame.u32(AgNet.flags) & AgNetFlag.NAMED) === 0 ? PLAIN : NAMED;
+  const named = (frame.u32(AgNet.flags) & AgNetFlag.NAMED) !== 0;
+  const facts: Facts = named ? { kind: "named", decided_us: frame.u64(AgNet.decided_ns) / 1000 } : PLAIN;
   if (verdict === AgVerdict.NONE) return { action, facts };
   const denied = verdict === AgVerdict.DENY;
   const kernel: KernelVerdict = {

@@ -95,7 +95,7 @@ export class Enricher {
       refused: observed.held?.refused,
     };
     if (facts.kind !== "named") return { kind: "event", event };
-    return { kind: "event", event: withNames(event, this.#parts.hosts, observed.boot_us) };
+    return { kind: "event", event: withNames(event, this.#parts.hosts, facts.decided_us) };
   }
 
   /** Remembers a process that ran before the probes did. */

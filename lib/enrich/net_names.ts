@@ -6,10 +6,10 @@ import type { AddressNames } from "./address_names.ts";
  * A connection to an address that had a name when the kernel decided, with its names. Where they are not surely those
  * that the kernel knew, the action says so, and a difference between its verdict and the policy's is no alarm.
  */
-export function withNames(event: Event, names: AddressNames, boot_us: number): Event {
+export function withNames(event: Event, names: AddressNames, decided_us: number): Event {
   const { action, kernel } = event;
   if (action.type !== "net.connect" && action.type !== "net.send") return event;
-  const found = names.find(action.address, boot_us);
+  const found = names.find(action.address, decided_us);
   const unsure = found === undefined || found.cut || found.hosts.length > LIMITS.kernel_address_names_max;
   const said = unsure && kernel !== undefined ? { ...kernel, names_unsure: true as const } : kernel;
   if (found === undefined) return { ...event, action: { ...action, missing: ["host"] }, kernel: said };

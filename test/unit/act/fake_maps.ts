@@ -3,6 +3,8 @@ import {
   AgControl,
   AgExecPolicy,
   AgExecRule,
+  AgHostKey,
+  AgHostSet,
   AgLimit,
   AgNetAction,
   AgNetPolicy,
@@ -10,7 +12,7 @@ import {
   AgRuleBits,
   AgVerdict,
 } from "../../../probes/abi.gen.ts";
-import { AgentguardError, type NetActionName } from "../../../lib/core/mod.ts";
+import { AgentguardError, isSpecialPurpose, type NetActionName } from "../../../lib/core/mod.ts";
 import type { PolicyMap } from "../../../lib/act/mod.ts";
 
 /** A hash map: bytes to bytes. */
@@ -87,6 +89,8 @@ export interface NetTry {
   readonly address: Uint8Array;
   readonly port: number;
   readonly protocol: number;
+  /** Names that hold; absent: none. */
+  readonly hosts?: readonly string[];
 }
 
 /** What the kernel would say. */
@@ -159,11 +163,14 @@ export class FakeMaps {
       : AgProtocol.OTHER;
     const by_protocol = AgNetPolicy.protocol + protocol * AgRuleBits.SIZE;
     const x_protocol = AgNetPolicy.except_protocol + protocol * AgRuleBits.SIZE;
+    const named = this.#named(p, slot, request);
     let allowed = false;
     for (let w = 0; w < AgLimit.NET_WORDS; w++) {
       const of = (offset: number): bigint => p.getBigUint64(offset + w * 8, true);
       let bits = by_address(w) & by_port(w) & of(by_protocol) & of(AgNetPolicy.action + action * AgRuleBits.SIZE);
-      bits &= ~(x_address(w) & x_port(w) & of(x_protocol) & of(AgNetPolicy.except));
+      bits &= of(AgNetPolicy.any_host) | named.rules(w);
+      const x_named = of(AgNetPolicy.any_host_except) | named.except(w);
+      bits &= ~(x_address(w) & x_port(w) & of(x_protocol) & of(AgNetPolicy.except) & x_named);
       const denied = bits & of(AgNetPolicy.deny);
       if (denied !== 0n) {
         const bit = w * 64 + lowestBit(denied);
@@ -172,6 +179,28 @@ export class FakeMaps {
       if ((bits & of(AgNetPolicy.allow)) !== 0n) allowed = true;
     }
     return { verdict: !allowed && denies ? "deny" : "allow", rule_index: -1, generation };
+  }
+
+  /** probes/names.h: ag_set_of for each name, and ag_names_of. */
+  #named(
+    p: DataView,
+    slot: Uint8Array,
+    { address, hosts = [] }: NetTry,
+  ): Readonly<Record<"rules" | "except", (w: number) => bigint>> {
+    const sets = hosts.map((host) => {
+      const reversed = new TextEncoder().encode(`${Array.from(host).reverse().join("")}\0`);
+      const key = new Uint8Array(AgHostKey.SIZE);
+      key.set(join(u32(32 + 8 * reversed.length), slot, reversed));
+      const number = this.get("host_names").longest(key) ?? u32(0);
+      const at = new DataView(slot.buffer).getUint32(0, true) * AgLimit.HOST_SETS_MAX +
+        new DataView(number.buffer).getUint32(0, true);
+      return this.#read("host_sets", u32(at));
+    });
+    const of = (kind: "rules" | "except", masked: number) => (w: number): bigint => {
+      const bits = sets.reduce((all, set) => all | (set?.getBigUint64(AgHostSet[kind] + w * 8, true) ?? 0n), 0n);
+      return isSpecialPurpose(address) ? bits & ~p.getBigUint64(masked + w * 8, true) : bits;
+    };
+    return { rules: of("rules", AgNetPolicy.public_host), except: of("except", AgNetPolicy.public_host_except) };
   }
 
   /** probes/process.h: ag_exec and ag_match_program, for the resolved and the requested name. */

@@ -47,7 +47,12 @@ describe("an answer", () => {
 });
 
 test("a connection says that its address had a name when the kernel decided", () => {
-  const named = { address: [192, 0, 2, 7], verdict: AgVerdict.ALLOW, net_flags: AgNetFlag.NAMED };
-  expect(decodeOne(netRecord(named)).facts).toEqual({ kind: "named" });
+  const named = {
+    address: [192, 0, 2, 7],
+    verdict: AgVerdict.ALLOW,
+    net_flags: AgNetFlag.NAMED,
+    decided_ns: 4_000_001_500n,
+  };
+  expect(decodeOne(netRecord(named)).facts).toEqual({ kind: "named", decided_us: 4_000_001.5 });
   expect(decodeOne(netRecord({ ...named, net_flags: 0 })).facts).toEqual({ kind: "plain" });
 });

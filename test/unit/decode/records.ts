@@ -322,6 +322,7 @@ export interface NetFields extends Header {
   readonly rule_index?: number;
   readonly generation?: number;
   readonly net_flags?: number;
+  readonly decided_ns?: bigint;
 }
 
 /** NET. */
@@ -338,6 +339,7 @@ export function netRecord(fields: NetFields): Uint8Array {
       view.setUint8(AgNet.has_result, fields.result === undefined ? 0 : 1);
       view.setInt32(AgNet.result, fields.result ?? 0, true);
       view.setUint32(AgNet.flags, fields.net_flags ?? 0, true);
+      view.setBigUint64(AgNet.decided_ns, fields.decided_ns ?? 0n, true);
       view.setInt32(AgNet.rule_index, fields.rule_index ?? -1, true);
       view.setUint32(AgNet.generation, fields.generation ?? 0, true);
     },

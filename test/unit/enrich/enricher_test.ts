@@ -270,7 +270,7 @@ describe("names of addresses", () => {
     );
   const connect = (address: string, boot_us: number, named = true): Parameters<Enricher["enrich"]>[0] =>
     observed(
-      { kind: named ? "named" : "plain" },
+      named ? { kind: "named", decided_us: boot_us } : { kind: "plain" },
       { type: "net.connect", protocol: "tcp", address, port: 443 },
       { boot_us, kernel: { verdict: "allow", rule_index: 0, generation: 1, effect: "none" } },
     );
@@ -294,6 +294,17 @@ describe("names of addresses", () => {
       host: "b.example",
       hosts: ["b.example", "a.example"],
     });
+  });
+
+  test("the names are those of the moment of the decision, however long the call took", () => {
+    const setup = new Setup();
+    setup.event(answer("a.example", "192.0.2.1", 1_000_000));
+    const late = observed(
+      { kind: "named", decided_us: 1_500_000 },
+      { type: "net.connect", protocol: "tcp", address: "192.0.2.1", port: 443 },
+      { boot_us: 120_000_000 },
+    );
+    expect(setup.event(late).action).toMatchObject({ host: "a.example" });
   });
 
   test("the kernel's word counts: without it there are no names", () => {
