@@ -24,7 +24,7 @@ import { addressKey, hostNameEntries, hostSetEntries, hostSets } from "./host_se
 import { ownEntries } from "./own_objects.ts";
 import { NET_ACTIONS, TrieRules, TRIES, writeNetRule } from "./net_rules.ts";
 import { pushDown } from "./prefix_bits.ts";
-import { nameLesson, placeLesson, type Teach } from "./taught_names.ts";
+import { nameLesson, type Teach } from "./taught_names.ts";
 
 /** The part of a BPF map that is used; `ffi`'s BpfMap has it. */
 export interface PolicyMap {
@@ -70,7 +70,7 @@ export class KernelPolicy {
     this.#writeExec(slot, policy);
     this.#writeUnix(slot, policy);
     this.#writeFiles(slot, policy);
-    this.#teach?.(placeLesson(slot));
+    this.#teach?.();
     if (policy.names === true) this.#teachAll(slot, names);
     // The old slot stays filled until the next install: a program that read its number may still be looking things up
     // in it.

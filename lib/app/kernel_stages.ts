@@ -1,6 +1,13 @@
 /** Puts the kernel's stages together: source, decode, enrich, decide, act, record, each behind its port. */
-import { realpathSync } from "node:fs";
-import { HELD_ACTIONS, HostObjects, KernelActor, KernelPolicy, type OwnPlaces, PidfdKiller } from "../act/mod.ts";
+import {
+  HELD_ACTIONS,
+  HostObjects,
+  KernelActor,
+  KernelPolicy,
+  type NameLesson,
+  type OwnPlaces,
+  PidfdKiller,
+} from "../act/mod.ts";
 import {
   type ActionType,
   AgentguardError,
@@ -33,6 +40,7 @@ import { HeldRulings } from "./held_rulings.ts";
 import { BaselineRefusals, type SessionLimits } from "./baseline_refusals.ts";
 import { compilePolicy } from "./policy_compile.ts";
 import type { PolicyLoad } from "./reader_protocol.ts";
+import { realDirectory } from "./real_directory.ts";
 import { readNameservers, trustedResolvers } from "./resolvers.ts";
 import { BUILT_MECHANISMS } from "./rule_report.ts";
 
@@ -96,7 +104,8 @@ export class KernelStages implements Disposable {
       nextSequence: (number) => this.probes.counters.nextSequence(number),
     });
     const objects = this.probes.has("lsm") ? new HostObjects() : undefined;
-    this.#kernel_policy = new KernelPolicy((name) => this.probes.map(name), objects);
+    const teach = this.probes.has("names") ? (lesson?: NameLesson): void => this.probes.teach(lesson) : undefined;
+    this.#kernel_policy = new KernelPolicy((name) => this.probes.map(name), objects, { teach });
     this.ids = new IdGenerator(parts.clock);
     this.enricher = new Enricher({
       processes: this.processes,
@@ -281,14 +290,5 @@ export class KernelStages implements Disposable {
       hostOf: (index, hosts) => snapshot.hostOf(index, hosts),
       in_kernel,
     };
-  }
-}
-
-/** Follows links as this process sees them; `undefined` where the directory is gone. */
-function realDirectory(directory: string): string | undefined {
-  try {
-    return realpathSync.native(directory);
-  } catch {
-    return undefined; // the action keeps the flag `requested_only`
   }
 }
