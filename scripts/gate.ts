@@ -13,27 +13,36 @@ usage: scripts/test.sh [--only PART] [--list]
   --only PART   run one part (setup and build come first all the same)
   --list        print the parts
 
-A static check counts as one test. Checks and tests that need no quiet machine run beside each other. Output of a part
-is shown when it fails; every skipped test is printed with its reason. The last line is "N passed, N failed, N skipped";
+A static check counts as one test. Checks and tests that need no quiet machine run beside each other, and the virtual
+machines behind those that do: they take what is left of the processors. Output of a part is shown when it fails; every
+skipped test is printed with its reason. The last line is "N passed, N failed, N skipped";
 the exit code is 1 if anything failed or nothing ran.
 `;
 
-/** Parts that go together run beside each other, as many as there are processors; the others alone. */
+/**
+ * Parts that go together run beside each other, as many as there are processors; those behind begin when all before
+ * them have ended; the others run one after the other.
+ */
 async function runGate(parts: readonly Part[]): Promise<number> {
   const outcomes: Outcome[] = [];
   const running = new Set<Promise<void>>();
+  const behind: Promise<void>[] = [];
   for (const [index, part] of parts.entries()) {
-    const most = part.together === true ? availableParallelism() - 1 : 0;
+    const most = part.turn === "together" ? availableParallelism() - 1 : 0;
     while (running.size > most) await Promise.race(running);
     const turn: Promise<void> = runShown(part, `[${index + 1}/${parts.length}] ${part.name}`).then((outcome) => {
       outcomes[index] = outcome;
       running.delete(turn);
     });
+    if (part.turn === "behind") {
+      behind.push(turn);
+      continue;
+    }
     running.add(turn);
     // What comes next may need what this part makes.
-    if (part.together !== true) await turn;
+    if (part.turn === undefined) await turn;
   }
-  await Promise.all(running);
+  await Promise.all([...running, ...behind]);
   const total = sum(outcomes);
   const failed = parts.filter((_, index) => (outcomes[index]?.failed ?? 0) > 0);
   if (failed.length > 0) console.log(`failed parts: ${failed.map(({ name }) => name).join(", ")}`);

@@ -11,8 +11,11 @@ import { runVirtualMachines } from "./vm.ts";
 export interface Part {
   readonly name: string;
   readonly run: () => Promise<Outcome>;
-  /** Neither loads the machine's kernel nor minds what runs beside it. */
-  readonly together?: true;
+  /**
+   * `together`: neither loads the machine's kernel nor minds what runs beside it. `behind`: goes on behind all parts
+   * that follow, with less right to the processors than they have. Absent: alone but for what is behind it.
+   */
+  readonly turn?: "together" | "behind";
 }
 
 /** Groups of tests that run in their own memory and directories. */
@@ -24,6 +27,7 @@ export const PREREQUISITES: readonly string[] = ["setup", "build"];
 /** All parts of this repository as it is now. */
 export function gateParts(): readonly Part[] {
   const [bun, deno, oxlint] = [toolPath("bun"), toolPath("deno"), toolPath("oxlint")];
+  const groups = testGroups();
   const plugin = ["scripts/lint_plugin.ts", "scripts/lint_plugin_test.ts"];
   return [
     command("setup", ["scripts/setup.sh", "--tests"]),
@@ -38,17 +42,20 @@ export function gateParts(): readonly Part[] {
     together(command("abi", [bun, "scripts/gen_abi.ts", "--check"])),
     together({ name: "lint-plugin", run: () => runPluginTests(deno) }),
     together({ name: "tidy", run: runTopLevel }),
-    ...testGroups().map((name): Part => {
-      const part: Part = { name, run: () => runGroup(name) };
-      return TOGETHER.includes(name) ? together(part) : part;
-    }),
+    ...groups.filter((name) => TOGETHER.includes(name)).map((name) => together(group(name))),
+    // The guests need the processors, what follows mostly waits.
+    { name: "vm", run: runVirtualMachines, turn: "behind" },
+    ...groups.filter((name) => !TOGETHER.includes(name)).map(group),
     { name: "examples", run: runExamples },
-    { name: "vm", run: runVirtualMachines },
   ];
 }
 
 function together(part: Part): Part {
-  return { ...part, together: true };
+  return { ...part, turn: "together" };
+}
+
+function group(name: string): Part {
+  return { name, run: () => runGroup(name) };
 }
 
 function command(name: string, argv: readonly string[]): Part {

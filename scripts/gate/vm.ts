@@ -77,6 +77,7 @@ async function runKernel(
   const { code, results, output, console: said } = await runGuest(kernel, {
     ...images,
     timeout_ms: GUEST_MS,
+    behind: true,
     onOutput,
   });
   const lines = results.filter(isLine);

@@ -11,8 +11,8 @@ export const KERNELS: Readonly<Record<string, string>> = {
   "6.12": "linux-image-6.12-cloud-amd64",
 };
 
-/** What the root file system needs and the image may not have built in. */
-const MODULES: readonly string[] = ["virtio_pci", "virtio_blk"];
+/** What the root file system needs and the image may not have built in; what strace asks to name sockets. */
+const MODULES: readonly string[] = ["virtio_pci", "virtio_blk", "tcp_diag", "udp_diag", "unix_diag"];
 
 /** A kernel that can be booted. */
 export interface Kernel {
@@ -43,7 +43,7 @@ export async function fetchKernel(name: string): Promise<Kernel> {
 /** The modules that are there, each behind those that it needs. */
 async function modulesOf(root: string, release: string): Promise<Kernel["modules"]> {
   const folder = join(root, "lib", "modules", release, "kernel");
-  const files = [...new Bun.Glob("**/virtio*.ko{,.xz}").scanSync({ cwd: folder })];
+  const files = [...new Bun.Glob("**/{virtio*,*_diag}.ko{,.xz}").scanSync({ cwd: folder })];
   const modules = new Map<string, Uint8Array>();
   const add = async (name: string): Promise<void> => {
     const file = files.find((each) => basename(each).replace(/\.ko(\.xz)?$/, "") === name);

@@ -6,6 +6,7 @@ import {
   about,
   ALLOW_ALL,
   cgroups,
+  expectNothingLeft,
   GuardSetup,
   IS_ROOT,
   isAlive,
@@ -93,7 +94,7 @@ describe.skipIf(!IS_ROOT)("kill -9 of the guard", () => {
     expect(entries.length).toBeGreaterThan(before);
     expect(entries.map((entry) => entry.seq)).toEqual(entries.map((_, index) => (entries[0]?.seq ?? 0) + index));
     expect((await setup.verify()).exit_code).toBe(0);
-    expect(cgroups().filter((path) => !cgroups_before.includes(path))).toEqual([]);
+    await expectNothingLeft("cgroup", cgroups_before, cgroups);
   }, LIMIT_MS);
 
   test("on_failure = open lets the command go on", async () => {

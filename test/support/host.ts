@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { run } from "./run.ts";
+import { waitUntil } from "./wait.ts";
 
 /** True where the tests can load BPF programs; elsewhere they are skipped with this as the reason. */
 export const IS_ROOT: boolean = process.getuid?.() === 0;
@@ -29,6 +30,22 @@ export function cgroups(): readonly string[] {
   };
   visit("/");
   return found.sort();
+}
+
+/**
+ * Waits until nothing is left of what `list` shows now and did not before. What others make meanwhile is no leak:
+ * theirs comes and goes, only what stays is left. Throws with what stayed for 30 s.
+ */
+export async function expectNothingLeft(
+  what: string,
+  before: Iterable<string>,
+  list: () => Iterable<string> | Promise<Iterable<string>>,
+): Promise<void> {
+  let left = new Set(await list()).difference(new Set(before));
+  await waitUntil(`no ${what} left`, async () => {
+    left = left.intersection(new Set(await list()));
+    return left.size === 0;
+  }, { deadline_ms: 30_000, detail: () => [...left].join(", ") });
 }
 
 /** True while the process exists and is not only waiting to be reaped. */

@@ -1,11 +1,11 @@
 /** Waiting for conditions. */
 
-/** Pause between two looks at a condition, milliseconds. */
+/** Shortest pause between two looks at a condition, milliseconds. */
 const POLL_MS = 10;
 
 /** How a wait ends. */
 export interface WaitOptions {
-  /** Longest wait, milliseconds; default 20,000. */
+  /** Longest wait, milliseconds; default 45,000. */
   readonly deadline_ms?: number;
   /** Adds to the error what is known when the wait failed. */
   readonly detail?: () => string | Promise<string>;
@@ -20,16 +20,18 @@ export async function waitFor<T>(
   look: () => T | undefined | Promise<T | undefined>,
   options: WaitOptions = {},
 ): Promise<T> {
-  const deadline_ms = options.deadline_ms ?? 20_000;
+  const deadline_ms = options.deadline_ms ?? 45_000;
   const end = performance.now() + deadline_ms;
   while (true) {
+    const from = performance.now();
     const value = await look();
     if (value !== undefined) return value;
     if (performance.now() > end) {
       const detail = await options.detail?.();
       throw new Error(`wait for ${what}: not so after ${deadline_ms} ms${detail === undefined ? "" : `: ${detail}`}`);
     }
-    await Bun.sleep(POLL_MS);
+    // Who looks by starting a program leaves half of the time to what it waits for.
+    await Bun.sleep(Math.max(POLL_MS, performance.now() - from));
   }
 }
 

@@ -13,7 +13,7 @@ import {
   parsePublicKey,
 } from "../../../lib/record/mod.ts";
 import { systemTimers } from "../../../lib/task/mod.ts";
-import { TempDir } from "../../support/mod.ts";
+import { PYTHON, TempDir } from "../../support/mod.ts";
 import golden from "./golden.json" with { type: "json" };
 import { type GoldenVectors, rotate, writeGolden } from "./golden_record.ts";
 import { openWriter, recordFile, rewriteText, START_US, tamper, TestClock } from "./support.ts";
@@ -33,7 +33,7 @@ afterAll(() => dir[Symbol.asyncDispose]());
 
 /** Runs the second verifier; gives its exit code and what it says. */
 function python(...argv: readonly string[]): { readonly code: number; readonly said: string } {
-  const { exitCode, stdout, stderr } = Bun.spawnSync(["python3", VERIFIER, ...argv]);
+  const { exitCode, stdout, stderr } = Bun.spawnSync([PYTHON, VERIFIER, ...argv]);
   return { code: exitCode, said: `${stdout}${stderr}` };
 }
 

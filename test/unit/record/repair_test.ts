@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { errorMessage } from "../../../lib/core/mod.ts";
 import { Keeper, openRecordReader, repairRecord, type RepairReport } from "../../../lib/record/mod.ts";
 import { systemTimers } from "../../../lib/task/mod.ts";
-import { TempDir } from "../../support/mod.ts";
+import { PYTHON, TempDir } from "../../support/mod.ts";
 import {
   decision,
   KeptLog,
@@ -46,7 +46,7 @@ async function goesOn(): Promise<ReturnType<ReturnType<typeof openRecordReader>[
   const report = reader.verify({ structure: true });
   expect(report).toMatchObject({ ok: true });
   const key = reader.state()?.keys[0]?.key.text ?? "";
-  const python = Bun.spawnSync(["python3", VERIFIER, "--key", key, "--db", recordFile(dir.path)]);
+  const python = Bun.spawnSync([PYTHON, VERIFIER, "--key", key, "--db", recordFile(dir.path)]);
   expect(`${python.stdout}${python.stderr}`).toStartWith("ok: ");
   return report;
 }
