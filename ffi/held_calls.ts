@@ -6,9 +6,10 @@
 import { type Pointer, ptr, toArrayBuffer } from "bun:ffi";
 import { AgentguardError, err, errnoName, ok, type Result } from "../lib/core/mod.ts";
 import { type HeldChange, readChange } from "./held_change.ts";
-import { CALL, HOLD } from "./held_layout.ts";
+import { CALL, HOLD, SOCKET } from "./held_layout.ts";
 import { type HeldProgram, readProgram } from "./held_program.ts";
 import { type HeldCallLibrary, openHeldCallLibrary } from "./held_library.ts";
+import { type HeldSocket, readSocket } from "./held_socket.ts";
 import type { Shim } from "./native_library.ts";
 import { encodeNeededTable, encodePlaces, type NeededTable, type PlaceEntry } from "./needed_table.ts";
 import type { WatchedOpens } from "./watched_opens.ts";
@@ -18,6 +19,7 @@ export const HELD_WAIT_MAX = 64;
 
 const ENOENT = 2;
 const EAGAIN = 11;
+const EDESTADDRREQ = 89;
 const ESTALE = 116;
 const ECANCELED = 125;
 /** Bytes of a notification's id. */
@@ -166,6 +168,19 @@ export class HeldCalls implements Disposable {
     const result = this.#library.ag_hold_exec(this.#state, listener);
     if (result < 0) return err(errnoName(-result));
     return ok(readProgram(this.#bytes, this.#view));
+  }
+
+  /**
+   * Where to the call about a socket that was received last goes; `undefined` where to no address of IPv4 or IPv6 that
+   * would be new, else an errno: E2BIG for messages to several addresses, or what the kernel itself will find.
+   */
+  socket(listener: number): Result<HeldSocket | undefined, string> {
+    const socket = new Uint8Array(SOCKET.bytes);
+    // SAFETY: one struct is written during the call.
+    const result = this.#library.ag_hold_socket(this.#state, listener, ptr(socket));
+    if (-result === EDESTADDRREQ) return ok(undefined);
+    if (result < 0) return err(errnoName(-result));
+    return ok(readSocket(socket, this.#bytes, this.#view));
   }
 
   /**

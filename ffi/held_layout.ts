@@ -57,6 +57,12 @@ export const CHANGE = {
   bytes: 112,
 } as const;
 
+/** `struct ag_hold_socket`. */
+export const SOCKET = { address: 0, protocol: 16, port: 20, family: 22, action: 23, bytes: 24 } as const;
+
+/** `enum ag_hold_socket_action`. */
+export const SOCKET_ACTION = { connect: 1, send: 2 } as const;
+
 /** `enum ag_hold_change_flag`. */
 export const CHANGE_FLAG = { exists: 1, directory: 2, new_exists: 4, unhashed: 8 } as const;
 

@@ -10,6 +10,7 @@ export interface HeldCallLibrary {
   ag_hold_tune(listener: number): number;
   ag_hold_receive(state: Pointer | null, listener: number): number;
   ag_hold_exec(state: Pointer | null, listener: number): number;
+  ag_hold_socket(state: Pointer | null, listener: number, socket: Pointer | null): number;
   ag_hold_pin(state: Pointer | null, listener: number, error: Pointer | null): Pointer | null;
   ag_hold_perform(state: Pointer | null, change: Pointer | null, listener: number, result: Pointer | null): number;
   ag_hold_object(change: Pointer | null, second: number): number;
@@ -48,6 +49,7 @@ const HELD_CALLS = {
   ag_hold_tune: { args: [T.i32], returns: T.i32 },
   ag_hold_receive: { args: [T.ptr, T.i32], returns: T.i32 },
   ag_hold_exec: { args: [T.ptr, T.i32], returns: T.i32 },
+  ag_hold_socket: { args: [T.ptr, T.i32, T.ptr], returns: T.i32 },
   ag_hold_pin: { args: [T.ptr, T.i32, T.ptr], returns: T.ptr },
   ag_hold_perform: { args: [T.ptr, T.ptr, T.i32, T.ptr], returns: T.i32 },
   ag_hold_object: { args: [T.ptr, T.i32], returns: T.i32 },

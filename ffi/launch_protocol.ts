@@ -84,6 +84,8 @@ export const KEEP_NOFILE = 0xffff_ffff_ffff_ffffn;
 export const TESTS_MAX = 128;
 /** `AG_LAUNCH_ANY_ARGUMENT`. */
 export const ANY_ARGUMENT = 0xffff_ffff;
+/** `AG_LAUNCH_UNLIKE`. */
+export const UNLIKE = 0x100;
 
 /** `struct ag_launch_test`: byte offsets and size. */
 export const TEST = { nr: 0, arg: 4, mask: 8, value: 16, bytes: 24 } as const;
@@ -177,7 +179,10 @@ export interface NotifyRule {
   readonly when?: readonly ArgumentTest[];
 }
 
-/** Holds where `(argument & mask) === value`. Registers only: what an argument points to can change. */
+/**
+ * Holds where `(argument & mask) === value`, or with `unlike` where that is not so. Registers only: what an argument
+ * points to can change.
+ */
 export interface ArgumentTest {
   /** 0-5. */
   readonly arg: number;
@@ -185,6 +190,8 @@ export interface ArgumentTest {
   readonly mask: bigint;
   /** A part of the mask. */
   readonly value: bigint;
+  /** Not with an empty mask. */
+  readonly unlike?: true;
 }
 
 /** A message from the launcher. */
@@ -260,17 +267,18 @@ export function decodeStatus(
 function setTests(view: DataView, rules: readonly NotifyRule[]): void {
   const rows = rules.flatMap(({ nr, when }) => {
     if (when?.length === 0) throw new RangeError(`leave out the empty list of tests of system call ${nr}`);
-    return (when ?? [{ arg: ANY_ARGUMENT, mask: 0n, value: 0n }]).map((test) => ({ nr, ...test }));
+    return (when ?? [{ arg: ANY_ARGUMENT, mask: 0n, value: 0n }]).map((test: ArgumentTest) => ({ nr, ...test }));
   });
   if (rows.length > TESTS_MAX) throw new RangeError(`hold system calls by at most ${TESTS_MAX} tests`);
   view.setUint32(CONFIG.test_count, rows.length, LITTLE_ENDIAN);
-  rows.forEach(({ nr, arg, mask, value }, index) => {
-    if ((value & ~mask) !== 0n || mask !== BigInt.asUintN(64, mask) || (arg > 5 && arg !== ANY_ARGUMENT)) {
+  rows.forEach(({ nr, arg, mask, value, unlike = false }, index) => {
+    const empty = unlike && mask === 0n;
+    if ((value & ~mask) !== 0n || mask !== BigInt.asUintN(64, mask) || (arg > 5 && arg !== ANY_ARGUMENT) || empty) {
       throw new RangeError(`correct the test of argument ${arg} of system call ${nr}`);
     }
     const at = CONFIG.tests + TEST.bytes * index;
     view.setUint32(at + TEST.nr, nr, LITTLE_ENDIAN);
-    view.setUint32(at + TEST.arg, arg, LITTLE_ENDIAN);
+    view.setUint32(at + TEST.arg, arg | (unlike ? UNLIKE : 0), LITTLE_ENDIAN);
     view.setBigUint64(at + TEST.mask, mask, LITTLE_ENDIAN);
     view.setBigUint64(at + TEST.value, value, LITTLE_ENDIAN);
   });

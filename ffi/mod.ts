@@ -13,6 +13,7 @@ export { HELD_WAIT_MAX, type HeldCall, HeldCalls, type HeldWaitTerms } from "./h
 export type { HeldChange, HeldChangeKind } from "./held_change.ts";
 export { HELD_TAKEN } from "./held_layout.ts";
 export type { HeldProgram } from "./held_program.ts";
+export type { HeldSocket } from "./held_socket.ts";
 export { launchCommand, LaunchedCommand } from "./launch.ts";
 export { exitUnchanged, releaseStreams } from "./launch_self.ts";
 export { captureStartState, isTerminal, splitStrings, type StartState } from "./launch_state.ts";

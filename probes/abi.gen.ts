@@ -309,7 +309,7 @@ export const AgFork = {
 
 /** Layout of C type `ag_grant`: its size and the offset of each field in bytes; LENGTH counts elements. */
 export const AgGrant = {
-  SIZE: 80,
+  SIZE: 104,
   decision: 0,
   ino: 16,
   hash: 24,
@@ -321,9 +321,15 @@ export const AgGrant = {
   nr: 60,
   script_ino: 64,
   script_dev: 72,
-  reserved: 76,
+  action: 76,
+  address: 80,
+  port: 96,
+  family: 98,
+  protocol: 99,
+  reserved: 100,
   LENGTH: {
     decision: 16,
+    address: 16,
   },
 } as const;
 
@@ -334,6 +340,7 @@ export const AgGrantFlag = {
   APPROVED: 4,
   DECIDED: 8,
   REFUSED: 16,
+  NET: 32,
 } as const;
 
 /** One value of {@link AgGrantFlag}. */
@@ -355,6 +362,7 @@ export type AgGrantState = (typeof AgGrantState)[keyof typeof AgGrantState];
 export const AgHeld = {
   EXEC: 1,
   CALLS: 2,
+  NET: 4,
 } as const;
 
 /** One value of {@link AgHeld}. */
@@ -503,6 +511,8 @@ export type AgNetAction = (typeof AgNetAction)[keyof typeof AgNetAction];
 /** C enum `ag_net_flag`; its values begin with AG_NET_ there. */
 export const AgNetFlag = {
   NAMED: 1,
+  UNGRANTED: 2,
+  OTHER: 4,
 } as const;
 
 /** One value of {@link AgNetFlag}. */

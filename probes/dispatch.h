@@ -272,6 +272,8 @@ int BPF_PROG(ag_sys_exit, struct pt_regs *regs, long ret)
 		return ret < 0 ? ag_on_exec_failed(s, scope->scope, AG_AT_FDCWD, (void *)AG_ARG1(regs), ret) : 0;
 	if (call == AG_CALL_EXECVEAT)
 		return ret < 0 ? ag_on_exec_failed(s, scope->scope, (int)AG_ARG1(regs), (void *)AG_ARG2(regs), ret) : 0;
+	if (scope->held & AG_HELD_NET)
+		ag_finish_held_net(scope->scope, call);
 	return ag_net_calls(s, scope->scope, regs, call, ret);
 }
 

@@ -166,7 +166,7 @@ static __always_inline void ag_take_grant(struct ag_exec *r, __u32 key, __u32 he
 	__builtin_memset(r->decision, 0, sizeof(r->decision));
 	r->grant_flags = 0;
 	r->grant = held ? AG_GRANT_MISSING : AG_GRANT_NONE;
-	if (!g || g->flags & AG_GRANT_REFUSED)
+	if (!g || g->flags & (AG_GRANT_REFUSED | AG_GRANT_NET))
 		return;
 	r->grant = ag_compare_grant(r, g, start, end);
 	if (r->grant == AG_GRANT_SAME && g->flags & AG_GRANT_SCRIPT && !ag_await_script(g))

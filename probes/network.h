@@ -146,7 +146,20 @@ static __always_inline __u32 ag_own4(struct bpf_sock_addr *ctx, __u32 action)
 	return source ? source : AG_LOOPBACK4;
 }
 
-static __always_inline int ag_hook4(struct bpf_sock_addr *ctx, __u32 action)
+/* For sessions whose calls wait, see net_grant.h. */
+int ag_require_grant(struct ag_net *net);
+
+/* Decides, and leaves the finding. `held`: only what was let go may pass. */
+static __always_inline int ag_judge_net(struct ag_net *net, bool held)
+{
+	ag_decide_net(net);
+	if (held)
+		ag_require_grant(net);
+	ag_leave_net(net);
+	return net->verdict != AG_VERDICT_DENY;
+}
+
+static __always_inline int ag_hook4(struct bpf_sock_addr *ctx, __u32 action, bool held)
 {
 	struct ag_net net = {.family = 4, .action = action};
 	__u32 address;
@@ -161,9 +174,7 @@ static __always_inline int ag_hook4(struct bpf_sock_addr *ctx, __u32 action)
 	__builtin_memcpy(net.address, &address, 4);
 	net.port = bpf_ntohs(ctx->user_port);
 	net.protocol = ctx->protocol;
-	ag_decide_net(&net);
-	ag_leave_net(&net);
-	return net.verdict != AG_VERDICT_DENY;
+	return ag_judge_net(&net, held);
 }
 
 /* `::` and ::ffff:0.0.0.0, see ag_own4; a socket that is bound to an IPv4 address is one of that network. */
@@ -184,7 +195,7 @@ static __always_inline void ag_own6(struct bpf_sock_addr *ctx, __u32 action)
 		ctx->user_ip6[3] = bpf_htonl(1);
 }
 
-static __always_inline int ag_hook6(struct bpf_sock_addr *ctx, __u32 action)
+static __always_inline int ag_hook6(struct bpf_sock_addr *ctx, __u32 action, bool held)
 {
 	struct ag_net net = {.family = 6, .action = action};
 	__u32 word;
@@ -208,45 +219,43 @@ static __always_inline int ag_hook6(struct bpf_sock_addr *ctx, __u32 action)
 	}
 	net.port = bpf_ntohs(ctx->user_port);
 	net.protocol = ctx->protocol;
-	ag_decide_net(&net);
-	ag_leave_net(&net);
-	return net.verdict != AG_VERDICT_DENY;
+	return ag_judge_net(&net, held);
 }
 
 SEC("cgroup/connect4")
 int ag_connect4(struct bpf_sock_addr *ctx)
 {
-	return ag_hook4(ctx, AG_NET_CONNECT);
+	return ag_hook4(ctx, AG_NET_CONNECT, false);
 }
 
 SEC("cgroup/connect6")
 int ag_connect6(struct bpf_sock_addr *ctx)
 {
-	return ag_hook6(ctx, AG_NET_CONNECT);
+	return ag_hook6(ctx, AG_NET_CONNECT, false);
 }
 
 SEC("cgroup/sendmsg4")
 int ag_sendmsg4(struct bpf_sock_addr *ctx)
 {
-	return ag_hook4(ctx, AG_NET_SEND);
+	return ag_hook4(ctx, AG_NET_SEND, false);
 }
 
 SEC("cgroup/sendmsg6")
 int ag_sendmsg6(struct bpf_sock_addr *ctx)
 {
-	return ag_hook6(ctx, AG_NET_SEND);
+	return ag_hook6(ctx, AG_NET_SEND, false);
 }
 
 SEC("cgroup/bind4")
 int ag_bind4(struct bpf_sock_addr *ctx)
 {
-	return ag_hook4(ctx, AG_NET_BIND);
+	return ag_hook4(ctx, AG_NET_BIND, false);
 }
 
 SEC("cgroup/bind6")
 int ag_bind6(struct bpf_sock_addr *ctx)
 {
-	return ag_hook6(ctx, AG_NET_BIND);
+	return ag_hook6(ctx, AG_NET_BIND, false);
 }
 
 #endif

@@ -3,7 +3,7 @@
 #ifndef AGENTGUARD_NETWORK_CALLS_H
 #define AGENTGUARD_NETWORK_CALLS_H
 
-#include "network.h"
+#include "net_grant.h"
 #include "unix.h"
 
 /* Sends what a cgroup hook left for this thread; 0 if there was nothing. */

@@ -7,6 +7,7 @@
 #define _GNU_SOURCE
 #include "first.h"
 #include "hold_exec.h"
+#include "hold_socket.h"
 #include "hold_task.h"
 #include "hold_wait.h"
 
@@ -211,6 +212,14 @@ int32_t ag_hold_exec(struct ag_hold_state *state, int32_t listener)
 	if (failed)
 		return failed;
 	return ioctl(listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &call->id) == 0 ? 0 : -ENOENT;
+}
+
+/* Finds out where to the call that was received last goes, see describe_socket; -ENOENT where its caller has gone. */
+int32_t ag_hold_socket(struct ag_hold_state *state, int32_t listener, struct ag_hold_socket *socket)
+{
+	const int32_t failed = describe_socket(state, socket);
+
+	return ioctl(listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &state->hold.call.id) == 0 ? failed : -ENOENT;
 }
 
 /* Forgets a change that was pinned. */

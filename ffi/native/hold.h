@@ -92,6 +92,20 @@ struct ag_hold_change {
 	struct ag_hold_text caller;
 };
 
+enum ag_hold_socket_action {
+	AG_HOLD_CONNECT = 1,
+	AG_HOLD_SEND = 2,
+};
+
+/* Where to a call goes. */
+struct ag_hold_socket {
+	uint8_t address[16]; /* 4 bytes for family 4 */
+	uint32_t protocol;   /* IPPROTO_* */
+	uint16_t port;       /* host order */
+	uint8_t family;      /* 4 or 6; a mapped IPv4 address is one of family 4 */
+	uint8_t action;      /* enum ag_hold_socket_action */
+};
+
 struct ag_hold {
 	struct ag_hold_call call;
 	struct ag_hold_exec exec;

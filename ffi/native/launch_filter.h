@@ -71,6 +71,11 @@ static void emit_native_only(struct filter *filter)
 	emit_return(filter, SECCOMP_RET_ERRNO | ENOSYS);
 }
 
+static int is_unlike(const struct ag_launch_test *test)
+{
+	return test->arg != AG_LAUNCH_ANY_ARGUMENT && (test->arg & AG_LAUNCH_UNLIKE) != 0;
+}
+
 /* The words of an argument that a test looks at: low and high half (little endian, as both architectures are). */
 static unsigned words_of(const struct ag_launch_test *test, uint32_t words[2][3])
 {
@@ -79,7 +84,7 @@ static unsigned words_of(const struct ag_launch_test *test, uint32_t words[2][3]
 		uint32_t mask = (uint32_t)(test->mask >> (32 * half));
 		if (mask == 0)
 			continue;
-		words[count][0] = AG_DATA(args) + 8 * test->arg + 4 * half;
+		words[count][0] = AG_DATA(args) + 8 * (test->arg & ~AG_LAUNCH_UNLIKE) + 4 * half;
 		words[count][1] = mask;
 		words[count][2] = (uint32_t)(test->value >> (32 * half));
 		count++;
@@ -98,6 +103,22 @@ static void emit_test(struct filter *filter, const struct ag_launch_test *test, 
 		emit_load(filter, words[i][0]);
 		emit(filter, BPF_ALU | BPF_AND | BPF_K, words[i][1], 0, 0);
 		emit(filter, BPF_JMP | BPF_JEQ | BPF_K, words[i][2], 0, (uint8_t)(3 * (count - 1 - i) + 1));
+	}
+	emit_return(filter, action);
+}
+
+/* The same for the calls that do not pass: the first word that differs is enough. */
+static void emit_unlike(struct filter *filter, const struct ag_launch_test *test, uint32_t action)
+{
+	uint32_t words[2][3];
+	unsigned count = words_of(test, words);
+	emit_load(filter, AG_DATA(nr));
+	emit(filter, BPF_JMP | BPF_JEQ | BPF_K, test->nr, 0, (uint8_t)(3 * count + 1));
+	for (unsigned i = 0; i < count; i++) {
+		uint8_t behind = i + 1 == count; /* the last word that is alike jumps over the return */
+		emit_load(filter, words[i][0]);
+		emit(filter, BPF_ALU | BPF_AND | BPF_K, words[i][1], 0, 0);
+		emit(filter, BPF_JMP | BPF_JEQ | BPF_K, words[i][2], behind, (uint8_t)(3 * (count - 1 - i)));
 	}
 	emit_return(filter, action);
 }
@@ -122,7 +143,9 @@ static int test_is_valid(const struct ag_launch_test *test)
 		return 0;
 	if ((test->value & ~test->mask) != 0)
 		return 0;
-	return test->arg == AG_LAUNCH_ANY_ARGUMENT || test->arg <= 5;
+	if (is_unlike(test) && test->mask == 0)
+		return 0;
+	return test->arg == AG_LAUNCH_ANY_ARGUMENT || (test->arg & ~AG_LAUNCH_UNLIKE) <= 5;
 }
 
 /* Returns the listener, close-on-exec, or -1 with errno. */
@@ -133,7 +156,7 @@ static int install_notify_filter(const struct ag_launch_test *tests, uint32_t co
 	filter.length = 0;
 	emit_native_only(&filter);
 	for (uint32_t i = 0; i < count; i++)
-		emit_test(&filter, &tests[i], SECCOMP_RET_USER_NOTIF);
+		(is_unlike(&tests[i]) ? emit_unlike : emit_test)(&filter, &tests[i], SECCOMP_RET_USER_NOTIF);
 	emit_return(&filter, SECCOMP_RET_ALLOW);
 	/* Once the guard has read a call, only a fatal signal interrupts it: a handler's signal would restart it. */
 	int listener = install_filter(&filter, flags | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV);

@@ -14,6 +14,7 @@
 #define AG_LAUNCH_KEEP_NOFILE UINT64_MAX
 #define AG_LAUNCH_TESTS_MAX 128 /* tests of system calls that the guard is asked about */
 #define AG_LAUNCH_ANY_ARGUMENT UINT32_MAX
+#define AG_LAUNCH_UNLIKE 0x100U
 #define AG_LAUNCH_PORTS_MAX 128
 #define AG_LAUNCH_HELD_MAX 4096      /* held calls that wait for a person at once */
 #define AG_LAUNCH_PLACES_BYTES 32768 /* kinds and paths of all places together */
@@ -100,7 +101,11 @@ struct ag_launch_message {
  */
 struct ag_launch_test {
 	uint32_t nr;
-	uint32_t arg; /* 0-5: (argument & mask) == value; AG_LAUNCH_ANY_ARGUMENT: every call of that number */
+	/*
+	 * 0-5: (argument & mask) == value; with AG_LAUNCH_UNLIKE added it passes where that does not hold;
+	 * AG_LAUNCH_ANY_ARGUMENT: every call of that number.
+	 */
+	uint32_t arg;
 	uint64_t mask;
 	uint64_t value;
 };

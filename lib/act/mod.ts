@@ -13,8 +13,8 @@ export {
   type PlannedBaseline,
 } from "./baseline.ts";
 export { cgroup2Mounts, findCgroup2, SessionCgroup } from "./cgroup.ts";
-export { callMark, execGrant, type GrantTerms } from "./hold/grant.ts";
-export { execCalls, HELD_ACTIONS, heldClasses, notifyRules, unansweredCalls } from "./hold/notify.ts";
+export { callMark, execGrant, type GrantTerms, netGrant } from "./hold/grant.ts";
+export { execCalls, HELD_ACTIONS, heldClasses, netCalls, notifyRules, unansweredCalls } from "./hold/notify.ts";
 export { KernelPolicy, type PolicyMap, type PolicyMaps } from "./kernel_policy.ts";
 export type { NameLesson, Teach } from "./taught_names.ts";
 export { PidfdKiller, processStart } from "./process_killer.ts";

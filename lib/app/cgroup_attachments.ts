@@ -1,6 +1,6 @@
 /** Network programs on session cgroups, and the map that says whose cgroup it is. */
 import { closeSync, constants, openSync } from "node:fs";
-import type { KernelProbes } from "../source/mod.ts";
+import type { HeldClasses, KernelProbes } from "../source/mod.ts";
 
 interface Attachment {
   readonly links: Disposable | undefined;
@@ -16,12 +16,16 @@ export class SessionCgroupAttachments implements Disposable {
     this.#probes = probes;
   }
 
-  /** Attaches to the leaf of a session, before anything of it runs. Throws `io`. */
-  attach(scope: number, cgroup: { readonly directory: string; readonly id: string }): void {
+  /** Attaches to the leaf of a session, before anything of it runs; `held`: see `attachCgroup`. Throws `io`. */
+  attach(
+    scope: number,
+    cgroup: { readonly directory: string; readonly id: string },
+    held: Pick<HeldClasses, "connect" | "send">,
+  ): void {
     const fd = openSync(cgroup.directory, constants.O_RDONLY | constants.O_DIRECTORY);
     let links: Disposable | undefined;
     try {
-      if (this.#probes.has("network")) links = this.#probes.attachCgroup(fd);
+      if (this.#probes.has("network")) links = this.#probes.attachCgroup(fd, held);
     } finally {
       closeSync(fd);
     }

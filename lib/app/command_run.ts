@@ -21,10 +21,9 @@ import {
 } from "../../ffi/mod.ts";
 import { heldClasses, notifyRules, type PlannedBaseline, type SessionCgroup } from "../act/mod.ts";
 import type { HeldClasses } from "../source/mod.ts";
-import { refusableActions } from "../decide/mod.ts";
 import { TerminalPrompt } from "./approval_prompt.ts";
 import { EXIT, type RunCommand } from "./command.ts";
-import { requireEnforceable } from "./enforceable.ts";
+import { requireEnforceable, waitingActions } from "./enforceable.ts";
 import { Guard } from "./guard.ts";
 import type { HoldStatName } from "./holder_protocol.ts";
 import type { StatName } from "./reader_protocol.ts";
@@ -97,14 +96,10 @@ class GuardedRun {
     const session_id = guard.ids.session();
     using leaf = guard.makeCgroup(session_id);
     const watched = watchesReads(guard.snapshot);
-    requireEnforceable(guard.snapshot, {
-      support: guard.reader.support,
-      cgroup: leaf !== undefined,
-      watched,
-      home: homedir(),
-    });
-    const refusable = refusableActions(guard.snapshot);
-    const waits = notifyRules(refusable).length > 0;
+    const host = { support: guard.reader.support, cgroup: leaf !== undefined, watched, home: homedir() };
+    requireEnforceable(guard.snapshot, host);
+    const waiting = waitingActions(guard.snapshot, host);
+    const waits = notifyRules(waiting).length > 0;
     // It starts while the command is launched. Whoever needs it waits for it then, and is told if that failed.
     if (waits) guard.useHolder().catch(() => {});
     using _prompt = waits ? await this.#askHere() : undefined;
@@ -117,18 +112,18 @@ class GuardedRun {
       command: this.#command,
       session_id,
       leaf,
-      refusable,
+      waiting,
       held_file,
     }, { watched });
     await using _launched = launched;
     // Without a cgroup nobody else ends the tree.
     guard.holder.onFailed(() => open ? launched.leaveHeld() : void launched.finish({ kill_rest: true }));
     releaseStreams(this.#parts.state.fds);
-    guard.holder.started(refusable, { watched: reads_watched });
+    guard.holder.started(waiting, { watched: reads_watched });
     this.#session = session;
     const held = heldClasses(notify);
     // The calls of reads that are watched do not wait.
-    const held_actions = [...refusable].filter((action) => !(reads_watched && action === "file.read"));
+    const held_actions = [...waiting].filter((action) => !(reads_watched && action === "file.read"));
     await this.#begin(session, launched, { leaf, held, held_actions, baseline, held_file });
     using _signals = forwardSignals((signo) => this.#forward(launched, signo), this.#parts.state.ignored);
     const end = this.#watch(launched, leaf);
@@ -192,7 +187,7 @@ class GuardedRun {
       }),
       ...(leaf === undefined ? undefined : { cgroup: { directory: leaf.directory, id: String(leaf.id) } }),
     });
-    if (held.exec || held.files) {
+    if (held.exec || held.files || held.connect || held.send) {
       const holder = await this.#guard.useHolder();
       await holder.begin(session, launched.takeListener(new SystemCalls(openShim())), {
         places: writePlaces(baseline),

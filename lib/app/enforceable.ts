@@ -1,6 +1,6 @@
 /** Whether this host can keep what a policy promises. */
 import { type ActionType, AgentguardError } from "../core/mod.ts";
-import type { EnforcementMechanism, PolicySnapshot } from "../decide/mod.ts";
+import { type EnforcementMechanism, type PolicySnapshot, refusableActions } from "../decide/mod.ts";
 import type { ProbeGroup, ProbeSupport } from "../source/mod.ts";
 import { BUILT_MECHANISMS, reportDefaults, type ReportOptions, reportRules, type RuleReport } from "./rule_report.ts";
 
@@ -42,6 +42,18 @@ export function requireEnforceable(snapshot: PolicySnapshot, host: HostSupport):
     `enforce the policy: ${listOf(refused)}; give these rules enforce = "best" or mode = "observe", or run with ` +
       "--mode observe",
   );
+}
+
+/**
+ * The actions whose calls a command that starts now has waiting under this policy. Programs and files: all that may be
+ * refused or asked about. Connections and messages: where nothing else keeps a rule, since programs of the cgroup
+ * refuse most of them without anybody's waiting.
+ */
+export function waitingActions(snapshot: PolicySnapshot, host: HostSupport): ReadonlySet<ActionType> {
+  const options = optionsOf(host);
+  const parts = [...reportRules(snapshot, options), ...reportDefaults(snapshot, options)].flatMap((each) => each.parts);
+  const granted = parts.filter(({ mechanism }) => mechanism === "seccomp").flatMap(({ actions }) => actions);
+  return new Set([...refusableActions(snapshot)].filter((type) => !type.startsWith("net.") || granted.includes(type)));
 }
 
 /**

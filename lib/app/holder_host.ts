@@ -2,11 +2,12 @@
  * The thread that answers held calls, as an object: main's requests, the wait, and who is asked. Lives in a thread of
  * its own: it gives up sharing its root and working directory, and nothing may keep it from answering.
  */
-import { execCalls, unansweredCalls } from "../act/mod.ts";
+import { execCalls, netCalls, unansweredCalls } from "../act/mod.ts";
 import { AgentguardError, assertNever, type Clock, errorMessage, IdGenerator, type SessionId } from "../core/mod.ts";
 import { HeldCallers } from "../source/mod.ts";
 import { Epoll, HELD_WAIT_MAX, HeldCalls, openShim, SystemCalls } from "../../ffi/mod.ts";
 import { HeldChanges } from "./held_changes.ts";
+import { HeldConnections } from "./held_connections.ts";
 import { HeldDecisions } from "./held_decisions.ts";
 import { HeldLedger } from "./held_ledger.ts";
 import { HeldExecs } from "./held_execs.ts";
@@ -44,6 +45,7 @@ export class HolderHost {
   readonly #parts: HolderHostParts;
   readonly #sessions: Map<number, HeldSession> = new Map();
   readonly #exec_numbers: ReadonlySet<number>;
+  readonly #net_numbers: ReadonlySet<number> = new Set(netCalls());
   /** Other ways to do what is held, which cannot be answered: they do not exist for the command. */
   readonly #unanswered: ReadonlySet<number>;
   #opened: Opened | undefined;
@@ -103,7 +105,10 @@ export class HolderHost {
       policy: () => this.#usePolicy().snapshot,
       decide: (event) => {
         const { asks_past, snapshot } = this.#usePolicy();
-        return asks_past ? past.decide(event) : { ruling: snapshot.evaluate(event) };
+        // Names of addresses are the reader's, too.
+        return asks_past || event.action.type.startsWith("net.")
+          ? past.decide(event)
+          : { ruling: snapshot.evaluate(event) };
       },
       ask: (asked) => this.#parts.emit({ event: "ask", request: asked }),
       withdraw: ({ approval_id }) => this.#parts.emit({ event: "withdraw", approval_id }),
@@ -115,6 +120,7 @@ export class HolderHost {
     const callers = new HeldCallers(calls, maps.scopes_fd);
     const shared = { calls, callers, system, maps, clock, decisions };
     const execs = new HeldExecs(shared);
+    const connections = new HeldConnections(shared);
     const reads = new WatchedReads({
       ...shared,
       shim,
@@ -130,7 +136,7 @@ export class HolderHost {
     });
     const sent = new Int32Array(request.stats, HOLD_STAT_NAMES.length * 8, 1);
     const wait = new HeldWait(calls, epoll.fd);
-    this.#opened = { system, epoll, wait, calls, decisions, execs, changes, reads, past, stats, sent };
+    this.#opened = { system, epoll, wait, calls, decisions, execs, connections, changes, reads, past, stats, sent };
     return { wake_fd: epoll.wake_fd };
   }
 
@@ -259,7 +265,7 @@ export class HolderHost {
   }
 
   #serve({ listener, session, places }: HeldSession): void {
-    const { calls, decisions, execs, changes, stats } = this.#use();
+    const { calls, decisions, execs, connections, changes, stats } = this.#use();
     const received = calls.receive(listener);
     if (decisions.questions.size > 0) decisions.sweep();
     if (!received.ok) {
@@ -273,6 +279,7 @@ export class HolderHost {
     countStat(stats, "held", 1);
     if (call.done) changes.done(session, call);
     else if (this.#exec_numbers.has(call.nr)) execs.take(listener, session, call);
+    else if (this.#net_numbers.has(call.nr)) connections.take(listener, session, call);
     else if (this.#unanswered.has(call.nr)) calls.refuse(listener, call.id, ENOSYS);
     else changes.take(listener, { session, places }, call);
     countStat(stats, "answered", 1);

@@ -2,6 +2,7 @@
 import type { SessionInfo } from "../core/mod.ts";
 import type { Epoll, HeldCalls, SystemCalls } from "../../ffi/mod.ts";
 import type { HeldChanges } from "./held_changes.ts";
+import type { HeldConnections } from "./held_connections.ts";
 import type { HeldDecisions } from "./held_decisions.ts";
 import type { HeldExecs } from "./held_execs.ts";
 import type { HeldLedger } from "./held_ledger.ts";
@@ -27,6 +28,7 @@ export interface Opened {
   readonly calls: HeldCalls;
   readonly decisions: HeldDecisions;
   readonly execs: HeldExecs;
+  readonly connections: HeldConnections;
   readonly changes: HeldChanges;
   readonly reads: WatchedReads;
   readonly past: PastPort;

@@ -124,7 +124,7 @@ export class ReaderHost {
     stages.probes.attach();
     if (!known) this.#recordSession(session, sessionStart(session, begin.baseline));
     if (begin.cgroup !== undefined) {
-      this.#attachments?.attach(begin.scope, begin.cgroup);
+      this.#attachments?.attach(begin.scope, begin.cgroup, begin.held ?? NOTHING_HELD);
     }
     const cgroup_id = BigInt(begin.cgroup?.id ?? "0");
     if (begin.stopped_pid !== undefined) {

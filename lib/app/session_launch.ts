@@ -32,8 +32,8 @@ export interface LaunchParts {
   readonly command: RunCommand;
   readonly session_id: SessionId;
   readonly leaf: SessionCgroup | undefined;
-  /** Actions that may be refused or asked about. */
-  readonly refusable: ReadonlySet<ActionType>;
+  /** Actions whose calls wait. */
+  readonly waiting: ReadonlySet<ActionType>;
   /** Where what waits is noted for the launcher; absent: the command ends with the guard. */
   readonly held_file: string | undefined;
 }
@@ -72,10 +72,10 @@ export async function launchSession(
 }
 
 async function launch(parts: LaunchParts, reads_watched: boolean): Promise<LaunchedSession> {
-  const { guard, config, state, command, session_id, leaf, refusable, held_file } = parts;
+  const { guard, config, state, command, session_id, leaf, waiting, held_file } = parts;
   const { snapshot } = guard;
   const home = homedir();
-  const notify = notifyRules(refusable, { reads_watched });
+  const notify = notifyRules(waiting, { reads_watched });
   const of = { config, policies: command.policies, home, state };
   const baseline = sessionBaseline(snapshot, of);
   guard.keeps = (later) => baseline === undefined ? [] : keptDetails(baseline, sessionBaseline(later, of));

@@ -62,7 +62,8 @@ export interface KernelVerdict {
 }
 
 /**
- * A held program start that did not come up as it was let go. `missing`: nobody let it go; `different`: the image, its
- * name or its arguments are others than those that were decided; `expired`: it came too late.
+ * A held program start that did not come up as it was let go, or a held connection that goes elsewhere. `missing`:
+ * nobody let it go; `different`: the image, its name or its arguments, or the address, are others than those that were
+ * decided; `expired`: it came too late.
  */
 export type GrantFailure = "missing" | "different" | "expired";

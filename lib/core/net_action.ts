@@ -4,6 +4,22 @@ import type { ActionBase } from "./action.ts";
 /** Transport protocols that the network probes name. */
 export type Protocol = "tcp" | "udp" | "icmp" | "sctp" | "raw" | "other";
 
+/** IPPROTO_* (include/uapi/linux/in.h). Multipath TCP (262) is TCP to whoever connects. */
+const PROTOCOLS: Readonly<Record<number, Protocol | undefined>> = {
+  1: "icmp",
+  6: "tcp",
+  17: "udp",
+  58: "icmp",
+  132: "sctp",
+  255: "raw",
+  262: "tcp",
+};
+
+/** The protocol by the kernel's number. */
+export function protocolName(number: number): Protocol {
+  return PROTOCOLS[number] ?? "other";
+}
+
 /** Answers of resolvers that the guard saw, or `/etc/hosts` as it was when the guard started. */
 export type HostSource = "dns" | "hosts";
 

@@ -46,7 +46,13 @@ export type Facts =
     readonly new_base?: string;
   }
   /** The next record of this thread is what came of a held call. */
-  | { readonly kind: "decided"; readonly decided: DecisionId; readonly refused: boolean }
+  | {
+    readonly kind: "decided";
+    readonly decided: DecisionId;
+    readonly refused: boolean;
+    /** It is a connection, or a message to an address. */
+    readonly net: boolean;
+  }
   /** Beside `net.dns`: the policy by which the kernel took the answer in, and until when it holds (boot clock). */
   | { readonly kind: "dns"; readonly generation: number; readonly expires_us: number }
   /** A network action whose address had a name when the kernel decided (boot clock), perhaps long before its end. */

@@ -34,6 +34,12 @@ const NOTIFIED: ReadonlySet<ActionType> = new Set<ActionType>([
   ...FILE_ACTION_TYPES,
 ]);
 
+/** The same, where programs of the session's cgroup compare the address with what was let go. */
+const GRANTED: ReadonlySet<ActionType> = new Set<ActionType>(["net.connect", "net.send"]);
+
+/** What a rule against hosts leaves open. */
+const OTHER_ADDRESSES = "an address that is known otherwise than by its name is not refused";
+
 /** Opens that wait for user space where fanotify marks the mounts of the command. */
 const MARKED: ReadonlySet<ActionType> = new Set<ActionType>(["file.read"]);
 
@@ -45,13 +51,15 @@ const RESOLVED = "compared by resolved names";
 export interface Forbidden {
   readonly types: readonly ActionType[];
   readonly verdict: Verdict;
+  /** It names hosts that are forbidden, and an address can be known otherwise than by its name. */
+  readonly by_name?: boolean;
 }
 
 /** The parts of a rule or default that forbids: types with the same candidates together, in the order of the types. */
 export function candidateParts(asked: Forbidden, forms: KernelForms): readonly EnforcementPart[] {
   const parts: { readonly key: string; readonly actions: ActionType[]; readonly part: EnforcementPart }[] = [];
   for (const type of asked.types) {
-    const candidates = orderCandidates(candidatesOf(type, forms), asked.verdict);
+    const candidates = orderCandidates(candidatesOf(type, forms, asked.by_name === true), asked.verdict);
     const key = JSON.stringify(candidates);
     const known = parts.find((part) => part.key === key);
     if (known !== undefined) known.actions.push(type);
@@ -63,7 +71,7 @@ export function candidateParts(asked: Forbidden, forms: KernelForms): readonly E
   return parts.map(({ part }) => part);
 }
 
-function candidatesOf(type: ActionType, forms: KernelForms): readonly EnforcementCandidate[] {
+function candidatesOf(type: ActionType, forms: KernelForms, by_name: boolean): readonly EnforcementCandidate[] {
   const candidates: EnforcementCandidate[] = [];
   const add = (mechanism: EnforcementMechanism, complete: boolean, note = ""): void => {
     candidates.push({ mechanism, complete, note });
@@ -79,6 +87,7 @@ function candidatesOf(type: ActionType, forms: KernelForms): readonly Enforcemen
     add("cgroup", false, joined(forms.unix.note, OTHER_NAMES));
   }
   if (NOTIFIED.has(type)) add("seccomp", true);
+  if (GRANTED.has(type)) add("seccomp", !by_name, by_name ? OTHER_ADDRESSES : "");
   if (MARKED.has(type)) add("fanotify", true, RESOLVED);
   // Why the programs of every start do not keep it; what would be missing on a host with more says nothing here.
   const why = typeof form === "string" && !type.startsWith("file.") ? form : "";

@@ -115,7 +115,9 @@ const NOTHING: EnforcementCandidate = { mechanism: "observe_only", complete: fal
 function pick({ actions, candidates }: EnforcementPart, host: HostMechanisms): EnforcementCandidate {
   const { held } = host;
   const unseen = host.unix_names !== true && actions.includes("unix.connect");
-  const holds = held === undefined || actions.every((action) => held.has(action));
+  // What goes to an address is compared by a program of the session's cgroup when it is let go.
+  const compared = !actions.some((action) => action.startsWith("net.")) || host.available.has("cgroup");
+  const holds = compared && (held === undefined || actions.every((action) => held.has(action)));
   const usable = candidates.filter(({ mechanism }) =>
     mechanism === "observe_only" ||
     (mechanism !== "seccomp" || holds) && (mechanism !== "cgroup" || !unseen) &&
@@ -131,7 +133,10 @@ function noteOf({ candidates }: EnforcementPart, chosen: EnforcementCandidate, v
     return [...notes, ...(refuses ? [`${chosen.mechanism} cannot hold: refused without asking`] : [])].join("; ");
   }
   if (chosen.mechanism === "kill_after") notes.push("ended after the effect");
-  const better = candidates.filter(({ complete }) => complete).map(({ mechanism }) => mechanism);
+  // Where both would, seccomp rests on the program of the cgroup.
+  const by_cgroup = candidates.some(({ complete, mechanism }) => complete && mechanism === "cgroup");
+  const better = candidates.filter(({ complete, mechanism }) => complete && !(by_cgroup && mechanism === "seccomp"))
+    .map(({ mechanism }) => mechanism);
   if (better.length > 0) {
     notes.push(`${better.join(" or ")} would ${verdict === "ask" ? "hold or refuse" : "prevent"} it`);
   }

@@ -181,11 +181,13 @@ class Concluder {
   }
 
   conclude(rule: TypedRule, forms: KernelForms): Conclusion {
-    const { verdict } = rule.node;
+    const { verdict, predicates } = rule.node;
+    const by_name = verdict === "deny" && predicates.host !== undefined;
     let known = this.#known.get(rule.types);
     if (known === undefined) this.#known.set(rule.types, known = new Map());
-    const key = [verdict, keyOf(forms.net), keyOf(forms.exec), keyOf(forms.file), keyOf(forms.unix)].join("\n");
-    const found = known.get(key) ?? this.forbidden({ types: rule.types, verdict }, forms);
+    const key = [verdict, String(by_name), keyOf(forms.net), keyOf(forms.exec), keyOf(forms.file), keyOf(forms.unix)]
+      .join("\n");
+    const found = known.get(key) ?? this.forbidden({ types: rule.types, verdict, by_name }, forms);
     known.set(key, found);
     return found;
   }

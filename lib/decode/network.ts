@@ -1,6 +1,14 @@
 /** Network records. */
 import { AgCoverage, AgCoverageKind, AgNet, AgNetAction, AgNetFlag, AgUnix, AgVerdict } from "../../probes/abi.gen.ts";
-import { type Action, addressText, type Facts, type KernelVerdict, type Protocol, resultName } from "../core/mod.ts";
+import {
+  type Action,
+  addressText,
+  type Facts,
+  type GrantFailure,
+  type KernelVerdict,
+  protocolName,
+  resultName,
+} from "../core/mod.ts";
 import type { Frame } from "./frame.ts";
 import { joinPath } from "./path_text.ts";
 
@@ -9,16 +17,6 @@ const TYPES: Readonly<Record<number, "net.connect" | "net.send" | "net.bind" | "
   [AgNetAction.SEND]: "net.send",
   [AgNetAction.BIND]: "net.bind",
   [AgNetAction.LISTEN]: "net.listen",
-};
-
-/** IPPROTO_* (include/uapi/linux/in.h). */
-const PROTOCOLS: Readonly<Record<number, Protocol | undefined>> = {
-  1: "icmp",
-  6: "tcp",
-  17: "udp",
-  58: "icmp",
-  132: "sctp",
-  255: "raw",
 };
 
 const PLAIN: Facts = Object.freeze({ kind: "plain" });
@@ -31,7 +29,7 @@ export function decodeNet(frame: Frame):
   if (type === undefined) return undefined;
   const action: Action = {
     type,
-    protocol: PROTOCOLS[frame.u8(AgNet.protocol)] ?? "other",
+    protocol: protocolName(frame.u8(AgNet.protocol)),
     address: addressAt(frame, AgNet.address, frame.u8(AgNet.family)),
     port: frame.u16(AgNet.port),
     ...(frame.u8(AgNet.has_result) !== 0 ? { result: resultName(frame.i32(AgNet.result)) } : undefined),
@@ -41,13 +39,21 @@ export function decodeNet(frame: Frame):
   const facts: Facts = named ? { kind: "named", decided_us: frame.u64(AgNet.decided_ns) / 1000 } : PLAIN;
   if (verdict === AgVerdict.NONE) return { action, facts };
   const denied = verdict === AgVerdict.DENY;
+  const failure = grantFailure(frame.u32(AgNet.flags));
   const kernel: KernelVerdict = {
     verdict: denied ? "deny" : "allow",
     rule_index: frame.i32(AgNet.rule_index),
     generation: frame.u32(AgNet.generation),
     effect: denied ? "refused" : "none",
+    ...(failure === undefined ? undefined : { grant: failure }),
   };
   return { action, kernel, facts };
+}
+
+/** Why a call that must be let go first was refused: nobody let it go, or something else was. */
+function grantFailure(flags: number): GrantFailure | undefined {
+  if ((flags & AgNetFlag.UNGRANTED) !== 0) return "missing";
+  return (flags & AgNetFlag.OTHER) === 0 ? undefined : "different";
 }
 
 /** The address at `offset`: 4 of the 16 bytes for family 4. */

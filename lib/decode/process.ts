@@ -216,6 +216,7 @@ export function decodeScope(frame: Frame): { readonly action: Action; readonly f
 export function decodeDecided(frame: Frame): { readonly facts: Facts } | undefined {
   const decided = decisionIdOf(frame.bytes, frame.at + AgDecided.decision);
   if (decided === undefined) return undefined;
-  const refused = (frame.u32(AgDecided.flags) & AgGrantFlag.REFUSED) !== 0;
-  return { facts: { kind: "decided", decided, refused } };
+  const flags = frame.u32(AgDecided.flags);
+  const refused = (flags & AgGrantFlag.REFUSED) !== 0;
+  return { facts: { kind: "decided", decided, refused, net: (flags & AgGrantFlag.NET) !== 0 } };
 }

@@ -9,6 +9,7 @@
 export { HeldCallers } from "./hold/callers.ts";
 export { heldChangeEvent, type HeldFileCall } from "./hold/change_event.ts";
 export { type HeldExec, heldExecEvent } from "./hold/exec_event.ts";
+export { type HeldNet, heldNetEvent } from "./hold/net_event.ts";
 export { opensForReading, type WatchedOpenCall, watchedOpenEvent } from "./hold/open_event.ts";
 export type { FrameSink, ProbeGroup, ProbeSupport, RunningProcess } from "./kernel/port.ts";
 export { LossCounters } from "./kernel/counters.ts";

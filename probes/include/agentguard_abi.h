@@ -135,6 +135,7 @@ enum ag_grant_flag {
 	AG_GRANT_APPROVED = 4, /* somebody answered: the kernel's own rules are not asked again */
 	AG_GRANT_DECIDED = 8,  /* `decision` is set */
 	AG_GRANT_REFUSED = 16, /* no grant at all: only tells whose decision the failed call was */
+	AG_GRANT_NET = 32,     /* of an address */
 };
 
 #include "agentguard_records.h"

@@ -150,7 +150,9 @@ struct ag_net {
 };
 
 enum ag_net_flag {
-	AG_NET_NAMED = 1, /* the address had a name that held when the kernel decided */
+	AG_NET_NAMED = 1,     /* the address had a name that held when the kernel decided */
+	AG_NET_UNGRANTED = 2, /* refused: nobody let the call go */
+	AG_NET_OTHER = 4,     /* refused: another address was let go */
 };
 
 struct ag_dns_answer {

@@ -7,6 +7,7 @@
 enum ag_held {
 	AG_HELD_EXEC = 1, /* every program start needs a grant */
 	AG_HELD_CALLS = 2,
+	AG_HELD_NET = 4, /* every connection and message to an address needs a grant */
 };
 
 /* Before the record of a held call that was decided for itself. */
@@ -43,6 +44,11 @@ struct ag_grant {
 	__u32 nr;           /* the system call */
 	__u64 script_ino;   /* of the script, where the image runs one */
 	__u32 script_dev;
+	__u32 action; /* with AG_GRANT_NET: enum ag_net_action, and where to as in struct ag_net */
+	__u8 address[16];
+	__u16 port;
+	__u8 family;
+	__u8 protocol;
 	__u32 reserved;
 };
 

@@ -1,7 +1,7 @@
 /** The offsets that ffi/held_layout.ts gives are those of ffi/native/hold.h. */
 import { expect, test } from "bun:test";
 import { writeFile } from "node:fs/promises";
-import { CALL, CHANGE, CHANGE_FLAG, EXEC, HOLD, HOLD_FLAG } from "../../ffi/held_layout.ts";
+import { CALL, CHANGE, CHANGE_FLAG, EXEC, HOLD, HOLD_FLAG, SOCKET, SOCKET_ACTION } from "../../ffi/held_layout.ts";
 import { Compiler, run, TempDir } from "../support/mod.ts";
 
 const HEADER = new URL("../../ffi/native/hold.h", import.meta.url).pathname;
@@ -17,7 +17,13 @@ function lines(struct: string, fields: Readonly<Record<string, number>>): string
 test("every offset and flag", async () => {
   await using compiler = await Compiler.create();
   await using dir = await TempDir.create();
-  const structs = { ag_hold_call: CALL, ag_hold_exec: EXEC, ag_hold_change: CHANGE, ag_hold: HOLD };
+  const structs = {
+    ag_hold_call: CALL,
+    ag_hold_exec: EXEC,
+    ag_hold_change: CHANGE,
+    ag_hold_socket: SOCKET,
+    ag_hold: HOLD,
+  };
   const flags = {
     AG_HOLD_SCRIPT: HOLD_FLAG.script,
     AG_HOLD_ARGS_TRUNCATED: HOLD_FLAG.args_truncated,
@@ -27,6 +33,8 @@ test("every offset and flag", async () => {
     AG_HOLD_DIRECTORY: CHANGE_FLAG.directory,
     AG_HOLD_NEW_EXISTS: CHANGE_FLAG.new_exists,
     AG_HOLD_UNHASHED: CHANGE_FLAG.unhashed,
+    AG_HOLD_CONNECT: SOCKET_ACTION.connect,
+    AG_HOLD_SEND: SOCKET_ACTION.send,
   };
   const body = Object.entries(structs).map(([name, fields]) => lines(name, fields)).join("\n") +
     Object.keys(flags).map((name) => `printf("${name} %d\\n", ${name});`).join("\n");

@@ -133,6 +133,18 @@ for offset in (0x100000002, 0x2, 0x100000003, 0x300000002):
     expect((await held({ notify: exact, refuse }, probe)).stdout).toBe(`EPERM\n2\n${0x100000003}\n${0x300000002}\n`);
     const high = [{ nr: nr.lseek, when: [{ arg: 1, mask: "0x100000000", value: "0x100000000" }] }];
     expect((await held({ notify: high, refuse }, probe)).stdout).toBe("EPERM\n2\nEPERM\nEPERM\n");
+    const unlike = (mask: string, value: string): readonly unknown[] => [
+      { nr: nr.lseek, when: [{ arg: 1, mask, value, unlike: true }] },
+    ];
+    expect((await held({ notify: unlike("0xffffffffffffffff", "0x100000002"), refuse }, probe)).stdout).toBe(
+      `${0x100000002}\nEPERM\nEPERM\nEPERM\n`,
+    );
+    expect((await held({ notify: unlike("0xffffffff", "0x2"), refuse }, probe)).stdout).toBe(
+      `${0x100000002}\n2\nEPERM\n${0x300000002}\n`,
+    );
+    expect((await held({ notify: unlike("0x700000000", "0x0"), refuse }, probe)).stdout).toBe(
+      "EPERM\n2\nEPERM\nEPERM\n",
+    );
   }, 60_000);
 });
 
@@ -194,7 +206,12 @@ describe("what cannot be held", () => {
     expect(() => encode(Array.from({ length: TESTS_MAX }, () => ({ nr: 1 })))).not.toThrow();
     expect(() => encode(Array.from({ length: TESTS_MAX + 1 }, () => ({ nr: 1 })))).toThrow("at most");
     for (
-      const bad of [{ ...good, arg: 6 }, { ...good, value: 4n }, { ...good, mask: -1n }, { ...good, mask: 1n << 64n }]
+      const bad of [{ ...good, arg: 6 }, { ...good, value: 4n }, { ...good, mask: -1n }, { ...good, mask: 1n << 64n }, {
+        arg: 0,
+        mask: 0n,
+        value: 0n,
+        unlike: true as const,
+      }]
     ) {
       expect(() => encode([{ nr: 1, when: [bad] }])).toThrow("correct the test");
     }

@@ -24,6 +24,7 @@ import {
   ON_FAILURE,
   TEST,
   TESTS_MAX,
+  UNLIKE,
 } from "../../ffi/launch_protocol.ts";
 import { PYTHON } from "../support/mod.ts";
 import { buildGuard, events, fixture, guardRun, NATIVE, run, type RunResult } from "./fixtures/launch_run.ts";
@@ -225,6 +226,7 @@ describe("protocol", () => {
       ...Object.fromEntries(Object.entries(PART).map(([name, value]) => [`AG_PART_${name.toUpperCase()}`, value])),
       ...Object.fromEntries(Object.entries(PLACE).map(([name, value]) => [`AG_PLACE_${name.toUpperCase()}`, value])),
       AG_LAUNCH_ANY_ARGUMENT: ANY_ARGUMENT,
+      AG_LAUNCH_UNLIKE: UNLIKE,
       "sizeof(struct ag_launch_test)": TEST.bytes,
       ...Object.fromEntries(
         Object.entries(TEST).filter(([name]) => name !== "bytes").map(([name, value]) => [

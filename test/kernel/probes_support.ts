@@ -229,7 +229,7 @@ export class GuardedCgroup implements AsyncDisposable {
     if (!made.ok) throw new Error(made.error);
     this.cgroup = made.value;
     try {
-      this.#links = this.cgroup.withDescriptor((fd) => probed.probes.attachCgroup(fd));
+      this.#links = this.cgroup.withDescriptor((fd) => probed.probes.attachCgroup(fd, NOTHING_HELD));
     } catch (error) {
       this.cgroup.remove();
       throw error;

@@ -7,6 +7,9 @@ type CallName = keyof typeof X64;
 /** arch/x86/entry/syscalls/syscall_64.tbl; what is negative there is nowhere. */
 const X64 = {
   open: 2,
+  connect: 42,
+  sendto: 44,
+  sendmsg: 46,
   execve: 59,
   truncate: 76,
   ftruncate: 77,
@@ -36,6 +39,7 @@ const X64 = {
   symlinkat: 266,
   fchmodat: 268,
   open_by_handle_at: 304,
+  sendmmsg: 307,
   renameat2: 316,
   execveat: 322,
   io_uring_setup: 425,
@@ -49,6 +53,10 @@ const ARM64: Readonly<Partial<Record<CallName, number>>> = {
   setxattr: 5,
   lsetxattr: 6,
   fsetxattr: 7,
+  connect: 203,
+  sendto: 206,
+  sendmsg: 211,
+  sendmmsg: 269,
   execve: 221,
   truncate: 45,
   ftruncate: 46,
@@ -100,18 +108,33 @@ const O_TRUNC = 0o1000n;
 const O_PATH = 0o10000000n;
 /** Opens that can write, by the bits of their flags: O_WRONLY, O_RDWR and the undefined 3. */
 const WRITES: readonly (readonly [bigint, bigint])[] = [[1n, 1n], [2n, 2n]];
+/** Any pointer but NULL. */
+const SOME_POINTER = { mask: 0xffff_ffff_ffff_ffffn, value: 0n, unlike: true } as const;
 /** Opens that can read: O_RDONLY, O_RDWR and the undefined 3. */
 const READS: readonly bigint[] = [0n, 2n, 3n];
+
+/** Calls that go to an address that the caller's memory has. */
+const NET_CALLS: Readonly<Partial<Record<ActionType, readonly CallName[]>>> = {
+  "net.connect": ["connect"],
+  "net.send": ["sendmsg", "sendmmsg"],
+};
 
 /** The actions whose calls can be held in this version. */
 export const HELD_ACTIONS: ReadonlySet<ActionType> = new Set<ActionType>([
   "exec",
+  "net.connect",
+  "net.send",
   ...FILE_ACTION_TYPES,
 ]);
 
 /** Numbers of the calls that start programs. */
 export function execCalls(arch: string = process.arch): { readonly execve: number; readonly execveat: number } {
   return { execve: numberOf("execve", arch), execveat: numberOf("execveat", arch) };
+}
+
+/** Numbers of the calls that connect, or send to an address. */
+export function netCalls(arch: string = process.arch): readonly number[] {
+  return [...Object.values(NET_CALLS).flat(), "sendto" as const].map((name) => numberOf(name, arch));
 }
 
 /** Numbers of the held calls that the guard answers with ENOSYS. */
@@ -131,7 +154,7 @@ export function notifyRules(
   const held = new Set([...actions].filter((action) => HELD_ACTIONS.has(action)));
   const files = [...held].some((action) => action.startsWith("file."));
   if (reads_watched) held.delete("file.read");
-  for (const action of held) for (const name of CALLS[action] ?? []) names.add(name);
+  for (const action of held) for (const name of CALLS[action] ?? NET_CALLS[action] ?? []) names.add(name);
   if (files) { for (const name of [...NAME_CALLS, ...unanswered(held)]) names.add(name); }
   if (actions.has("file.chmod")) { for (const name of LISTS) names.add(name); }
   const rules: NotifyRule[] = [];
@@ -139,6 +162,8 @@ export function notifyRules(
     const nr = numberOf(name, arch);
     if (nr >= 0) rules.push({ nr });
   }
+  // A send without an address is on a socket that is connected.
+  if (held.has("net.send")) rules.push({ nr: numberOf("sendto", arch), when: [{ ...SOME_POINTER, arg: 4 }] });
   return [...rules, ...openRules(held, arch)];
 }
 
@@ -152,11 +177,15 @@ function unanswered(held: ReadonlySet<ActionType>): readonly CallName[] {
 export function heldClasses(
   rules: readonly NotifyRule[],
   arch: string = process.arch,
-): { readonly exec: boolean; readonly files: boolean } {
+): { readonly exec: boolean; readonly files: boolean; readonly connect: boolean; readonly send: boolean } {
   const execs = Object.values(execCalls(arch));
+  const nets = netCalls(arch);
+  const connect = numberOf("connect", arch);
   return {
     exec: rules.some(({ nr }) => execs.includes(nr)),
-    files: rules.some(({ nr }) => !execs.includes(nr)),
+    files: rules.some(({ nr }) => !execs.includes(nr) && !nets.includes(nr)),
+    connect: rules.some(({ nr }) => nr === connect),
+    send: rules.some(({ nr }) => nets.includes(nr) && nr !== connect),
   };
 }
 

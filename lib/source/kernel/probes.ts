@@ -5,10 +5,10 @@ import type { BpfLink, BpfMap, BpfObject } from "../../../ffi/mod.ts";
 import { AgentguardError, err, ok, type Result } from "../../core/mod.ts";
 import { LossCounters } from "./counters.ts";
 import { type Lesson, lessonPacket } from "./lesson.ts";
-import { type BaseGroup, GROUPS, NAME_HOOKS, triedGroups, untried } from "./groups.ts";
+import { type BaseGroup, cgroupPrograms, GROUPS, NAME_HOOKS, triedGroups, untried } from "./groups.ts";
 import { available, type LoadedGroups, loadGroups, type ProbeParts, ringBytes, tryGroups } from "./load.ts";
 import { LsmPrograms, lsmSupport } from "./lsm.ts";
-import { NOTHING_HELD, scopeValue, type StoppedProcess } from "./scope_value.ts";
+import { type HeldClasses, NOTHING_HELD, scopeValue, type StoppedProcess } from "./scope_value.ts";
 import { ownNumber } from "./own_number.ts";
 import type { ProbeGroup, ProbeSupport, RunningProcess } from "./port.ts";
 
@@ -105,9 +105,12 @@ export class KernelProbes implements Disposable {
     this.#lsm?.detach();
   }
 
-  /** Attaches the network programs to a cgroup; disposing detaches them. */
-  attachCgroup(cgroup_fd: number): Disposable {
-    return this.#attachAll([...GROUPS.network, ...(this.has("unix") ? GROUPS.unix : [])], cgroup_fd);
+  /**
+   * Attaches the network programs to a cgroup; disposing detaches them. What of `held` waits goes nowhere without a
+   * grant there.
+   */
+  attachCgroup(cgroup_fd: number, held: Pick<HeldClasses, "connect" | "send">): Disposable {
+    return this.#attachAll(cgroupPrograms({ unix: this.has("unix"), held }), cgroup_fd);
   }
 
   #attachAll(programs: readonly string[], cgroup_fd: number): Disposable {

@@ -7,10 +7,14 @@ export interface HeldClasses {
   readonly exec: boolean;
   /** Changes of files. */
   readonly files: boolean;
+  /** Connections: each needs a grant. */
+  readonly connect: boolean;
+  /** Messages to addresses: each needs a grant. */
+  readonly send: boolean;
 }
 
 /** Nothing waits. */
-export const NOTHING_HELD: HeldClasses = { exec: false, files: false };
+export const NOTHING_HELD: HeldClasses = { exec: false, files: false, connect: false, send: false };
 
 /** A process to be put into a scope before its first instruction. */
 export interface StoppedProcess {
@@ -30,6 +34,8 @@ export function scopeValue({ scope, cgroup_id, start, held }: Omit<StoppedProces
   view.setBigUint64(AgScope.cgroup_id, cgroup_id, true);
   view.setUint32(AgScope.scope, scope, true);
   view.setBigUint64(AgScope.start_ns, start, true);
-  view.setUint32(AgScope.held, (held.exec ? AgHeld.EXEC : 0) | (held.files ? AgHeld.CALLS : 0), true);
+  const classes = (held.exec ? AgHeld.EXEC : 0) | (held.files ? AgHeld.CALLS : 0) |
+    (held.connect || held.send ? AgHeld.NET : 0);
+  view.setUint32(AgScope.held, classes, true);
   return value;
 }

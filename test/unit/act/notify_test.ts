@@ -3,19 +3,35 @@ import { describe, expect, test } from "bun:test";
 import { heldClasses, notifyRules, unansweredCalls } from "../../../lib/act/mod.ts";
 import type { ActionType } from "../../../lib/core/mod.ts";
 
+const NOTHING = { exec: false, files: false, connect: false, send: false };
+
 const numbers = (actions: readonly ActionType[], arch: string): readonly number[] =>
   notifyRules(new Set(actions), { arch }).map(({ nr }) => nr).sort((a, b) => a - b);
 
 describe("calls that wait", () => {
   test("nothing waits that no rule needs", () => {
     expect(numbers([], "x64")).toEqual([]);
-    expect(numbers(["net.connect", "tool.call"], "x64")).toEqual([]);
+    expect(numbers(["net.bind", "tool.call"], "x64")).toEqual([]);
   });
 
   test("program starts", () => {
     expect(numbers(["exec"], "x64")).toEqual([59, 322]);
     expect(numbers(["exec"], "arm64")).toEqual([221, 281]);
-    expect(heldClasses(notifyRules(new Set(["exec"]), { arch: "x64" }), "x64")).toEqual({ exec: true, files: false });
+    expect(heldClasses(notifyRules(new Set(["exec"]), { arch: "x64" }), "x64")).toEqual({
+      ...NOTHING,
+      exec: true,
+    });
+  });
+
+  test("connections, and messages that name an address", () => {
+    expect(numbers(["net.connect"], "x64")).toEqual([42]);
+    expect(numbers(["net.connect"], "arm64")).toEqual([203]);
+    const sends = notifyRules(new Set(["net.send"]), { arch: "x64" });
+    expect(sends.map(({ nr }) => nr)).toEqual([46, 307, 44]);
+    expect(sends.filter(({ when }) => when !== undefined)).toEqual([
+      { nr: 44, when: [{ arg: 4, mask: 0xffff_ffff_ffff_ffffn, value: 0n, unlike: true }] },
+    ]);
+    expect(heldClasses(sends, "x64")).toEqual({ ...NOTHING, send: true });
   });
 
   test("with any action on files also what gives other names, and what cannot be held does not exist", () => {
@@ -27,7 +43,7 @@ describe("calls that wait", () => {
     for (const nr of unansweredCalls("x64")) expect(all).toContain(nr);
     expect(found).not.toContain(257);
     expect(heldClasses(notifyRules(new Set(["file.delete"]), { arch: "x64" }), "x64")).toEqual({
-      exec: false,
+      ...NOTHING,
       files: true,
     });
   });

@@ -72,7 +72,7 @@ describe("the first mechanism that the host has and that prevents all", () => {
     ['action = "exec"\nexe = "git"\nverdict = "ask"', ALL, "seccomp", "held", true],
     ['action = "exec"\nexe = "git"\nverdict = "ask"', ["fanotify"], "observe_only", "unenforceable", false],
     ['action = "exec"\nexe = "git"\nverdict = "ask"', ["exec_kill"], "exec_kill", "killed_before_effect", true],
-    ['action = "net.connect"\nport = 25\nverdict = "ask"', ALL, "cgroup", "prevented", true],
+    ['action = "net.connect"\nport = 25\nverdict = "ask"', ALL, "seccomp", "held", true],
     // Programs and their arguments.
     ['action = "exec"\nexe = "nc"\nverdict = "deny"', ALL, "lsm", "prevented", true],
     ['action = "exec"\nexe = "nc"\nverdict = "deny"', without("lsm"), "seccomp", "prevented", true],
@@ -94,7 +94,16 @@ describe("the first mechanism that the host has and that prevents all", () => {
     ],
     // Network and sockets.
     ['action = "net.connect"\nport = 25\nverdict = "deny"', ALL, "cgroup", "prevented", true],
-    ['action = "net.connect"\nhost = "x.example"\nverdict = "deny"', ALL, "kill_after", "killed_after_effect", false],
+    ['action = "net.connect"\nhost = "x.example"\nverdict = "deny"', ALL, "seccomp", "prevented", false],
+    ['action = "net.connect"\nby = "curl"\nverdict = "deny"', ALL, "seccomp", "prevented", true],
+    // The program of a cgroup compares what is let go.
+    [
+      'action = "net.connect"\nby = "curl"\nverdict = "deny"',
+      without("cgroup"),
+      "kill_after",
+      "killed_after_effect",
+      false,
+    ],
     ['action = "net.listen"\nverdict = "deny"', ALL, "kill_after", "killed_after_effect", false],
     ['action = "unix.connect"\npath = "/run/docker.sock"\nverdict = "deny"', ALL, "lsm", "prevented", true],
     // What nothing prevents.
@@ -145,7 +154,8 @@ test("a session that was found running has what needs no start", () => {
 });
 
 test("a question that nothing can hold says that it is refused", () => {
-  expect(report('action = "net.connect"\nport = 25\nverdict = "ask"', ALL).note).toBe(
+  expect(report('action = "net.connect"\nport = 25\nverdict = "ask"', ALL).note).toBe("");
+  expect(report('action = "net.connect"\nport = 25\nverdict = "ask"', ["cgroup"]).note).toBe(
     "cgroup cannot hold: refused without asking",
   );
   expect(report('action = "file.read"\npath = "/s/**"\nverdict = "ask"', ["fanotify"]).note).toBe(
@@ -161,7 +171,8 @@ test("what a default refuses has its mechanisms too", () => {
   expect(defaults(["[default]", '"*" = "allow"'], ALL)).toEqual([]);
   expect(defaults(["[default]", 'net = "deny"'], ALL)).toEqual([
     "deny false",
-    "net.connect net.send net.bind: cgroup prevented",
+    "net.connect net.send: cgroup prevented",
+    "net.bind: cgroup prevented",
     "net.listen: kill_after killed_after_effect",
   ]);
   expect(defaults(["[default]", 'exec = "deny"', '"file.read" = "ask"'], without("lsm"))).toEqual([
@@ -177,8 +188,8 @@ test("what a default refuses has its mechanisms too", () => {
   // An allow that the kernel cannot hold opens its default.
   const host = rule("h", 'action = "net.connect"\nhost = "x.example"\nverdict = "allow"');
   expect(defaults(["[default]", '"net.connect" = "deny"', host], ALL)).toEqual([
-    "deny false",
-    "net.connect: kill_after killed_after_effect",
+    "deny true",
+    "net.connect: seccomp prevented",
   ]);
   // A file that observes refuses nothing.
   expect(defaults(['mode = "observe"', "[default]", '"*" = "deny"'], ALL)).toEqual([]);
