@@ -106,7 +106,8 @@ export class HeldDecisions {
     for (const question of this.questions.of(listener)) this.#abandon(question, by);
   }
 
-  #ruled(work: HeldWork, { ruling, decided }: HeldRuling, first: Ruling | undefined): void {
+  #ruled(asked: HeldWork, { ruling, decided, action }: HeldRuling, first: Ruling | undefined): void {
+    const work = action === undefined ? asked : { ...asked, event: { ...asked.event, action } };
     const strict = first !== undefined && rank(first) > rank(ruling) ? first : ruling;
     switch (strict.verdict) {
       case "deny":

@@ -1,5 +1,5 @@
 /** One call that waits for the guard, and the two ways to end its wait. */
-import type { DecisionId, Event, HoldMechanism, Ruling } from "../core/mod.ts";
+import type { Action, DecisionId, Event, HoldMechanism, Ruling } from "../core/mod.ts";
 import type { HeldCall } from "../../ffi/mod.ts";
 
 /** How a call is let go. */
@@ -38,4 +38,6 @@ export interface HeldWork {
 export interface HeldRuling {
   readonly ruling: Ruling;
   readonly decided?: DecisionId;
+  /** The action where whoever ruled knows more of it: an address by its names. */
+  readonly action?: Action;
 }

@@ -26,7 +26,7 @@ import {
 } from "../core/mod.ts";
 import { lower, type PolicySnapshot, StatefulDecider } from "../decide/mod.ts";
 import { Decoder } from "../decode/mod.ts";
-import { AddressNames, Enricher, NameResolver, ProcessTable, SessionTable } from "../enrich/mod.ts";
+import { AddressNames, Enricher, NameResolver, ProcessTable, SessionTable, withNames } from "../enrich/mod.ts";
 import { Epoll, RingMemory, type SystemCalls } from "../../ffi/mod.ts";
 import { type ActivePolicy, Pipeline } from "../pipeline/mod.ts";
 import { type FrameSink, type KernelProbes, RingReader } from "../source/mod.ts";
@@ -39,6 +39,7 @@ import { differenceEntry, HeldDecider } from "./held_decider.ts";
 import { HeldRulings } from "./held_rulings.ts";
 import { BaselineRefusals, type SessionLimits } from "./baseline_refusals.ts";
 import { compilePolicy } from "./policy_compile.ts";
+import type { HeldRuling } from "./held_work.ts";
 import type { PolicyLoad } from "./reader_protocol.ts";
 import { realDirectory } from "./real_directory.ts";
 import { readNameservers, trustedResolvers } from "./resolvers.ts";
@@ -157,16 +158,25 @@ export class KernelStages implements Disposable {
    * Decides a held call by everything that came before it. What is let go is remembered until its record comes: it was
    * counted here, and is not decided again.
    */
-  decideHeld(event: Event): { readonly ruling: Ruling; readonly decided?: DecisionId } {
+  decideHeld(event: Event): HeldRuling {
     while (this.drain() > 0);
     const process = event.process === undefined ? undefined : this.processes.byPid(event.process.pid);
     const same = process !== undefined && process.info.start === event.process?.start;
-    const full: Event = same ? { ...event, ancestors: process.lineage } : event;
+    const full = this.#named(same ? { ...event, ancestors: process.lineage } : event);
+    const seen = full.action === event.action ? undefined : { action: full.action };
     const ruling = (this.#decider ?? this.#snapshot).evaluate(full);
-    if (ruling.verdict === "deny" || ruling.verdict === "ask") return { ruling };
+    if (ruling.verdict === "deny" || ruling.verdict === "ask") return { ruling, ...seen };
     const decided = this.ids.decision();
     this.#rulings.put(decided, ruling);
-    return { ruling, decided };
+    return { ruling, decided, ...seen };
+  }
+
+  /** With the names of the address that it goes to, if it has any. */
+  #named(event: Event): Event {
+    const { action } = event;
+    if (action.type !== "net.connect" && action.type !== "net.send") return event;
+    const now_us = this.system.bootUs();
+    return this.hosts.find(action.address, now_us) === undefined ? event : withNames(event, this.hosts, now_us);
   }
 
   /** The calls that do these actions wait for the guard, from the session's start. */

@@ -2,7 +2,7 @@
  * The reader knows what happened before: labels, rates, and the programs above a process. What depends on that is asked
  * there: the reader takes everything that came before, decides, and remembers what it let go.
  */
-import type { DecisionId, Event, Ruling } from "../core/mod.ts";
+import type { Event } from "../core/mod.ts";
 import { type SystemCalls, wake } from "../../ffi/mod.ts";
 import type { HeldRuling } from "./held_work.ts";
 
@@ -15,11 +15,8 @@ export interface PastQuestion {
 }
 
 /** Its answer. */
-export interface PastAnswer {
+export interface PastAnswer extends HeldRuling {
   readonly id: number;
-  readonly ruling: Ruling;
-  /** Present where the reader will know the call again by it. */
-  readonly decided?: DecisionId;
 }
 
 /** How the two threads end each other's wait. */
@@ -42,10 +39,10 @@ export class PastPort {
     this.#port = port;
     this.#options = options;
     port.onmessage = (event) => {
-      const { id, ruling, decided }: PastAnswer = event.data;
+      const { id, ...ruled }: PastAnswer = event.data;
       const resolve = this.#waiting.get(id);
       this.#waiting.delete(id);
-      resolve?.({ ruling, ...(decided === undefined ? undefined : { decided }) });
+      resolve?.(ruled);
     };
   }
 

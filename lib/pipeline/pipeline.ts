@@ -199,7 +199,7 @@ export class Pipeline {
       return ruling;
     }
     if (stops) return ruling;
-    if (kernel.grant !== undefined) return grantRuling(kernel.grant, event.decided);
+    if (kernel.grant !== undefined) return grantRuling(kernel.grant, event.action.type, event.decided);
     if (same_policy && !isKernelsAlone(kernel)) this.#mismatch(event, ruling);
     return kernelRuling(kernel, same_policy ? this.#policy.ruleName(kernel.rule_index) : undefined);
   }
