@@ -34,12 +34,6 @@ port = 7777
 verdict = "deny"
 
 [[rules]]
-name = "ask-first"
-action = "net.connect"
-address = "127.67.0.0/16"
-verdict = "ask"
-
-[[rules]]
 name = "no-send"
 action = "net.send"
 address = "127.69.0.0/16"
@@ -151,15 +145,24 @@ describe.skipIf(!IS_ROOT)("a denied network action", () => {
     expect(entries.filter((entry) => entry.outcome?.label === "prevented")).toEqual([]);
   }, LIMIT_MS);
 
-  test("ask without anybody to ask is deny, and says so", async () => {
-    await using setup = await GuardSetup.create(POLICY);
+  test("ask without anybody who answers in time is deny, and says so", async () => {
+    await using setup = await GuardSetup.create(`${POLICY}
+[approval]
+timeout = "1s"
+[[rules]]
+name = "ask-first"
+action = "net.connect"
+address = "127.67.0.0/16"
+verdict = "ask"
+`);
     const { results, entries } = await attempts(setup, [["udp", "127.67.0.1", 53]]);
     expect(results).toEqual(["EPERM"]);
     const found = decided(entries).filter(({ decision }) => decision.decision?.rule === "ask-first");
     expect(found).toHaveLength(1);
-    expect(found[0]?.decision.decision?.verdict).toBe("deny");
-    expect(found[0]?.decision.decision?.reason).toMatch(/approv/i);
-    expect(found[0]?.outcomes.map((entry) => entry.outcome?.label)).toEqual(["prevented"]);
+    expect(found[0]?.decision.decision?.verdict).toBe("ask");
+    expect(found[0]?.outcomes.map(({ outcome }) => [outcome?.label, outcome?.mechanism, outcome?.by])).toEqual([
+      ["prevented", "seccomp", "expiry"],
+    ]);
   }, LIMIT_MS);
 
   test("a rule in observe mode only says what it would do", async () => {
