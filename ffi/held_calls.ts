@@ -5,6 +5,7 @@
  */
 import { type Pointer, ptr, toArrayBuffer } from "bun:ffi";
 import { AgentguardError, err, errnoName, ok, type Result } from "../lib/core/mod.ts";
+import type { HeldCall } from "./held_call.ts";
 import { type HeldChange, readChange } from "./held_change.ts";
 import { CALL, HOLD, SOCKET } from "./held_layout.ts";
 import { type HeldProgram, readProgram } from "./held_program.ts";
@@ -24,21 +25,6 @@ const ESTALE = 116;
 const ECANCELED = 125;
 /** Bytes of a notification's id. */
 const ID_BYTES = 8;
-
-/** Who waits with which call. */
-export interface HeldCall {
-  /** The notification, 8 bytes. */
-  readonly id: Uint8Array;
-  readonly nr: number;
-  readonly tid: number;
-  readonly tgid: number;
-  readonly ppid: number;
-  readonly uid: number;
-  /** Of the calling thread: another one has another number. */
-  readonly serial: number;
-  /** It was a change, which `wait` did, and its caller has no result that says so: see `done`. Nobody waits. */
-  readonly done: boolean;
-}
 
 /** Whose calls come from a listener. */
 export interface HeldListener {

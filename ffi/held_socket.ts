@@ -17,7 +17,7 @@ export interface HeldSocket {
 // A byte order mark is a character of a name like any other.
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
-/** `socket`: the struct; who calls stands in the memory of the thread (`bytes`, `hold`), which the next call overwrites. */
+/** `socket`: the struct. Who calls stands in the thread's memory (`bytes`, `hold`), which the next call overwrites. */
 export function readSocket(socket: Uint8Array, bytes: Uint8Array, hold: DataView): HeldSocket {
   const view = new DataView(socket.buffer, socket.byteOffset);
   const text = (field: number): string => {

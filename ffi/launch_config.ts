@@ -1,7 +1,8 @@
 /** The options of a launch as its first message. */
 import { AgentguardError, errorMessage } from "../lib/core/mod.ts";
 import { PATH_BYTES } from "./launch_baseline.ts";
-import { encodeConfig, FDS_MAX, TESTS_MAX } from "./launch_protocol.ts";
+import { encodeConfig, FDS_MAX } from "./launch_protocol.ts";
+import { TESTS_MAX } from "./launch_tests.ts";
 import type { LaunchOptions } from "./launch_types.ts";
 
 /** An argument as the kernel takes it, without its NUL. Throws `usage`. */

@@ -2,6 +2,8 @@
  * The messages between the guard and the launcher, as `ffi/native/launch_protocol.h` defines them. A kernel test
  * compiles that header and compares every number here with it.
  */
+import { LITTLE_ENDIAN } from "./endian.ts";
+import { encodeTests, type NotifyRule, TEST, TESTS_MAX } from "./launch_tests.ts";
 import {
   type Baseline,
   encodePlaces,
@@ -80,16 +82,6 @@ export const FDS_MAX = 1024;
 /** `AG_LAUNCH_KEEP_NOFILE`. */
 export const KEEP_NOFILE = 0xffff_ffff_ffff_ffffn;
 
-/** `AG_LAUNCH_TESTS_MAX`: tests of held system calls. */
-export const TESTS_MAX = 128;
-/** `AG_LAUNCH_ANY_ARGUMENT`. */
-export const ANY_ARGUMENT = 0xffff_ffff;
-/** `AG_LAUNCH_UNLIKE`. */
-export const UNLIKE = 0x100;
-
-/** `struct ag_launch_test`: byte offsets and size. */
-export const TEST = { nr: 0, arg: 4, mask: 8, value: 16, bytes: 24 } as const;
-
 type ConfigField =
   | "type"
   | "version"
@@ -146,9 +138,6 @@ export const CONFIG: Readonly<Record<ConfigField, number>> = {
   bytes: FDS + 4 * FDS_MAX + 4 * PATH_BYTES + PLACES_BYTES,
 };
 
-/** Both ends run on one machine: its own byte order. */
-export const LITTLE_ENDIAN: boolean = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
-
 /** What the command is to be started with. */
 export interface LaunchConfig {
   readonly on_failure: keyof typeof ON_FAILURE;
@@ -169,29 +158,6 @@ export interface LaunchConfig {
   /** At most `TESTS_MAX` rows: one for each test, and one for each rule without. */
   readonly notify: readonly NotifyRule[];
   readonly baseline?: Baseline;
-}
-
-/** A system call that waits for the guard. */
-export interface NotifyRule {
-  /** Its number in the ABI of this machine. */
-  readonly nr: number;
-  /** It waits where any of these holds; always when absent. At least one. */
-  readonly when?: readonly ArgumentTest[];
-}
-
-/**
- * Holds where `(argument & mask) === value`, or with `unlike` where that is not so. Registers only: what an argument
- * points to can change.
- */
-export interface ArgumentTest {
-  /** 0-5. */
-  readonly arg: number;
-  /** Up to 64 bits. */
-  readonly mask: bigint;
-  /** A part of the mask. */
-  readonly value: bigint;
-  /** Not with an empty mask. */
-  readonly unlike?: true;
 }
 
 /** A message from the launcher. */
@@ -221,7 +187,9 @@ export function encodeConfig(config: LaunchConfig): Uint8Array<ArrayBuffer> {
   if (config.fds.length > FDS_MAX) throw new RangeError(`pass at most ${FDS_MAX} inherited descriptors`);
   view.setUint32(CONFIG.fd_count, config.fds.length, LITTLE_ENDIAN);
   config.fds.forEach((fd, index) => view.setInt32(CONFIG.fds + 4 * index, fd, LITTLE_ENDIAN));
-  setTests(view, config.notify);
+  const tests = encodeTests(config.notify);
+  bytes.set(tests, CONFIG.tests);
+  view.setUint32(CONFIG.test_count, tests.byteLength / TEST.bytes, LITTLE_ENDIAN);
   if (config.baseline !== undefined) setBaseline(bytes, config.baseline);
   for (const name of ["cwd", "lost", "cgroup", "held"] as const) setPath(bytes, CONFIG[name], config[name]);
   return bytes;
@@ -262,26 +230,6 @@ export function decodeStatus(
   return signal === 0
     ? { exit_code: (status >> 8) & 0xff, core_dumped: false }
     : { signal, core_dumped: (status & 0x80) !== 0 };
-}
-
-function setTests(view: DataView, rules: readonly NotifyRule[]): void {
-  const rows = rules.flatMap(({ nr, when }) => {
-    if (when?.length === 0) throw new RangeError(`leave out the empty list of tests of system call ${nr}`);
-    return (when ?? [{ arg: ANY_ARGUMENT, mask: 0n, value: 0n }]).map((test: ArgumentTest) => ({ nr, ...test }));
-  });
-  if (rows.length > TESTS_MAX) throw new RangeError(`hold system calls by at most ${TESTS_MAX} tests`);
-  view.setUint32(CONFIG.test_count, rows.length, LITTLE_ENDIAN);
-  rows.forEach(({ nr, arg, mask, value, unlike = false }, index) => {
-    const empty = unlike && mask === 0n;
-    if ((value & ~mask) !== 0n || mask !== BigInt.asUintN(64, mask) || (arg > 5 && arg !== ANY_ARGUMENT) || empty) {
-      throw new RangeError(`correct the test of argument ${arg} of system call ${nr}`);
-    }
-    const at = CONFIG.tests + TEST.bytes * index;
-    view.setUint32(at + TEST.nr, nr, LITTLE_ENDIAN);
-    view.setUint32(at + TEST.arg, arg | (unlike ? UNLIKE : 0), LITTLE_ENDIAN);
-    view.setBigUint64(at + TEST.mask, mask, LITTLE_ENDIAN);
-    view.setBigUint64(at + TEST.value, value, LITTLE_ENDIAN);
-  });
 }
 
 function setBaseline(bytes: Uint8Array, baseline: Baseline): void {

@@ -1,6 +1,7 @@
 /** What a launch takes and tells. */
 import type { Baseline } from "./launch_baseline.ts";
-import type { LaunchStage, NotifyRule } from "./launch_protocol.ts";
+import type { LaunchStage } from "./launch_protocol.ts";
+import type { NotifyRule } from "./launch_tests.ts";
 import type { StartState } from "./launch_state.ts";
 
 /** Settles after so many milliseconds. */

@@ -9,7 +9,8 @@
 export { BpfMap } from "./bpf_map.ts";
 export { type BpfLink, BpfObject, type LoadFailure, type LoadOptions } from "./bpf_object.ts";
 export { Epoll, type ReadyDescriptor, wake } from "./epoll.ts";
-export { HELD_WAIT_MAX, type HeldCall, HeldCalls, type HeldWaitTerms } from "./held_calls.ts";
+export type { HeldCall } from "./held_call.ts";
+export { HELD_WAIT_MAX, HeldCalls, type HeldWaitTerms } from "./held_calls.ts";
 export type { HeldChange, HeldChangeKind } from "./held_change.ts";
 export { HELD_TAKEN } from "./held_layout.ts";
 export type { HeldProgram } from "./held_program.ts";
@@ -30,5 +31,5 @@ export { hasTaskStorage } from "./task_storage.ts";
 export { notifySupervisor } from "./supervisor.ts";
 export type { Baseline, Place } from "./launch_baseline.ts";
 export { HELD_FILE_BYTES } from "./launch_protocol.ts";
-export type { ArgumentTest, NotifyRule } from "./launch_protocol.ts";
+export type { ArgumentTest, NotifyRule } from "./launch_tests.ts";
 export type { CommandExit, LaunchEvent, LaunchOptions } from "./launch_types.ts";

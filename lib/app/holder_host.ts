@@ -2,7 +2,6 @@
  * The thread that answers held calls, as an object: main's requests, the wait, and who is asked. Lives in a thread of
  * its own: it gives up sharing its root and working directory, and nothing may keep it from answering.
  */
-import { execCalls, netCalls, unansweredCalls } from "../act/mod.ts";
 import { AgentguardError, assertNever, type Clock, errorMessage, IdGenerator, type SessionId } from "../core/mod.ts";
 import { HeldCallers } from "../source/mod.ts";
 import { Epoll, HELD_WAIT_MAX, HeldCalls, openShim, SystemCalls } from "../../ffi/mod.ts";
@@ -11,6 +10,7 @@ import { HeldConnections } from "./held_connections.ts";
 import { HeldDecisions } from "./held_decisions.ts";
 import { HeldLedger } from "./held_ledger.ts";
 import { HeldExecs } from "./held_execs.ts";
+import { HeldTakers } from "./held_takers.ts";
 import { HeldWait } from "./held_wait.ts";
 import { countStat } from "./hold_stats.ts";
 import { HOLD_STAT_NAMES, type HolderEvent, type HolderOpened, type HolderRequest } from "./holder_protocol.ts";
@@ -44,10 +44,6 @@ const WAIT_LATER_MS = 5;
 export class HolderHost {
   readonly #parts: HolderHostParts;
   readonly #sessions: Map<number, HeldSession> = new Map();
-  readonly #exec_numbers: ReadonlySet<number>;
-  readonly #net_numbers: ReadonlySet<number> = new Set(netCalls());
-  /** Other ways to do what is held, which cannot be answered: they do not exist for the command. */
-  readonly #unanswered: ReadonlySet<number>;
   #opened: Opened | undefined;
   #policy: HolderPolicy | undefined;
   #woken = false;
@@ -58,9 +54,6 @@ export class HolderHost {
 
   constructor(parts: HolderHostParts) {
     this.#parts = parts;
-    const { execve, execveat } = execCalls();
-    this.#exec_numbers = new Set([execve, execveat]);
-    this.#unanswered = new Set(unansweredCalls());
   }
 
   /** Carries one request out. Throws `AgentguardError`. */
@@ -119,8 +112,6 @@ export class HolderHost {
     });
     const callers = new HeldCallers(calls, maps.scopes_fd);
     const shared = { calls, callers, system, maps, clock, decisions };
-    const execs = new HeldExecs(shared);
-    const connections = new HeldConnections(shared);
     const reads = new WatchedReads({
       ...shared,
       shim,
@@ -136,7 +127,9 @@ export class HolderHost {
     });
     const sent = new Int32Array(request.stats, HOLD_STAT_NAMES.length * 8, 1);
     const wait = new HeldWait(calls, epoll.fd);
-    this.#opened = { system, epoll, wait, calls, decisions, execs, connections, changes, reads, past, stats, sent };
+    const [execs, connections] = [new HeldExecs(shared), new HeldConnections(shared)];
+    const takers = new HeldTakers({ calls, execs, connections, changes });
+    this.#opened = { system, epoll, wait, calls, decisions, takers, changes, reads, past, stats, sent };
     return { wake_fd: epoll.wake_fd };
   }
 
@@ -265,7 +258,7 @@ export class HolderHost {
   }
 
   #serve({ listener, session, places }: HeldSession): void {
-    const { calls, decisions, execs, connections, changes, stats } = this.#use();
+    const { calls, decisions, changes, takers, stats } = this.#use();
     const received = calls.receive(listener);
     if (decisions.questions.size > 0) decisions.sweep();
     if (!received.ok) {
@@ -278,10 +271,7 @@ export class HolderHost {
     if (call === undefined) return;
     countStat(stats, "held", 1);
     if (call.done) changes.done(session, call);
-    else if (this.#exec_numbers.has(call.nr)) execs.take(listener, session, call);
-    else if (this.#net_numbers.has(call.nr)) connections.take(listener, session, call);
-    else if (this.#unanswered.has(call.nr)) calls.refuse(listener, call.id, ENOSYS);
-    else changes.take(listener, { session, places }, call);
+    else takers.take(listener, { session, places }, call);
     countStat(stats, "answered", 1);
   }
 
@@ -302,6 +292,6 @@ export class HolderHost {
   }
 }
 
-const [EPERM, ENOSYS] = [1, 38];
+const EPERM = 1;
 /** Why questions end when this thread cannot go on. */
 const FAILURE = "guard-failure";

@@ -2,10 +2,9 @@
 import type { SessionInfo } from "../core/mod.ts";
 import type { Epoll, HeldCalls, SystemCalls } from "../../ffi/mod.ts";
 import type { HeldChanges } from "./held_changes.ts";
-import type { HeldConnections } from "./held_connections.ts";
 import type { HeldDecisions } from "./held_decisions.ts";
-import type { HeldExecs } from "./held_execs.ts";
 import type { HeldLedger } from "./held_ledger.ts";
+import type { HeldTakers } from "./held_takers.ts";
 import type { HeldWait } from "./held_wait.ts";
 import type { PastPort } from "./past_port.ts";
 import type { WatchedReads } from "./watched_reads.ts";
@@ -27,8 +26,7 @@ export interface Opened {
   readonly wait: HeldWait;
   readonly calls: HeldCalls;
   readonly decisions: HeldDecisions;
-  readonly execs: HeldExecs;
-  readonly connections: HeldConnections;
+  readonly takers: HeldTakers;
   readonly changes: HeldChanges;
   readonly reads: WatchedReads;
   readonly past: PastPort;

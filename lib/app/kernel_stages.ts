@@ -12,7 +12,6 @@ import {
   type ActionType,
   AgentguardError,
   type Clock,
-  type DecisionId,
   type Enriched,
   type Event,
   type Gap,
@@ -20,13 +19,12 @@ import {
   type Observed,
   type ProcessInfo,
   type RecordSink,
-  type Ruling,
   type SessionId,
   type SessionInfo,
 } from "../core/mod.ts";
 import { lower, type PolicySnapshot, StatefulDecider } from "../decide/mod.ts";
 import { Decoder } from "../decode/mod.ts";
-import { AddressNames, Enricher, NameResolver, ProcessTable, SessionTable, withNames } from "../enrich/mod.ts";
+import { AddressNames, Enricher, NameResolver, ProcessTable, SessionTable, withKnownNames } from "../enrich/mod.ts";
 import { Epoll, RingMemory, type SystemCalls } from "../../ffi/mod.ts";
 import { type ActivePolicy, Pipeline } from "../pipeline/mod.ts";
 import { type FrameSink, type KernelProbes, RingReader } from "../source/mod.ts";
@@ -162,21 +160,17 @@ export class KernelStages implements Disposable {
     while (this.drain() > 0);
     const process = event.process === undefined ? undefined : this.processes.byPid(event.process.pid);
     const same = process !== undefined && process.info.start === event.process?.start;
-    const full = this.#named(same ? { ...event, ancestors: process.lineage } : event);
+    const full = withKnownNames(
+      same ? { ...event, ancestors: process.lineage } : event,
+      this.hosts,
+      this.system.bootUs(),
+    );
     const seen = full.action === event.action ? undefined : { action: full.action };
     const ruling = (this.#decider ?? this.#snapshot).evaluate(full);
     if (ruling.verdict === "deny" || ruling.verdict === "ask") return { ruling, ...seen };
     const decided = this.ids.decision();
     this.#rulings.put(decided, ruling);
     return { ruling, decided, ...seen };
-  }
-
-  /** With the names of the address that it goes to, if it has any. */
-  #named(event: Event): Event {
-    const { action } = event;
-    if (action.type !== "net.connect" && action.type !== "net.send") return event;
-    const now_us = this.system.bootUs();
-    return this.hosts.find(action.address, now_us) === undefined ? event : withNames(event, this.hosts, now_us);
   }
 
   /** The calls that do these actions wait for the guard, from the session's start. */

@@ -8,6 +8,6 @@ export { AddressNames, type FoundNames, type PermanentNames } from "./address_na
 export { Enricher, type EnricherParts } from "./enricher.ts";
 export { parseHosts } from "./hosts_file.ts";
 export { type DirectoryResolver, NameResolver } from "./names.ts";
-export { withNames } from "./net_names.ts";
+export { withKnownNames } from "./net_names.ts";
 export { type KnownProcess, ProcessTable, shownProcess } from "./process_table.ts";
 export { SessionTable } from "./session_table.ts";

@@ -28,3 +28,10 @@ export function withNames(event: Event, names: AddressNames, decided_us: number)
     host_sources: sources,
   };
 }
+
+/** The same where nobody has said that the address has a name: without one the event stays as it is. */
+export function withKnownNames(event: Event, names: AddressNames, boot_us: number): Event {
+  const { action } = event;
+  if (action.type !== "net.connect" && action.type !== "net.send") return event;
+  return names.find(action.address, boot_us) === undefined ? event : withNames(event, names, boot_us);
+}

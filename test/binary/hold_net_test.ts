@@ -82,7 +82,8 @@ describe.skipIf(!IS_ROOT)("what no program of the kernel can decide alone is pre
     using udp = await receiver();
     await writeFile(
       setup.policy,
-      `${head}[[rules]]\nname = "read"\naction = "file.read"\npath = "**/secret"\nverdict = "log"\nlabel = "tainted"\n` +
+      `${head}[[rules]]\nname = "read"\naction = "file.read"\npath = "**/secret"\n` +
+        'verdict = "log"\nlabel = "tainted"\n' +
         '[[rules]]\nname = "shut"\naction = ["net.connect", "net.send"]\nverdict = "deny"\n' +
         'after = { label = "tainted", within = "session" }\n',
     );

@@ -3,7 +3,8 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ANY_ARGUMENT, encodeConfig, type NotifyRule, TESTS_MAX } from "../../ffi/launch_protocol.ts";
+import { encodeConfig } from "../../ffi/launch_protocol.ts";
+import { ANY_ARGUMENT, type NotifyRule, TESTS_MAX } from "../../ffi/launch_tests.ts";
 import { buildGuard, fixture, type ReportLine, run } from "./fixtures/launch_run.ts";
 
 /** arch/x86/entry/syscalls/syscall_64.tbl and include/uapi/asm-generic/unistd.h */

@@ -13,7 +13,6 @@ import {
   PORTS_MAX,
 } from "../../ffi/launch_baseline.ts";
 import {
-  ANY_ARGUMENT,
   CONFIG,
   FDS_MAX,
   KEEP_NOFILE,
@@ -22,10 +21,8 @@ import {
   LAUNCH_VERSION,
   MESSAGE,
   ON_FAILURE,
-  TEST,
-  TESTS_MAX,
-  UNLIKE,
 } from "../../ffi/launch_protocol.ts";
+import { ANY_ARGUMENT, TEST, TESTS_MAX, UNLIKE } from "../../ffi/launch_tests.ts";
 import { PYTHON } from "../support/mod.ts";
 import { buildGuard, events, fixture, guardRun, NATIVE, run, type RunResult } from "./fixtures/launch_run.ts";
 

@@ -16,8 +16,8 @@ export interface GrantTerms {
 }
 
 /**
- * Tells the probes whose decision a held call is that changes files, or with `net` one about an address: its record will
- * say so.
+ * Tells the probes whose decision a held call is that changes files, or with `net` one about an address: its record
+ * will say so.
  */
 export function callMark(
   nr: number,
