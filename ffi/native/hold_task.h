@@ -125,6 +125,8 @@ static int read_line(struct ag_hold_call *call, const char *line)
 	const char *at = line;
 	int which = 0;
 
+	if (!strchr("UTPGNC", line[0])) /* most lines are none of them */
+		return 0;
 	while (which < 9 && strncmp(line, names[which], strlen(names[which])) != 0)
 		which++;
 	if (which == 9)
