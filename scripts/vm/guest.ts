@@ -34,8 +34,8 @@ export interface GuestResult {
 }
 
 /** Gives way to others: within its group of processes, and as a group where the kernel weighs groups. */
-const BEHIND = ["setpriv", "--pdeathsig", "KILL", "nice", "-n", "10", "sh", "-c"];
-const BEHIND_SCRIPT = 'if [ -w /proc/self/autogroup ]; then echo 10 > /proc/self/autogroup; fi; exec "$@"';
+const BEHIND = ["setpriv", "--pdeathsig", "KILL", "nice", "-n", "5", "sh", "-c"];
+const BEHIND_SCRIPT = 'if [ -w /proc/self/autogroup ]; then echo 5 > /proc/self/autogroup; fi; exec "$@"';
 
 const KERNEL_LINE = [
   "console=ttyS0",
