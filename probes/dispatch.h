@@ -164,6 +164,8 @@ static __always_inline int ag_net_calls(struct ag_scratch *s, __u32 scope, struc
 	}
 	if (call == AG_CALL_LISTEN)
 		return ag_on_listen(scope, AG_ARG1(regs), ret);
+	if (call == AG_CALL_BIND && !ret && ag_on_bound(s, scope, AG_ARG1(regs)))
+		return 0;
 	bpf_probe_read_user(&family, 2, address);
 	if (call == AG_CALL_CONNECT) {
 		struct ag_unix_end made = {.length = AG_ARG3(regs), .fd = AG_ARG1(regs), .result = ret};

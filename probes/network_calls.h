@@ -112,6 +112,38 @@ __noinline int ag_on_listen(__u32 scope, __u32 fd, long result)
 	return 0;
 }
 
+/* A unix socket was bound: where it got a name in the file system, that is a new file. Returns 0 where it did not. */
+static __noinline int ag_on_bound(struct ag_scratch *s, __u32 scope, __u32 fd)
+{
+	struct ag_path *r = (struct ag_path *)s->record;
+	__u64 sk = ag_sock_of(fd), dentry, mnt, inode;
+	__u32 flags = 0, bytes;
+	__u16 family, mode;
+
+	if (!sk)
+		return 0;
+	AG_READ(family, sk, struct sock, __sk_common.skc_family);
+	if (family != AG_AF_UNIX)
+		return 0;
+	AG_READ(dentry, sk, struct unix_sock, path.dentry);
+	AG_READ(mnt, sk, struct unix_sock, path.mnt);
+	if (!dentry || !mnt)
+		return 0;
+	AG_READ(inode, dentry, struct dentry, d_inode);
+	AG_READ(mode, inode, struct inode, i_mode);
+	bytes = ag_put_path(s, sizeof(*r), dentry, mnt, &flags) & (AG_PATH_MAX - 1);
+	r->action = AG_PATH_MKNOD;
+	r->result = 0;
+	r->mode = mode;
+	r->uid = -1;
+	r->gid = -1;
+	r->path_bytes = bytes;
+	r->requested_bytes = 0;
+	ag_fill(&r->h, AG_OP_PATH, scope, sizeof(*r) + bytes, flags);
+	ag_send_telemetry(r, sizeof(*r) + bytes);
+	return 1;
+}
+
 struct ag_unix_end {
 	const __u8 *user; /* the address in the caller's memory, for calls that no hook saw */
 	__u32 length;

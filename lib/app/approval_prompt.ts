@@ -1,11 +1,19 @@
 /**
  * Questions on the guard's own terminal, for a person who sits where the guarded command was started. Only where the
- * command does not read from that terminal. The command can still draw on it: a yes therefore needs a code that only
- * the question shows, and a few wrong ones end the asking here.
+ * command does not read from that terminal. The command can draw on it: while a question is shown its session stands
+ * still, what it left the terminal in is undone, a yes needs a code that only the question shows, and a few wrong ones
+ * end the asking here.
  */
 import { closeSync, constants, openSync, readFileSync, writeSync } from "node:fs";
-import { type ApprovalEvent, type ApprovalView, type Approver, errorMessage, type Log } from "../core/mod.ts";
-import type { Subscription } from "../task/mod.ts";
+import {
+  type ApprovalEvent,
+  type ApprovalView,
+  type Approver,
+  errorMessage,
+  type Log,
+  type SessionId,
+} from "../core/mod.ts";
+import { sleep, type Subscription } from "../task/mod.ts";
 import type { ApprovalDesk } from "../publish/mod.ts";
 import { formatAnswer, formatApproval } from "./format_approval.ts";
 import type { Paint } from "./format_text.ts";
@@ -16,8 +24,19 @@ export interface PromptParts {
   readonly desk: ApprovalDesk;
   readonly log: Log;
   readonly paint: Paint;
+  /** True where the terminal understands control sequences. */
+  readonly escapes: boolean;
+  /** Stops a session until what is returned is called; `undefined` where that cannot be. */
+  readonly hush: (session: SessionId) => (() => void) | undefined;
 }
 
+/**
+ * Ends whatever sequence or string is being sent (CAN, ST), then brings back visible text, the usual characters,
+ * margins and modes (DECSTR). Sources: ECMA-48, sections 8.3.6 and 8.3.143; DEC STD 070.
+ */
+const RESET = "\x18\x1b\\\x1b[!p\x1b[0m\x1b(B\x0f";
+/** Until a session that was told to stop stands still, and its last words are out, milliseconds. */
+const HUSH_MS = 25;
 /** Wrong codes for one question before it is left to others. */
 const WRONG_MAX = 3;
 /** Letters that cannot be taken for one another. */
@@ -40,6 +59,8 @@ export class TerminalPrompt implements Disposable {
   readonly #events: Subscription<ApprovalEvent>;
   readonly #waiting: Map<string, ApprovalView> = new Map();
   #input: { destroy(): void } | undefined;
+  /** Lets the session of the question go on. */
+  #goOn: (() => void) | undefined;
   #shown: Shown | undefined;
   #text = "";
   #closed = false;
@@ -77,6 +98,7 @@ export class TerminalPrompt implements Disposable {
   [Symbol.dispose](): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#leave();
     this.#events.close();
     if (this.#input === undefined) closeSync(this.#fd);
     else this.#input.destroy();
@@ -89,26 +111,52 @@ export class TerminalPrompt implements Disposable {
       const { event, approval } = item.value;
       if (event === "asked") this.#waiting.set(approval.approval_id, approval);
       if (event !== "answered") {
-        this.#next();
+        await this.#next();
         continue;
       }
       this.#waiting.delete(approval.approval_id);
       if (this.#shown?.view.approval_id === approval.approval_id) {
         this.#say(`\n${formatAnswer(approval, this.#parts.paint)}\n`);
-        this.#shown = undefined;
+        this.#leave();
       }
-      this.#next();
+      await this.#next();
     }
   }
 
-  #next(): void {
-    if (this.#shown !== undefined) return;
+  async #next(): Promise<void> {
+    if (this.#shown !== undefined || this.#closed) return;
     const [view] = this.#waiting.values();
     if (view === undefined) return;
-    this.#shown = { view, code: newCode(), wrong: 0 };
-    const { paint } = this.#parts;
+    const shown = { view, code: newCode(), wrong: 0 };
+    this.#shown = shown;
+    if (view.session !== undefined) this.#hush(view.session.session_id);
+    await sleep(HUSH_MS);
+    if (this.#shown !== shown) return; // answered elsewhere
+    const { paint, escapes } = this.#parts;
     const lines = formatApproval(view, { paint, columns: 0 });
-    this.#say(`\nagentguard asks: ${lines.join("\n")}\n\n${this.#ask(this.#shown)}`);
+    const before = escapes ? RESET : "";
+    this.#say(`${before}\nagentguard asks: ${lines.join("\n")}\n\n${this.#ask(shown)}`);
+  }
+
+  #hush(session: SessionId): void {
+    try {
+      this.#goOn = this.#parts.hush(session);
+    } catch (thrown) {
+      // It is asked all the same: the code is still one that only the question shows.
+      this.#parts.log.warn(`stop the session while it is asked: ${errorMessage(thrown)}`);
+    }
+  }
+
+  /** The question is not shown any more. */
+  #leave(): void {
+    this.#shown = undefined;
+    const goOn = this.#goOn;
+    this.#goOn = undefined;
+    try {
+      goOn?.();
+    } catch (thrown) {
+      this.#parts.log.error(`let the session go on: ${errorMessage(thrown)}`);
+    }
   }
 
   #ask({ view, code }: Shown): string {
@@ -133,9 +181,10 @@ export class TerminalPrompt implements Disposable {
     }
     if (word === "L" || ++shown.wrong >= WRONG_MAX) {
       this.#waiting.delete(shown.view.approval_id);
-      this.#shown = undefined;
       this.#say("left to others: agentguard approvals\n");
-      return this.#next();
+      this.#leave();
+      void this.#next();
+      return;
     }
     this.#say(this.#ask(shown));
   }

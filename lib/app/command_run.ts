@@ -145,7 +145,14 @@ class GuardedRun {
     if (isTerminal(0) && this.#command.ask_here !== true) return undefined;
     const { log, env } = this.#parts;
     const { approvals: desk, notices } = this.#guard.control;
-    const prompt = await TerminalPrompt.open({ desk, log, paint: painter({ isTty: true, env }) });
+    const { sessions } = this.#guard;
+    const prompt = await TerminalPrompt.open({
+      desk,
+      log,
+      paint: painter({ isTty: true, env }),
+      escapes: env["TERM"] !== "dumb",
+      hush: (session) => sessions.hush(session),
+    });
     if (prompt !== undefined) notices.mute();
     return prompt;
   }

@@ -132,6 +132,20 @@ export class Sessions implements SessionPort {
     });
   }
 
+  /**
+   * Stops a session for as long as a person looks at something: what is returned lets it go on, unless somebody paused
+   * it meanwhile. `undefined` where it cannot be stopped, or stands still already.
+   */
+  hush(id: SessionId): (() => void) | undefined {
+    const held = this.#by_id.get(id);
+    const cgroup = held?.state === "running" ? held.cgroup : undefined;
+    if (held === undefined || cgroup === undefined) return undefined;
+    cgroup.freeze();
+    return () => {
+      if (held.state === "running") cgroup.thaw();
+    };
+  }
+
   /** The command is recorded before its effect, whoever gave it. */
   async #command(
     id: SessionId,

@@ -199,13 +199,14 @@ describe.skipIf(!IS_ROOT)("a held push", () => {
   async function onTerminal(
     setup: GuardSetup,
     steps: Parameters<typeof runOnPty>[1],
-    options: { readonly stdin?: string; readonly flags?: readonly string[] } = {},
+    options: { readonly stdin?: string; readonly flags?: readonly string[]; readonly before?: string } = {},
   ): ReturnType<typeof runOnPty> {
     const git = join(setup.work, "git");
     await writeFile(git, '#!/bin/sh\necho "pushed $*"\n');
     await chmod(git, 0o755);
     const script = `exec "$@" ${options.stdin ?? "< /dev/null"}`;
-    const command = setup.argv(["/bin/bash", "-c", './git push; echo "status $?"'], options.flags);
+    const told = `${options.before ?? ""}./git push; echo "status $?"`;
+    const command = setup.argv(["/bin/bash", "-c", told], options.flags);
     return await runOnPty(["/bin/sh", "-c", script, "sh", ...command], steps, { cwd: setup.work });
   }
 
@@ -234,6 +235,27 @@ describe.skipIf(!IS_ROOT)("a held push", () => {
     ]);
     expect(done.exit_code).toBe(0);
     expect(told(await setup.entries())).toEqual(["approval.asked", "approval.answered deny expiry"]);
+  }, LIMIT_MS);
+
+  test("is asked about there while nothing draws over the question", async () => {
+    await using setup = await GuardSetup.create(policy('timeout = "20s"'));
+    // An unfinished string would swallow what follows; the drawing goes on for as long as the command runs.
+    const before = 'printf "\\033]0;"; (while :; do printf "\\033[3Adrawn\\n"; done) & ';
+    const done = await onTerminal(setup, [
+      { expect: "agentguard asks" },
+      { expect: "for yes" },
+      { send: "AAAAA\n" },
+      { reply: "type ([A-Z]{4}) for yes" },
+      { expect: "allowed by uid" },
+      { expect: "drawn" },
+      { expect: "status 0" },
+    ], { before, stdin: "< /dev/null", flags: [] });
+    expect(done.exit_code).toBe(0);
+    const [drawn = "", question = ""] = done.transcript.split("agentguard asks", 2);
+    expect(drawn).toContain("drawn");
+    const [shown = ""] = question.split("allowed by uid");
+    expect(shown).toContain("./git push");
+    expect(shown).not.toContain("drawn");
   }, LIMIT_MS);
 
   test("is not asked about there while the command reads from the terminal, unless --ask-here says so", async () => {

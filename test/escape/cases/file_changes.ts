@@ -83,6 +83,16 @@ export const FILE_CHANGES: readonly EscapeCase[] = [
   }),
   change("mkdir", "file.mkdir", "mkdir", { path: "closed/new", happened: made("closed/new") }),
   change("mknod", "file.mknod", "mknod", { path: "closed/new", happened: made("closed/new") }),
+  {
+    ...change("bind", "file.mknod", "a unix socket bound to a name", {
+      path: "closed/new",
+      happened: made("closed/new"),
+    }),
+    expected: [
+      { needs: ["probes.lsm"], label: "prevented", mechanism: "lsm" },
+      { label: "killed_after_effect", mechanism: "signal", effect: "may" },
+    ],
+  },
   change("create", "file.create", "open with O_CREAT", { path: "closed/new", happened: made("closed/new") }),
   change("chmod", "file.chmod", "chmod", { happened: (seen) => mode(seen) === 0o777 }),
   change("fchmod", "file.chmod", "fchmod of a descriptor", { happened: (seen) => mode(seen) === 0o777 }),

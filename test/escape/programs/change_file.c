@@ -2,11 +2,14 @@
 #include "attack.h"
 
 #include <fcntl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 
 static char *path, *other;
 
-static void directory_of(char *name, int *directory, char **last) {
+static void directory_of(char *name, int *directory, char **last)
+{
 	*last = strrchr(name, '/');
 	**last = 0;
 	*directory = open(name, O_PATH | O_DIRECTORY);
@@ -14,7 +17,8 @@ static void directory_of(char *name, int *directory, char **last) {
 	(*last)++;
 }
 
-static long change(const char *way) {
+static long change(const char *way)
+{
 	int directory, fd;
 	char *last;
 
@@ -48,6 +52,11 @@ static long change(const char *way) {
 		return mkdir(path, 0700);
 	if (strcmp(way, "mknod") == 0)
 		return mknod(path, S_IFIFO | 0600, 0);
+	if (strcmp(way, "bind") == 0) {
+		struct sockaddr_un address = {.sun_family = AF_UNIX};
+		snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+		return bind(socket(AF_UNIX, SOCK_STREAM, 0), (void *)&address, sizeof(address));
+	}
 	if (strcmp(way, "create") == 0)
 		return open(path, O_WRONLY | O_CREAT | O_EXCL, 0600);
 	if (strcmp(way, "chmod") == 0)
@@ -67,7 +76,8 @@ static long change(const char *way) {
 	exit(95);
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char **argv)
+{
 	if (argc != 4)
 		return 95;
 	path = argv[2];

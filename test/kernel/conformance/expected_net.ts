@@ -10,7 +10,7 @@ import {
 } from "../../support/mod.ts";
 import type { Mapped } from "./expected.ts";
 import type { TreeModel } from "./model.ts";
-import { absolute } from "./paths.ts";
+import { absolute, resolveParent } from "./paths.ts";
 
 /** `tcp` or `udp`; undefined for other sockets. */
 function protocolOf(call: Call): string | undefined {
@@ -35,9 +35,12 @@ export function connected(call: Call, model: TreeModel): readonly Mapped[] {
   return [{ type: "unix.connect", paths: [to.path, full], result: call.errno ?? "0" }];
 }
 
-/** A local address for a socket. */
-export function bound(call: Call): readonly Mapped[] {
-  return inet("net.bind", call, printedAddress(call.args[1]));
+/** A local address for a socket. A unix socket with a name is a new file. */
+export function bound(call: Call, model: TreeModel): readonly Mapped[] {
+  const to = printedAddress(call.args[1]);
+  if (to?.family !== "unix") return inet("net.bind", call, to);
+  if (call.errno !== undefined || to.path.startsWith("@")) return [];
+  return [{ type: "file.mknod", paths: [resolveParent(absolute(model.cwd(call.tid), to.path))], result: "0" }];
 }
 
 /** A socket that takes connections, by the address that it has then. */
