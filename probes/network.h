@@ -42,6 +42,7 @@ __noinline int ag_decide_net(struct ag_net *net)
 		return 0;
 	net->generation = p->generation;
 	net->verdict = AG_VERDICT_ALLOW;
+	ag_names_of(net, &named, slot);
 	if (!p->rules) {
 		if (p->deny_by_default[action])
 			net->verdict = AG_VERDICT_DENY;
@@ -69,7 +70,6 @@ __noinline int ag_decide_net(struct ag_net *net)
 		net->verdict = AG_VERDICT_DENY;
 		return 0;
 	}
-	ag_names_of(net, &named, slot);
 	class = ag_protocol_class(net->protocol);
 	for (w = 0; w < AG_NET_WORDS; w++) {
 		__u64 bits = address->word[w] & port->word[w] & p->protocol[class].word[w] & p->action[action].word[w];

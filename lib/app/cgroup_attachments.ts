@@ -3,7 +3,10 @@ import { closeSync, constants, openSync } from "node:fs";
 import type { HeldClasses, KernelProbes } from "../source/mod.ts";
 
 interface Attachment {
+  readonly directory: string;
   readonly links: Disposable | undefined;
+  /** Programs that learn names from DNS answers; only where the policy asks for names. */
+  names: Disposable | undefined;
   readonly key: Uint8Array;
 }
 
@@ -11,6 +14,7 @@ interface Attachment {
 export class SessionCgroupAttachments implements Disposable {
   readonly #probes: KernelProbes;
   readonly #by_scope: Map<number, Attachment> = new Map();
+  #wants_names = false;
 
   constructor(probes: KernelProbes) {
     this.#probes = probes;
@@ -22,19 +26,31 @@ export class SessionCgroupAttachments implements Disposable {
     cgroup: { readonly directory: string; readonly id: string },
     held: Pick<HeldClasses, "connect" | "send">,
   ): void {
-    const fd = openSync(cgroup.directory, constants.O_RDONLY | constants.O_DIRECTORY);
-    let links: Disposable | undefined;
-    try {
-      if (this.#probes.has("network")) links = this.#probes.attachCgroup(fd, held);
-    } finally {
-      closeSync(fd);
-    }
+    const { directory } = cgroup;
+    using attached = new DisposableStack();
+    const links = this.#attach("network", directory, (fd) => this.#probes.attachCgroup(fd, held));
+    if (links !== undefined) attached.use(links);
+    const names = this.#wants_names ? this.#attachNames(directory) : undefined;
+    if (names !== undefined) attached.use(names);
     const key = new Uint8Array(8);
     new DataView(key.buffer).setBigUint64(0, BigInt(cgroup.id), true);
     const value = new Uint8Array(4);
     new DataView(value.buffer).setUint32(0, scope, true);
     this.#probes.map("cgroups").update(key, value);
-    this.#by_scope.set(scope, { links, key });
+    attached.move();
+    this.#by_scope.set(scope, { directory, links, names, key });
+  }
+
+  /** Whether answers of resolvers are looked at from now on, in every session. Throws `io`. */
+  learnNames(wanted: boolean): void {
+    this.#wants_names = wanted;
+    for (const attachment of this.#by_scope.values()) {
+      if (wanted) attachment.names ??= this.#attachNames(attachment.directory);
+      else {
+        attachment.names?.[Symbol.dispose]();
+        attachment.names = undefined;
+      }
+    }
   }
 
   /** Detaches from a session's leaf; does nothing where there is none. */
@@ -44,9 +60,25 @@ export class SessionCgroupAttachments implements Disposable {
     this.#by_scope.delete(scope);
     this.#probes.map("cgroups").remove(attachment.key);
     attachment.links?.[Symbol.dispose]();
+    attachment.names?.[Symbol.dispose]();
   }
 
   [Symbol.dispose](): void {
     for (const scope of [...this.#by_scope.keys()]) this.detach(scope);
+  }
+
+  #attachNames(directory: string): Disposable | undefined {
+    return this.#attach("names", directory, (fd) => this.#probes.attachNames(fd));
+  }
+
+  /** `undefined` where this kernel does not take the group. */
+  #attach(group: "network" | "names", directory: string, attach: (fd: number) => Disposable): Disposable | undefined {
+    if (!this.#probes.has(group)) return undefined;
+    const fd = openSync(directory, constants.O_RDONLY | constants.O_DIRECTORY);
+    try {
+      return attach(fd);
+    } finally {
+      closeSync(fd);
+    }
   }
 }

@@ -138,9 +138,11 @@ export class KernelProbes implements Disposable {
     return this.#attachAll(NAME_HOOKS, cgroup_fd);
   }
 
-  /** Teaches the programs a name, or without one whose answers to believe: those in the guard's own network. */
-  teach(lesson?: Lesson): void {
-    const ran = this.#object.runPacket("ag_teach", lessonPacket(lesson));
+  /** Teaches the programs a name of an address, and whose answers to believe: those in the guard's own network. */
+  teach(lesson: Lesson): void {
+    const packet = lessonPacket(lesson);
+    if (packet === undefined) return;
+    const ran = this.#object.runPacket("ag_teach", packet);
     if (!ran.ok) throw new AgentguardError("io", ran.error);
     if (ran.value !== 0) throw new AgentguardError("overflow", "teach a name: the kernel's table of addresses is full");
   }
