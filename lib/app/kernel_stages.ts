@@ -72,6 +72,7 @@ export class KernelStages implements Disposable {
   readonly #parts: KernelStagesParts;
   readonly #decoder = new Decoder();
   readonly #kernel_policy: KernelPolicy;
+  wants_names = false; // some rule in force asks for names
   #snapshot: PolicySnapshot;
   #own: OwnPlaces;
   #decider: StatefulDecider | undefined;
@@ -280,6 +281,7 @@ export class KernelStages implements Disposable {
     });
     this.#kernel_policy.setResolvers(trustedResolvers(snapshot.guard, this.#nameservers));
     this.#kernel_policy.install(policy, this.hosts.live(this.system.bootUs()));
+    this.wants_names = policy.names === true;
     this.#kernel_policy.setAgents(agentPrograms(snapshot));
     // Labels and rates outlive a reload.
     this.#decider = new StatefulDecider(snapshot, this.#decider?.state);

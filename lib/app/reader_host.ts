@@ -69,6 +69,7 @@ export class ReaderHost {
         // What happened before is judged by the policy that was in force then.
         while (this.#use().drain() > 0);
         this.#use().setPolicy(request.policy);
+        this.#attachments?.learnNames(this.#use().wants_names);
         return undefined;
       case "begin":
         return this.#begin(request.begin);
@@ -108,6 +109,7 @@ export class ReaderHost {
     });
     this.#stages = stages;
     this.#attachments = new SessionCgroupAttachments(stages.probes);
+    this.#attachments.learnNames(stages.wants_names);
     const { probes, epoll } = stages;
     const [grants_fd, scopes_fd] = [probes.map("grants").fd, probes.map("scopes").fd];
     const maps = { grants_fd, scopes_fd, hash_key: probes.hash_key, by_process: probes.pid_level > 0 };

@@ -101,7 +101,7 @@ export class Probed implements Disposable {
     this.probes = probes;
     this.#reader = reader;
     this.#stack.use(stack);
-    this.policy = new KernelPolicy((name) => probes.map(name));
+    this.policy = new KernelPolicy((name) => probes.map(name), undefined, { teach: (each) => probes.teach(each) });
   }
 
   /** Loads; attaching is left to the caller. */
@@ -222,15 +222,20 @@ export class Probed implements Disposable {
 /** A cgroup with the network programs on it, removed with everything in it at the end. */
 export class GuardedCgroup implements AsyncDisposable {
   readonly cgroup: SessionCgroup;
-  readonly #links: Disposable;
+  readonly #links: DisposableStack = new DisposableStack();
 
-  constructor(probed: Probed) {
+  /** `names`: with the programs that learn from DNS answers. */
+  constructor(probed: Probed, { names = false }: { readonly names?: boolean } = {}) {
     const made = SessionCgroup.create(`test-${process.pid}-${crypto.randomUUID()}`);
     if (!made.ok) throw new Error(made.error);
     this.cgroup = made.value;
     try {
-      this.#links = this.cgroup.withDescriptor((fd) => probed.probes.attachCgroup(fd, NOTHING_HELD));
+      this.cgroup.withDescriptor((fd) => {
+        this.#links.use(probed.probes.attachCgroup(fd, NOTHING_HELD));
+        if (names) this.#links.use(probed.probes.attachNames(fd));
+      });
     } catch (error) {
+      this.#links[Symbol.dispose]();
       this.cgroup.remove();
       throw error;
     }

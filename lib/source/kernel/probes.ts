@@ -1,6 +1,6 @@
 /** The loaded probes: which programs this kernel takes, attaching and detaching, who is in scope. */
 import { closeSync } from "node:fs";
-import { AgControl, AgTask } from "../../../probes/abi.gen.ts";
+import { AgControl, AgLimit, AgTask } from "../../../probes/abi.gen.ts";
 import type { BpfLink, BpfMap, BpfObject } from "../../../ffi/mod.ts";
 import { AgentguardError, err, ok, type Result } from "../../core/mod.ts";
 import { LossCounters } from "./counters.ts";
@@ -138,11 +138,11 @@ export class KernelProbes implements Disposable {
     return this.#attachAll(NAME_HOOKS, cgroup_fd);
   }
 
-  /** Teaches the programs a name of an address, and whose answers to believe: those in the guard's own network. */
-  teach(lesson: Lesson): void {
-    const packet = lessonPacket(lesson);
-    if (packet === undefined) return;
-    const ran = this.#object.runPacket("ag_teach", packet);
+  /** Teaches the programs a name, or without one whose answers to believe: those in the guard's own network. */
+  teach(lesson?: Lesson): void {
+    // No rule that the kernel holds asks for a longer one, and no answer teaches it.
+    if (lesson !== undefined && Buffer.byteLength(lesson.name) > AgLimit.DNS_NAME_MAX) return;
+    const ran = this.#object.runPacket("ag_teach", lessonPacket(lesson));
     if (!ran.ok) throw new AgentguardError("io", ran.error);
     if (ran.value !== 0) throw new AgentguardError("overflow", "teach a name: the kernel's table of addresses is full");
   }
