@@ -1,6 +1,6 @@
 /** Ways to reach a unix socket that a rule forbids, such as that of a container engine. */
 import { existsSync } from "node:fs";
-import { link, symlink } from "node:fs/promises";
+import { link, rename, symlink } from "node:fs/promises";
 import { createServer, type Server } from "node:net";
 import { join } from "node:path";
 import { type EscapeCase, type Expectation, type Place, saidOk } from "../harness/mod.ts";
@@ -12,6 +12,9 @@ const HOOKED: Expectation = { needs: ["probes.lsm"], label: "prevented", mechani
 const NAMED: Expectation = { needs: ["probes.unix"], label: "prevented", mechanism: "cgroup" };
 const AFTER: Expectation = { label: "killed_after_effect", mechanism: "signal", effect: "may" };
 
+/** Of this run alone: such names are the whole host's. */
+const ABSTRACT = `ag-escape-${process.pid}`;
+
 /** A listener outside of the guarded tree; it does not keep the suite from ending. */
 function listen({ dir }: Place, name = "engine.sock"): Promise<Server> {
   const { promise, resolve, reject } = Promise.withResolvers<Server>();
@@ -21,12 +24,16 @@ function listen({ dir }: Place, name = "engine.sock"): Promise<Server> {
   return promise;
 }
 
-/** A server that starts when the attempt asks for it: what is not there yet has no mask. */
-function listenLater(place: Place, then: () => Promise<void> = () => Promise.resolve()): void {
+/**
+ * A server that starts when the attempt asks for it: what is not there yet has no mask. It has its name once it
+ * listens; before, the kernel would refuse without asking anybody.
+ */
+function listenLater(place: Place): void {
+  const at = (name: string): string => join(place.dir, name);
   const timer = setInterval(() => {
-    if (!existsSync(join(place.dir, "wanted"))) return;
+    if (!existsSync(at("wanted"))) return;
     clearInterval(timer);
-    void listen(place).then(then);
+    void listen(place, "starting.sock").then(() => rename(at("starting.sock"), at("engine.sock")));
   }, 5);
   timer.unref();
 }
@@ -83,11 +90,11 @@ export const SOCKETS: readonly EscapeCase[] = [
     expected: [HOOKED, AFTER],
   }),
   reach("abstract", "abstract unix socket", {
-    rules: ['action = "unix.connect"\npath = "@ag-escape-abstract"\nverdict = "deny"'],
+    rules: ['action = "unix.connect"\npath = "@' + ABSTRACT + '"\nverdict = "deny"'],
     prepare: async (place) => {
-      await listen(place, "\0ag-escape-abstract");
+      await listen(place, `\0${ABSTRACT}`);
     },
-    command: ({ program }) => [program("unix_connect"), "abstract", "ag-escape-abstract"],
+    command: ({ program }) => [program("unix_connect"), "abstract", ABSTRACT],
     expected: [NAMED, { needs: ["baseline.scope"], label: "observed", mechanism: "none" }, AFTER],
   }),
   reachLater("name", "unix socket by its name"),
