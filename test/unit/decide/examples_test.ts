@@ -19,6 +19,7 @@ test("the examples are there", () => {
     "coding-agent.toml",
     "container.toml",
     "default-deny.toml",
+    "named-hosts.toml",
     "observe.toml",
     "policy.toml",
     "research-agent.toml",
