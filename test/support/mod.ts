@@ -7,6 +7,7 @@ export * from "./guard.ts";
 export * from "./host.ts";
 export * from "./paths.ts";
 export * from "./pty.ts";
+export * from "./resolver.ts";
 export * from "./run.ts";
 export * from "./strace.ts";
 export * from "./temp.ts";
