@@ -29,6 +29,17 @@ function reachRaw(name: string, port: number, escape: string, expected: Expectat
 /** No rule decides: the address is an allowed one. */
 const DROPPED: Expectation = { label: "none", mechanism: "cgroup" };
 
+/** The same where the rule also asks who calls, which no program of a cgroup can: the call waits for the guard. */
+function reachHeld(name: string, port: number, escape: string): EscapeCase {
+  const one = reach(name, port, escape, { label: "prevented", mechanism: "seccomp" });
+  return {
+    ...one,
+    id: `net-held-${name}`,
+    rules: one.rules.map((rule) => `${rule}\nby = "connect"`),
+    alone: "connections that wait",
+  };
+}
+
 /** Attempts to connect and send. */
 export const NETWORK: readonly EscapeCase[] = [
   reach("tcp", 7101, "TCP connection"),
@@ -53,4 +64,14 @@ export const NETWORK: readonly EscapeCase[] = [
   reach("segments", 7113, "segment routing (IPV6_RTHDR): by way of another address", DROPPED),
   reachRaw("options", 7114, "source route (IP_OPTIONS), with the capability for it", DROPPED),
   reachRaw("message-options", 7115, "source route of one message (IP_RETOPTS), with the capability for it", DROPPED),
+  reachHeld("tcp", 7121, "TCP connection that waits"),
+  reachHeld("udp", 7122, "connected UDP socket that waits"),
+  reachHeld("sendto", 7123, "sendto that waits"),
+  reachHeld("sendmmsg", 7124, "sendmmsg that waits"),
+  reachHeld("mapped", 7125, "v4-mapped IPv6 address that waits"),
+  reachHeld("reconnect", 7126, "a socket connected elsewhere, used again, where sends wait"),
+  reachHeld("fast-open", 7127, "TCP fast open that waits"),
+  reachHeld("unspecified", 7128, "0.0.0.0 from a bound socket, where sends wait"),
+  reachHeld("unspecified-mapped", 7129, "::ffff:0.0.0.0 from a bound socket, where connections wait"),
+  reachHeld("race", 7130, "the address exchanged by another thread while the connection waits"),
 ];

@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <netinet/ip.h>
 #include <netinet/udp.h>
+#include <pthread.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -175,6 +176,41 @@ static void by_segments(void)
 	expect(sendto(fd, "x", 1, 0, (void *)&v6, sizeof(v6)), "sendto");
 }
 
+static volatile int over;
+
+/* Writes now the one port, now the other. */
+static void *exchange(void *port)
+{
+	while (!over) {
+		*(volatile in_port_t *)&v4.sin_port = htons(1);
+		*(volatile in_port_t *)&v4.sin_port = *(in_port_t *)port;
+	}
+	return NULL;
+}
+
+/* Another thread exchanges the port while the call is decided about. */
+static void by_race(void)
+{
+	in_port_t port = v4.sin_port;
+	struct sockaddr_in peer;
+	pthread_t other;
+	int reached = 0;
+
+	if (pthread_create(&other, NULL, exchange, &port) != 0)
+		expect(-1, "pthread_create");
+	for (int i = 0; i < 3000 && !reached; i++) {
+		socklen_t bytes = sizeof(peer);
+		int fd = datagram(AF_INET);
+
+		if (connect(fd, (void *)&v4, sizeof(v4)) == 0 && getpeername(fd, (void *)&peer, &bytes) == 0)
+			reached = peer.sin_port == port;
+		close(fd);
+	}
+	over = 1;
+	pthread_join(other, NULL);
+	expect(reached ? 0 : -1, "to reach the port");
+}
+
 static const struct {
 	const char *name;
 	void (*run)(void);
@@ -193,6 +229,7 @@ static const struct {
 	{"options", by_options},
 	{"message-options", by_message_options},
 	{"segments", by_segments},
+	{"race", by_race},
 };
 
 int main(int argc, char **argv)

@@ -151,5 +151,6 @@ test("the kernel never refuses what user space lets pass, and refuses what compl
     ),
     { numRuns: 1_000 },
   );
-  expect(Math.min(refused, held, by_name)).toBeGreaterThan(50);
+  // All of these happen, or this test says nothing.
+  expect(Math.min(refused, held, by_name)).toBeGreaterThan(20);
 }, 60_000);
