@@ -10,6 +10,7 @@ import {
   type CapabilityName,
   isWithin,
   LISTED_PARTS,
+  type ServiceName,
   SERVICES,
 } from "../core/mod.ts";
 import type { Baseline, Place } from "../../ffi/mod.ts";
@@ -39,6 +40,8 @@ export interface BaselineContext extends ServiceUser {
   readonly closed?: readonly MaskRule[];
   /** The most that the policy allows at all; absent: nothing is known. */
   readonly allowed?: AllowedLists;
+  /** Rules ask for host names: libc then asks resolvers alone, whose answers are seen. */
+  readonly names?: boolean;
 }
 
 /** The only places for changes, and the only TCP ports; what is absent is not limited. */
@@ -160,9 +163,9 @@ function planPlaces(settings: BaselineSettings, context: BaselineContext): reado
     );
   }
   const kept = own.policies.map((path) => policyPlace(real(resolve(path)), work));
-  const services = SERVICES.filter((name) => !settings.services.includes(name)).map((name) =>
-    servicePaths(name, context)
-  );
+  const closes = (name: ServiceName): boolean =>
+    !settings.services.includes(name) && (name !== "names" || context.names === true);
+  const services = SERVICES.filter(closes).map((name) => servicePaths(name, context));
   const closed = services.flatMap(({ hide }) => hide).map(real).slice(0, SERVICE_PLACES_MAX);
   const schedules = services.flatMap(({ read_only }) => read_only).map(real);
   const pinned = [...hidden, ...kept].flatMap((path) => ancestors(path)).filter((path) =>

@@ -37,6 +37,7 @@ const SOCKETS: Readonly<Record<ServiceName, readonly string[]>> = {
     "/var/lib/incus/unix.socket",
     "/run/incus/*",
   ],
+  names: ["/run/systemd/resolve/io.systemd.Resolve*", "/run/nscd/socket", "/var/run/nscd/socket"],
   podman: ["/run/podman/podman.sock", "%/podman/podman.sock"],
   screen: ["/run/screen/*/*", "~/.screen/*"],
   snapd: ["/run/snapd.socket"],
@@ -74,6 +75,17 @@ const SCHEDULES: Readonly<Partial<Record<ServiceName, { readonly programs: strin
   },
 };
 
+/** What decides which addresses a name has, for this host and for a resolver on it. */
+const NAME_FILES: readonly string[] = [
+  "/etc/hosts",
+  "/etc/resolv.conf",
+  "/etc/nsswitch.conf",
+  "/etc/systemd/resolved.conf",
+  "/etc/dnsmasq.conf",
+  "/etc/dnsmasq.d",
+  "/etc/unbound",
+];
+
 /** The paths of a service, existing ones only. */
 export function servicePaths(name: ServiceName, user: ServiceUser): ServicePaths {
   const hide = SOCKETS[name].flatMap((pattern) => expand(pattern, user));
@@ -82,6 +94,7 @@ export function servicePaths(name: ServiceName, user: ServiceUser): ServicePaths
     if (path !== undefined && existsSync(path)) hide.push(path);
   }
   const schedule = SCHEDULES[name];
+  if (name === "names") return { hide, read_only: NAME_FILES.filter((file) => existsSync(file)) };
   const runs = schedule?.programs.some((program) => existsSync(program)) === true;
   return { hide, read_only: runs ? schedule.files.filter((file) => existsSync(file)) : [] };
 }

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { type BaselineContext, type OwnPlaces, planBaseline, type PlannedBaseline } from "../act/mod.ts";
 import type { Config } from "../config/mod.ts";
 import { type BaselinePart, errnoName, type StartedBaseline } from "../core/mod.ts";
-import { allowedPlaces, closedPlaces, type PolicySnapshot } from "../decide/mod.ts";
+import { allowedPlaces, closedPlaces, type PolicySnapshot, wantsNames } from "../decide/mod.ts";
 import { approverSocketDir } from "../publish/mod.ts";
 import type { SessionLimits } from "./baseline_refusals.ts";
 import { splitStrings, type StartState } from "../../ffi/mod.ts";
@@ -26,6 +26,7 @@ export function sessionBaseline(snapshot: PolicySnapshot, parts: BaselineParts):
     env: environment(parts.state.environment),
     closed: closedPlaces(snapshot, parts.home),
     allowed: allowedPlaces(snapshot, parts.home),
+    names: wantsNames(snapshot),
   };
   return planBaseline(snapshot.guard.baseline, context);
 }

@@ -35,6 +35,7 @@ export const SERVICES = [
   "gpg-agent",
   "libvirt",
   "lxd",
+  "names",
   "podman",
   "screen",
   "snapd",

@@ -2,6 +2,7 @@
 import type { HostGlob, LoweredNetRule } from "../core/mod.ts";
 import type { Predicates, TextPattern } from "./ast.ts";
 import type { TextGlob } from "./glob.ts";
+import type { PolicySnapshot } from "./snapshot.ts";
 import type { TypedLayer, TypedRule } from "./typed_rules.ts";
 
 /** The longest name that the kernel compares (`AG_DNS_NAME_MAX`). */
@@ -54,4 +55,12 @@ export function ruleAsksForNames({ node, types }: TypedRule): boolean {
   const asks = ({ host }: Predicates): boolean => host !== undefined;
   const named = types.includes("net.connect") || types.includes("net.send");
   return named && (asks(node.predicates) || node.excepts.some(asks));
+}
+
+/** True where some rule that is not switched off has a `host` predicate. */
+export function wantsNames({ layers }: PolicySnapshot): boolean {
+  const asks = ({ host }: Predicates): boolean => host !== undefined;
+  return layers.some(({ file }) =>
+    file.mode !== "disabled" && file.rules.some(({ predicates, excepts }) => asks(predicates) || excepts.some(asks))
+  );
 }

@@ -61,6 +61,7 @@ export { asksThePast, refusableActions } from "./held.ts";
 export { type ProtectedPlace, protectedPlaces } from "./protected.ts";
 export { carrySnapshot, takeSnapshot } from "./carried.ts";
 export { type LoadOptions, loadPolicy } from "./load.ts";
+export { wantsNames } from "./lower_hosts.ts";
 export { lower, type Lowering, type LowerOptions } from "./lower.ts";
 export {
   NO_RECORD_CONFIG,

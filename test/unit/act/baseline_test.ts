@@ -134,4 +134,14 @@ describe("services", () => {
     );
     expect(hidden(["docker", "systemd"]).toSorted()).toEqual(["/run", "/state", "/xdg/bus"]);
   });
+
+  test("what gives addresses their names is kept as it is where rules ask for names, and only there", () => {
+    const kept = (names: boolean, services: BaselineSettings["services"] = []): boolean =>
+      planBaseline({ ...SETTINGS, services }, { ...context(), names }).places.some(({ kind, path }) =>
+        kind === "read_only" && path === realpathSync("/etc/hosts")
+      );
+    expect(kept(true)).toBe(true);
+    expect(kept(false)).toBe(false);
+    expect(kept(true, ["names"])).toBe(false);
+  });
 });
