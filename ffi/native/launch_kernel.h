@@ -46,17 +46,21 @@ static const struct device {
 	{7, -1},   /* screens of consoles */
 	{10, 130}, /* watchdog: opened and left, it resets the host */
 	{10, 144}, /* nvram */
+	{10, 196}, /* vfio: devices past their drivers */
+	{10, 200}, /* tun: packets that come from nowhere, past every rule about the network */
 	{10, 223}, /* uinput: types */
 	{10, 231}, /* snapshot: suspends */
 	{10, 234}, /* btrfs-control */
 	{10, 236}, /* device mapper */
 	{10, 237}, /* loop-control */
+	{10, 238}, /* vhost-net */
 	{10, 239}, /* uhid */
+	{10, 241}, /* vhost-vsock: to the hypervisor */
 	{13, -1},  /* keyboards and mice */
 	{21, -1},  /* SCSI, past the file system */
 };
 /* Those with a number that is given at run time, by the beginning of their name. */
-static const char *const DEVICE_NAMES[] = {"nvme", "ng", "bsg", "hidraw", "watchdog", "ipmi", "mei"};
+static const char *const DEVICE_NAMES[] = {"nvme", "ng", "bsg", "hidraw", "watchdog", "ipmi", "mei", "userfaultfd"};
 
 /* A mount of a path on itself; it carries what is mounted below. */
 static int bind_itself(const char *path)

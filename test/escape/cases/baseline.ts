@@ -109,4 +109,11 @@ export const BASELINE: readonly EscapeCase[] = [
   place("sysfs", "write", "settings of the kernel in /sys", "/sys/kernel/rcu_expedited"),
   place("kernel-log", "read", "/dev/kmsg", "/dev/kmsg"),
   place("loop-control", "write", "/dev/loop-control", "/dev/loop-control"),
+  ...([
+    ["tun", "/dev/net/tun: packets that no rule sees"],
+    ["userfaultfd-device", "/dev/userfaultfd: what the call would give"],
+  ] as const).flatMap(([id, escape]) => {
+    const path = escape.split(":")[0] ?? "";
+    return existsSync(path) ? [place(id, "write", escape, path)] : [];
+  }),
 ];
