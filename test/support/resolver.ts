@@ -41,6 +41,11 @@ export class TestResolver implements Disposable {
     return resolver;
   }
 
+  /** It does not keep the process from ending. */
+  unref(): void {
+    this.#socket?.unref();
+  }
+
   [Symbol.dispose](): void {
     this.#socket?.close();
     this.#socket = undefined;

@@ -6,6 +6,7 @@ import { FILE_CHANGES } from "./file_changes.ts";
 import { FILE_READS } from "./file_reads.ts";
 import { GUARD_ATTACKS } from "./guard.ts";
 import { HELPERS } from "./helpers.ts";
+import { NAMES } from "./names.ts";
 import { NETWORK } from "./network.ts";
 import { PROGRAMS } from "./programs.ts";
 import { SOCKETS } from "./sockets.ts";
@@ -17,6 +18,7 @@ export function escapeCases(): readonly EscapeCase[] {
     ...FILE_CHANGES,
     ...PROGRAMS,
     ...NETWORK,
+    ...NAMES,
     ...SOCKETS,
     ...HELPERS,
     ...DEPUTIES,
