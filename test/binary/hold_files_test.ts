@@ -141,6 +141,21 @@ os.unlink('free/pipe'); os.rmdir('free/sub'); os.replace('free/new', 'free/moved
     await expectUntouched(setup);
   }, LIMIT_MS);
 
+  test("is counted and recorded once, also where nobody needs to be asked", async () => {
+    await using setup = await prepare();
+    const program =
+      "import os\nfor i in range(300): os.close(os.open(f'free/n{i % 3}', os.O_CREAT | os.O_RDWR, 0o644))\n";
+    const done = await setup.guard(python(program));
+    expect(done.exit_code).toBe(0);
+    expect(Number(/(\d+) held/.exec(done.stderr)?.[1])).toBeGreaterThanOrEqual(300);
+    const named = (await setup.entries()).filter(({ action }) =>
+      action !== undefined && "path" in action && /\/free\/n\d$/.test(action.path)
+    );
+    const count = (type: string): number => named.filter(({ action }) => action?.type === type).length;
+    expect([count("file.create"), count("file.write")]).toEqual([3, 297]);
+    expect(named.map(({ kind }) => kind)).toEqual(named.map(() => "observation"));
+  }, LIMIT_MS);
+
   test("with the rights of its caller, not with those of the guard", async () => {
     await using setup = await prepare();
     const program = `
