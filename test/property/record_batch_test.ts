@@ -66,7 +66,7 @@ const path = fc.oneof(
 const json = fc.oneof(fc.jsonValue({ maxDepth: 3 }), fc.dictionary(wild, fc.double(), { maxKeys: 4 }));
 const type = fc.constantFrom(
   ...["exec", "file.read", "file.write", "file.rename", "net.connect", "process.exit", "unix.connect", "tool.call"],
-  ...["guard.start", "file.é", 'odd "type"'],
+  ...["net.send", "net.dns", "guard.start", "file.é", 'odd "type"'],
 );
 const id = fc.oneof(fc.constantFrom("01KDYAK3480000000000000000", "DECISION1", "ü", 'a"b', ""), wild);
 
@@ -97,6 +97,11 @@ const draft: fc.Arbitrary<EntryDraft> = fc.record({
     argv: fc.array(word, { maxLength: 4 }),
     flags: maybe(fc.array(word, { maxLength: 2 })),
     result: maybe(word),
+    address: maybe(fc.constantFrom("192.0.2.1", "2001:db8::1", "4111 1111 1111 1111")),
+    host: maybe(fc.oneof(word, part)),
+    hosts: maybe(fc.array(fc.oneof(word, part), { maxLength: 2 })),
+    host_source: maybe(fc.constantFrom("dns", "hosts")),
+    name: maybe(part),
     more: maybe(json),
   })),
   decision: maybe(

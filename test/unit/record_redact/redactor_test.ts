@@ -38,6 +38,22 @@ describe("a draft", () => {
     for (const draft of drafts) expect(redactor()(draft)).toBe(draft);
   });
 
+  test("loses what is carried out in a host name, and keeps names that only look odd", () => {
+    const token = `ghp_${"0123456789abcdefghijABCDEFGHIJ012345"}`;
+    const left = `${mark("github_token", token)}.evil.example`;
+    const connect = (...hosts: readonly string[]): Action => ({
+      ...{ type: "net.connect", protocol: "tcp", address: "2001:db8::1", port: 443 },
+      ...{ host: hosts[0] ?? "", hosts, host_source: "dns" },
+    });
+    const dns = (name: string): Action => ({ type: "net.dns", name, answers: ["2001:db8::1"], ttl_s: 60 });
+    const kept = (action: Action): Action | undefined => redactor()({ time_us: 1, kind: "observation", action }).action;
+    expect(kept(dns(`${token}.evil.example`))).toEqual(dns(left));
+    expect(kept(connect("a.example", `${token}.evil.example`))).toEqual(connect("a.example", left));
+    for (const name of ["d111111abcdef8.cloudfront.net", "ec2-12-34-56-78.compute-1.amazonaws.com", "_srv._tcp.x.y"]) {
+      expect([kept(dns(name)), kept(connect(name, "b.example"))]).toEqual([dns(name), connect(name, "b.example")]);
+    }
+  });
+
   test("loses the secrets of every part and keeps the rest", () => {
     const draft: EntryDraft = {
       time_us: 5,
