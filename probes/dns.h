@@ -306,8 +306,12 @@ static __always_inline int ag_take_message(struct __sk_buff *skb, struct ag_name
 	if (bytes > AG_DNS_MESSAGE)
 		bytes = AG_DNS_MESSAGE;
 	s->length = bytes;
+	/* One bound after the other: verifiers before Linux 6.8 learn nothing from "not 0", nor from both in one. */
 	AG_BARRIER(bytes);
-	if (!bytes || bytes > AG_DNS_MESSAGE)
+	if (bytes < AG_DNS_HEADER)
+		return 0;
+	AG_BARRIER(bytes);
+	if (bytes > AG_DNS_MESSAGE)
 		return 0;
 	return !bpf_skb_load_bytes(skb, at, s->message, bytes);
 }
