@@ -16,15 +16,22 @@ const PROGRAM = "ag_connect4";
 const STATISTICS = "/proc/sys/kernel/bpf_stats_enabled";
 const RUN_MS_MAX = 120_000;
 
-/** Network rules; the kernel holds 256. */
+/** Network rules, of which the kernel holds 256; by name: the address has one in /etc/hosts. */
 const CONDITIONS = {
   "bare": undefined,
-  "guarded, no rule": 0,
-  "8 network rules": 8,
-  "250 network rules": 250,
+  "guarded, no rule": { rules: 0, asks: "address" },
+  "8 network rules": { rules: 8, asks: "address" },
+  "250 network rules": { rules: 250, asks: "address" },
+  "8 rules by name": { rules: 8, asks: "host" },
 } as const;
 type Condition = keyof typeof CONDITIONS;
-const NAMES: readonly Condition[] = ["bare", "guarded, no rule", "8 network rules", "250 network rules"];
+const NAMES: readonly Condition[] = [
+  "bare",
+  "guarded, no rule",
+  "8 network rules",
+  "250 network rules",
+  "8 rules by name",
+];
 
 /** Measures; needs bpftool. */
 export async function measureVerdict(shop: Workshop): Promise<Report> {
@@ -56,7 +63,7 @@ async function runOnce(shop: Workshop, condition: Condition): Promise<Samples> {
 
 /** The mean time of the program, while the session that has connected stays for the look at its programs. */
 async function programNs(shop: Workshop, condition: Condition): Promise<number> {
-  const guard = guardOf(shop, CONDITIONS[condition] ?? 0);
+  const guard = guardOf(shop, CONDITIONS[condition] ?? CONDITIONS["guarded, no rule"]);
   const script = `"$@"; exec ${shop.workload("hold")}`;
   const argv = onCpu(shop.guard_cpu, [...guard.argv, "--", "/bin/sh", "-c", script, "sh", ...workload(shop)]);
   const before = readFileSync(STATISTICS, "utf8");
@@ -80,11 +87,15 @@ function workload(shop: Workshop): readonly string[] {
   return [...work, shop.workload("true"), OPERATION];
 }
 
-function guardOf(shop: Workshop, rules: number): ReturnType<Workshop["guardArguments"]> {
+function guardOf(
+  shop: Workshop,
+  { rules, asks }: { readonly rules: number; readonly asks: "address" | "host" },
+): ReturnType<Workshop["guardArguments"]> {
   const policy = shop.path("verdict.toml");
   const lines = ["version = 1", 'name = "bench"', 'mode = "enforce"', "[default]", '"*" = "allow"'];
   for (let i = 0; i < rules; i++) {
-    lines.push("[[rules]]", `name = "rule-${i}"`, 'action = "net.connect"', `address = "10.0.${i}.0/24"`);
+    lines.push("[[rules]]", `name = "rule-${i}"`, 'action = "net.connect"');
+    lines.push(asks === "host" ? `host = "*.h${i}.example"\nenforce = "best"` : `address = "10.0.${i}.0/24"`);
     lines.push('port = "1-1023"', 'verdict = "deny"');
   }
   writeFileSync(policy, `${lines.join("\n")}\n`);
