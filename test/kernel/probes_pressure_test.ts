@@ -288,6 +288,11 @@ function unixPrograms({ probes }: Probed): number {
   return probes.has("unix") ? 2 : 0;
 }
 
+/** The same of names from answers; a cgroup has them only where rules ask for a name. */
+function namePrograms({ probes }: Probed): number {
+  return probes.has("names") ? 3 : 0;
+}
+
 // skip: loading BPF programs needs root
 describe.skipIf(!IS_ROOT)("attaching", () => {
   test("loading links nothing; attaching links five programs; detaching leaves none; disposing frees all", async () => {
@@ -299,7 +304,7 @@ describe.skipIf(!IS_ROOT)("attaching", () => {
     };
     const probed = Probed.load({ decisions: 4096, telemetry: 4096 });
     try {
-      expect(newObjects(before, "prog")).toHaveLength(12 + unixPrograms(probed));
+      expect(newObjects(before, "prog")).toHaveLength(17 + unixPrograms(probed) + namePrograms(probed));
       expect(links()).toBe(0);
       for (let i = 0; i < 3; i++) {
         probed.probes.attach();
@@ -319,12 +324,12 @@ describe.skipIf(!IS_ROOT)("attaching", () => {
     await freed(ever);
   });
 
-  test("a cgroup's programs, six and those about unix sockets, go with its attachment", async () => {
+  test("a cgroup's programs, seven and those about unix sockets, go with its attachment", async () => {
     using probed = Probed.load({ decisions: 4096, telemetry: 4096 });
     const before = ownBpfObjects();
     {
       await using _guarded = new GuardedCgroup(probed);
-      expect(newObjects(before, "link")).toHaveLength(6 + unixPrograms(probed));
+      expect(newObjects(before, "link")).toHaveLength(7 + unixPrograms(probed));
     }
     expect(newObjects(before, "link")).toEqual([]);
   });
