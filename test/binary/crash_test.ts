@@ -5,13 +5,13 @@ import { join } from "node:path";
 import {
   about,
   ALLOW_ALL,
-  cgroups,
   expectNothingLeft,
   GuardSetup,
   IS_ROOT,
   isAlive,
   processesNaming,
   type RunningGuard,
+  sessionCgroups,
   waitUntil,
 } from "../support/mod.ts";
 
@@ -82,7 +82,6 @@ describe.skipIf(!IS_ROOT)("kill -9 of the guard", () => {
 
   test("the next guard on the same directory continues the record and takes away what the first left", async () => {
     await using setup = await GuardSetup.create();
-    const cgroups_before = cgroups();
     await using guard = setup.start(waitingCommand());
     const pid = await startWaiting(setup, guard);
     guard.process.kill("SIGKILL");
@@ -94,7 +93,7 @@ describe.skipIf(!IS_ROOT)("kill -9 of the guard", () => {
     expect(entries.length).toBeGreaterThan(before);
     expect(entries.map((entry) => entry.seq)).toEqual(entries.map((_, index) => (entries[0]?.seq ?? 0) + index));
     expect((await setup.verify()).exit_code).toBe(0);
-    await expectNothingLeft("cgroup", cgroups_before, cgroups);
+    await expectNothingLeft("cgroup", [], () => sessionCgroups(entries));
   }, LIMIT_MS);
 
   test("on_failure = open lets the command go on", async () => {

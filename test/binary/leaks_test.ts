@@ -4,12 +4,12 @@ import {
   about,
   argumentsOf,
   bpfObjects,
-  cgroups,
   expectNothingLeft,
   GuardSetup,
   IS_ROOT,
   processesNaming,
   run,
+  sessionCgroups,
   waitUntil,
 } from "../support/mod.ts";
 
@@ -43,7 +43,7 @@ describe.skipIf(!IS_ROOT)("guarded starts", () => {
     await using setup = await GuardSetup.create(POLICY);
     const mounts = async (): Promise<readonly string[]> =>
       (await run(["/bin/cat", "/proc/self/mountinfo"])).stdout.split("\n");
-    const before = { cgroups: cgroups(), bpf: await bpfObjects(), mounts: await mounts() };
+    const before = { bpf: await bpfObjects(), mounts: await mounts() };
     for (let i = 0; i < STARTS; i++) {
       const done = await setup.guard(["/bin/sh", "-c", `exit ${i % 100}`]);
       if (done.exit_code !== i % 100) throw new Error(`start ${i}: exit ${done.exit_code}: ${done.stderr}`);
@@ -51,12 +51,12 @@ describe.skipIf(!IS_ROOT)("guarded starts", () => {
     await waitUntil("no process of a guard", () => processesNaming(setup.state).length === 0, {
       detail: () => processesNaming(setup.state).map((pid) => argumentsOf(pid).join(" ")).join("; "),
     });
-    await expectNothingLeft("cgroup", before.cgroups, cgroups);
     await expectNothingLeft("mount", before.mounts, mounts);
     // The kernel frees programs a moment after the last descriptor.
     await expectNothingLeft("BPF object", before.bpf, bpfObjects);
     expect((await run(["find", setup.runtime, "-mindepth", "1"])).stdout).toBe("");
     const entries = await setup.entries();
+    await expectNothingLeft("cgroup", [], () => sessionCgroups(entries));
     const begun = about(entries, "session.start").map((entry) => entry.session_id);
     const ended = new Set(about(entries, "session.end").map((entry) => entry.session_id));
     expect(new Set(begun).size).toBe(STARTS);

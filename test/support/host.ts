@@ -1,6 +1,7 @@
 /** What the tests look at on the host itself. */
 import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
+import type { Entry } from "../../lib/core/mod.ts";
 import { run } from "./run.ts";
 import { waitUntil } from "./wait.ts";
 
@@ -32,9 +33,15 @@ export function cgroups(): readonly string[] {
   return found.sort();
 }
 
+/** Those of sessions, by their ids: what is left of others is another test's. */
+export function sessionCgroups(entries: readonly Entry[]): readonly string[] {
+  const ids = new Set<string | undefined>(entries.map(({ session_id }) => session_id));
+  return cgroups().filter((path) => ids.has(basename(path)));
+}
+
 /**
  * Waits until nothing is left of what `list` shows now and did not before. What others make meanwhile is no leak:
- * theirs comes and goes, only what stays is left. Throws with what stayed for 30 s.
+ * theirs comes and goes, only what stays is left. Throws with what stayed for two minutes.
  */
 export async function expectNothingLeft(
   what: string,
@@ -45,7 +52,7 @@ export async function expectNothingLeft(
   await waitUntil(`no ${what} left`, async () => {
     left = left.intersection(new Set(await list()));
     return left.size === 0;
-  }, { deadline_ms: 30_000, detail: () => [...left].join(", ") });
+  }, { deadline_ms: 120_000, detail: () => [...left].join(", ") });
 }
 
 /** True while the process exists and is not only waiting to be reaped. */
