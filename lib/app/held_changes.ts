@@ -5,7 +5,7 @@ import type { HeldCall, HeldCalls, HeldChange } from "../../ffi/mod.ts";
 import { type HeldCallers, heldChangeEvent } from "../source/mod.ts";
 import type { HeldDecisions } from "./held_decisions.ts";
 import type { Released, ReleaseTerms } from "./held_work.ts";
-import type { HolderMaps } from "./holder_protocol.ts";
+import { grantKey, type HolderMaps } from "./holder_protocol.ts";
 import { isWithinPlaces, type WritePlace } from "./write_places.ts";
 
 /** What answering needs. */
@@ -171,6 +171,6 @@ export class HeldChanges {
   /** Tells the probes whose decision the record of this call is. */
   #mark(call: HeldCall, mark: Uint8Array): void {
     const { calls, maps } = this.#parts;
-    calls.grant(maps.grants_fd, maps.by_process ? call.tgid : call.tid, mark);
+    calls.grant(maps.grants_fd, grantKey(maps, call), mark);
   }
 }

@@ -5,7 +5,7 @@ import type { HeldCall, HeldCalls, HeldSocket, SystemCalls } from "../../ffi/mod
 import { type HeldCallers, heldNetEvent } from "../source/mod.ts";
 import type { HeldDecisions } from "./held_decisions.ts";
 import type { Released, ReleaseTerms } from "./held_work.ts";
-import type { HolderMaps } from "./holder_protocol.ts";
+import { grantKey, type HolderMaps } from "./holder_protocol.ts";
 
 /** What answering needs. */
 export interface HeldConnectionsParts {
@@ -84,19 +84,14 @@ export class HeldConnections {
       return { kind: "unsafe", reason: errorMessage(error) };
     }
     if (calls.release(listener, call.id)) return { kind: "released" };
-    calls.revoke(maps.grants_fd, keyOf(maps, call));
+    calls.revoke(maps.grants_fd, grantKey(maps, call));
     return { kind: "gone" };
   }
 
   #grant(call: HeldCall, grant: Uint8Array): void {
     const { calls, maps } = this.#parts;
-    calls.grant(maps.grants_fd, keyOf(maps, call), grant);
+    calls.grant(maps.grants_fd, grantKey(maps, call), grant);
   }
-}
-
-/** By which number the probes know whoever called. */
-function keyOf(maps: HolderMaps, call: HeldCall): number {
-  return maps.by_process ? call.tgid : call.tid;
 }
 
 /** Why messages are not looked at one by one: they are let go, or refused, as one call. */

@@ -5,7 +5,7 @@ import type { HeldCall, HeldCalls, HeldProgram, SystemCalls } from "../../ffi/mo
 import { type HeldCallers, heldExecEvent } from "../source/mod.ts";
 import type { HeldDecisions } from "./held_decisions.ts";
 import type { HeldWork, Released, ReleaseTerms } from "./held_work.ts";
-import type { HolderMaps } from "./holder_protocol.ts";
+import { grantKey, type HolderMaps } from "./holder_protocol.ts";
 
 /** What answering needs. */
 export interface HeldExecsParts {
@@ -89,7 +89,7 @@ export class HeldExecs {
     { program, terms }: { readonly program: HeldProgram; readonly terms: ReleaseTerms },
   ): Released {
     const { calls, maps, system } = this.#parts;
-    const key = maps.by_process ? call.tgid : call.tid;
+    const key = grantKey(maps, call);
     const expires_us = system.bootUs() + GRANT_US;
     const { decided, approved } = terms;
     try {

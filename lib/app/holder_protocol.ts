@@ -15,6 +15,14 @@ export interface HolderMaps {
   readonly by_process: boolean;
 }
 
+/** By which number the probes look for the grant of whoever called. */
+export function grantKey(
+  { by_process }: Pick<HolderMaps, "by_process">,
+  { tid, tgid }: { readonly tid: number; readonly tgid: number },
+): number {
+  return by_process ? tgid : tid;
+}
+
 /** Requests of main. Each is answered with its id. */
 export type HolderRequest =
   | {

@@ -23,7 +23,7 @@ import {
 import { type HeldCallers, opensForReading, watchedOpenEvent } from "../source/mod.ts";
 import type { HeldDecisions } from "./held_decisions.ts";
 import type { HeldWork, Released, ReleaseTerms } from "./held_work.ts";
-import type { HolderMaps } from "./holder_protocol.ts";
+import { grantKey, type HolderMaps } from "./holder_protocol.ts";
 import { type Mount, parseMounts } from "./mount_table.ts";
 import { WatchedNames } from "./watched_names.ts";
 
@@ -221,7 +221,7 @@ export class WatchedReads implements Disposable {
   #mark(open: WatchedOpen, decided: DecisionId, how: { readonly refused: boolean }): void {
     const { calls, maps } = this.#parts;
     if (open.nr < 0) return; // no system call of the caller's own: it has no record that could be joined
-    calls.grant(maps.grants_fd, maps.by_process ? open.tgid : open.tid, callMark(open.nr, decided, how));
+    calls.grant(maps.grants_fd, grantKey(maps, open), callMark(open.nr, decided, how));
   }
 }
 
