@@ -73,9 +73,9 @@ function nearestAbove(found: ReadonlyMap<string, HostSet>, reversed: string): Ho
 }
 
 function join(own: HostSet, above: HostSet): void {
-  for (const  of of["rules", "except"] as const) {
-    above[of].forEach((word, i) => {
-      own[of][i] = (own[of][i] ?? 0n) | word;
+  for (const kind of ["rules", "except"] as const) {
+    above[kind].forEach((word, i) => {
+      own[kind][i] = (own[kind][i] ?? 0n) | word;
     });
   }
 }
