@@ -111,10 +111,15 @@ export class HeldCalls implements Disposable {
     if (result < 0) throw new AgentguardError("io", `replace what held calls are compared with: ${errnoName(-result)}`);
   }
 
-  /**
-   * Opens of the guard itself come to this watch, too, until `unwatch`: what `wait` does by itself need not wait for
-   * it, and it is told before objects get other names. Throws `overflow`.
-   */
+  /** For so long these objects have names that rules know, and no other with several names has. Throws `io`. */
+  setLinked(objects: NeededTable["objects"], lasts_ms: number): void {
+    const bytes = encodeNeededTable({ all: [], floating: false, linked: true, texts: [], objects });
+    // SAFETY: the table is copied during the call.
+    const result = this.#library.ag_hold_linked(this.#state, ptr(bytes), bytes.length, lasts_ms);
+    if (result < 0) throw new AgentguardError("io", `say which objects have several names: ${errnoName(-result)}`);
+  }
+
+  /** Opens of the guard itself come to this watch, too, until `unwatch`: `wait` minds it. Throws `overflow`. */
   watch(opens: WatchedOpens): void {
     if (this.#library.ag_hold_watch(this.#state, opens.state, 1) === 0) return;
     throw new AgentguardError("overflow", `watch opens of at most ${HELD_WAIT_MAX} sessions`);

@@ -35,8 +35,8 @@ export interface HeldChange {
   /** Names that the object has. */
   readonly links: number;
   /** As stat(2) tells them. */
-  readonly dev: number;
-  readonly ino: number;
+  readonly dev: bigint;
+  readonly ino: bigint;
 }
 
 // A byte order mark is a character of a name like any other.
@@ -46,7 +46,6 @@ const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 export function readChange(bytes: Uint8Array, view: DataView, pinned: Pointer | null): HeldChange {
   const at = HOLD.change;
   const u32 = (field: number): number => view.getUint32(at + field, true);
-  const u64 = (field: number): number => u32(field + 4) * 0x1_0000_0000 + u32(field);
   const text = (field: number): string => {
     const length = u32(field + 4);
     const from = HOLD.text + u32(field);
@@ -73,7 +72,7 @@ export function readChange(bytes: Uint8Array, view: DataView, pinned: Pointer | 
     new_exists: (flags & CHANGE_FLAG.new_exists) !== 0,
     unhashed: (flags & CHANGE_FLAG.unhashed) !== 0,
     links: u32(CHANGE.links),
-    dev: u64(CHANGE.dev),
-    ino: u64(CHANGE.ino),
+    dev: view.getBigUint64(at + CHANGE.dev, true),
+    ino: view.getBigUint64(at + CHANGE.ino, true),
   };
 }

@@ -14,6 +14,12 @@ export interface NeededEntry {
   readonly actions: readonly ActionType[];
 }
 
+/** An object, as stat(2) tells it. */
+export interface NeededObject {
+  readonly dev: bigint;
+  readonly ino: bigint;
+}
+
 /** What is looked at, and not let go on by itself. */
 export interface NeededTable {
   /** Actions about which every name counts. */
@@ -23,8 +29,7 @@ export interface NeededTable {
   /** `objects` has those below the trees that have several names. */
   readonly linked: boolean;
   readonly texts: readonly NeededEntry[];
-  /** As stat(2) tells them. */
-  readonly objects: readonly { readonly dev: bigint; readonly ino: bigint }[];
+  readonly objects: readonly NeededObject[];
 }
 
 /** A place below which a command may change files: `write`, or only write those that are there. */

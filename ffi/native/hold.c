@@ -37,6 +37,7 @@ void ag_hold_close(struct ag_hold_state *state)
 	for (int i = 0; i < AG_HOLD_SESSIONS_MAX; i++)
 		free_table(state->sessions[i].places);
 	free_table(state->rules);
+	free_table(state->linked);
 	for (unsigned i = 0; i < sizeof fds / sizeof fds[0]; i++)
 		if (fds[i] >= 0)
 			close(fds[i]);
@@ -122,8 +123,22 @@ int32_t ag_hold_wait(struct ag_hold_state *state, const int32_t *fds, int32_t *e
 int32_t ag_hold_rules(struct ag_hold_state *state, const uint8_t *table, uint32_t bytes)
 {
 	free_table(state->rules);
+	free_table(state->linked);
+	state->linked = NULL;
 	state->rules = make_table(table, bytes);
 	return state->rules ? 0 : -errno;
+}
+
+/*
+ * For so long `table` has every object that is known to have a name which rules of ag_hold_rules speak of. 0 or -errno;
+ * then everything that has several names is TypeScript's.
+ */
+int32_t ag_hold_linked(struct ag_hold_state *state, const uint8_t *table, uint32_t bytes, uint32_t lasts_ms)
+{
+	free_table(state->linked);
+	state->linked = make_table(table, bytes);
+	state->linked_until_ms = now_ms() + lasts_ms;
+	return state->linked ? 0 : -errno;
 }
 
 /* Opens are watched by `w` from now on (`watched` 1), or no more, and then it may end. 0, or -EMFILE. */

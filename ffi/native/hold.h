@@ -174,6 +174,8 @@ struct ag_hold_state {
 	struct ag_hold_session sessions[AG_HOLD_SESSIONS_MAX];
 	struct needed_table
 		*rules; /* names that rules or the guard's own files need; null: everything is TypeScript's */
+	struct needed_table *linked; /* objects that have names which rules know; null: nobody knows */
+	uint64_t linked_until_ms;    /* CLOCK_MONOTONIC; later it has to be looked at again */
 	struct ag_watch *watches[AG_HOLD_SESSIONS_MAX]; /* to which opens of the guard itself come, too; null: none */
 	double *stats;           /* calls that were held and answered, two numbers that TypeScript reads */
 	struct ag_pinned *ahead; /* the call that was received last is pinned already */

@@ -10,6 +10,8 @@
 #include "hold_pin.h"
 #include "watch.h"
 
+#include <time.h>
+
 /* How often a place may change between looking and doing, before the call is given up. */
 #define AG_MOVES_MAX 8
 
@@ -119,6 +121,23 @@ static int place_may_be_meant(const struct ag_hold_state *state, const struct ag
 			    base->bytes, hold->text + requested->at, requested->bytes);
 }
 
+static uint64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* True if one of several names of an object may be protected. */
+static int may_be_linked(const struct ag_hold_state *state, const struct stat *info)
+{
+	if (S_ISDIR(info->st_mode) || info->st_nlink < 2)
+		return 0;
+	return !state->linked || now_ms() >= state->linked_until_ms ||
+	       has_object(state->linked, info->st_dev, info->st_ino);
+}
+
 /* True if nothing that anybody could have to say is about a change that was pinned and told. */
 static int goes_on(const struct ag_hold_state *state, const struct ag_hold_session *session, const struct ag_pinned *p)
 {
@@ -133,7 +152,7 @@ static int goes_on(const struct ag_hold_state *state, const struct ag_hold_sessi
 	if (p->action == AG_HOLD_OPEN && p->old.object >= 0 && S_ISFIFO(p->old.info.st_mode))
 		return 0;
 	/* Another of its names may be protected, or one below it. */
-	if ((p->old.object >= 0 && !directory && p->old.info.st_nlink > 1) || (renames && directory))
+	if ((p->old.object >= 0 && may_be_linked(state, &p->old.info)) || (renames && directory))
 		return 0;
 	return is_within_places(state, session, p) && !place_may_be_meant(state, p, 0) &&
 	       !(p->new_path && place_may_be_meant(state, p, 1));
@@ -143,31 +162,40 @@ static int goes_on(const struct ag_hold_state *state, const struct ag_hold_sessi
 static int perform_passed(struct ag_hold_state *state, struct ag_pinned *p, int listener, int *result)
 {
 	const struct ag_hold_text *path = &state->hold.change.path;
-	int passed[AG_HOLD_SESSIONS_MAX], done;
 
 	for (int i = 0; i < AG_HOLD_SESSIONS_MAX; i++)
-		passed[i] = state->watches[i] && ag_watch_pass(state->watches[i], p->old.object,
-							       state->hold.text + path->at, path->bytes, &p->old.info);
-	done = perform(state, p, listener, result);
-	for (int i = 0; i < AG_HOLD_SESSIONS_MAX; i++)
-		if (passed[i])
-			ag_watch_look(state->watches[i], p->old.object);
-	return done;
+		if (state->watches[i])
+			ag_watch_pass(state->watches[i], p->old.object, state->hold.text + path->at, path->bytes,
+				      &p->old.info);
+	return perform(state, p, listener, result);
 }
 
-/* Gives an object another name: nobody passes it over meanwhile. Looking at marks is the guard's own to do. */
+/* True if a rule about reading could be about a name that an object has, or is about to get. */
+static int is_watched(const struct ag_hold_state *state, struct ag_watch *w)
+{
+	const struct ag_hold *hold = &state->hold;
+	const struct ag_hold_text *path = &hold->change.path, *new_path = &hold->change.new_path;
+
+	return ag_watch_needs(w, hold->text + path->at, path->bytes) ||
+	       ag_watch_needs(w, hold->text + new_path->at, new_path->bytes);
+}
+
+/* Gives an object another name: where one is watched nobody passes it over meanwhile. Marks are the guard's own. */
 static int perform_barred(struct ag_hold_state *state, struct ag_pinned *p, int listener, int *result)
 {
-	int done;
+	struct ag_watch *barred[AG_HOLD_SESSIONS_MAX];
+	int count = 0, done;
 
-	become_self(state);
-	for (int i = 0; i < AG_HOLD_SESSIONS_MAX; i++)
-		if (state->watches[i])
-			ag_watch_bar(state->watches[i], p->old.object, p->new.object, 0);
+	for (int i = 0; i < AG_HOLD_SESSIONS_MAX; i++) {
+		if (!state->watches[i] || !is_watched(state, state->watches[i]))
+			continue;
+		become_self(state);
+		ag_watch_bar(state->watches[i], p->old.object, p->new.object, 0);
+		barred[count++] = state->watches[i];
+	}
 	done = perform(state, p, listener, result);
-	for (int i = 0; i < AG_HOLD_SESSIONS_MAX; i++)
-		if (state->watches[i])
-			ag_watch_unbar(state->watches[i]);
+	while (count > 0)
+		ag_watch_unbar(barred[--count]);
 	return done;
 }
 

@@ -142,30 +142,29 @@ void ag_watch_unbar(struct ag_watch *w)
 }
 
 /*
- * The guard itself is about to open an object (`fd` names it), whose name is `path`: that need not wait for anybody
- * where nobody would have anything to say. 1 where ag_watch_look must follow at once, by the same thread.
+ * The guard itself is about to open an object (`fd` names it) by this name: that need not wait for the thread here
+ * where nobody would have anything to say. It waits all the same where the object is open for writing already.
  */
-int32_t ag_watch_pass(struct ag_watch *w, int32_t fd, const char *path, uint32_t bytes, const struct stat *info)
+void ag_watch_pass(struct ag_watch *w, int32_t fd, const char *path, uint32_t bytes, const struct stat *info)
 {
 	char name[16];
-	int passed;
 
 	snprintf(name, sizeof name, "%d", fd);
 	pthread_mutex_lock(&w->lock);
-	passed = begin_pass(w, name, path, bytes, info);
+	if (is_nobodys(w, path, bytes, info))
+		pass_over(w, w->fds, name, info);
 	pthread_mutex_unlock(&w->lock);
-	return passed;
 }
 
-/* It is open. */
-void ag_watch_look(struct ag_watch *w, int32_t fd)
+/* True if a rule about reading could be about this name. */
+int32_t ag_watch_needs(struct ag_watch *w, const char *path, uint32_t bytes)
 {
-	char name[16];
+	int needs;
 
-	snprintf(name, sizeof name, "%d", fd);
 	pthread_mutex_lock(&w->lock);
-	end_pass(w, name);
+	needs = is_needed(w->table, AG_FILE_READ, path, bytes);
 	pthread_mutex_unlock(&w->lock);
+	return needs;
 }
 
 /*

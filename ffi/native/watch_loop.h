@@ -31,7 +31,7 @@ static void take_event(struct ag_watch *w, const struct fanotify_event_metadata 
 	pthread_mutex_lock(&w->lock);
 	verdict = look_at(w, event->fd, &info);
 	if (verdict == PASS_OVER)
-		pass_over(w, event->fd, &info);
+		pass_over(w, event->fd, NULL, &info);
 	if (verdict == ASK && is_own((uint32_t)event->pid))
 		verdict = GO_ON;
 	if (verdict == ASK) {

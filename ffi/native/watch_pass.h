@@ -29,12 +29,12 @@ static int is_barred(const struct ag_watch *w, const struct stat *info)
 }
 
 /*
- * Later opens of the object go on without an event, until its content changes or somebody takes that back. The kernel
- * does nothing, and says so to nobody, while the file is open for writing (fanotify_add_mark of
- * fs/notify/fanotify/fanotify_user.c): what is written is looked at again under the name that it has then, which
- * somebody outside the session may have given it.
+ * Later opens of the object (`dir` itself, or `name` in it) go on without an event, until its content changes or
+ * somebody takes that back. The kernel does nothing, and says so to nobody, while the file is open for writing
+ * (fanotify_add_mark of fs/notify/fanotify/fanotify_user.c): what is written is looked at again under the name that it
+ * has then, which somebody outside the session may have given it.
  */
-static void pass_over(struct ag_watch *w, int fd, const struct stat *info)
+static void pass_over(struct ag_watch *w, int dir, const char *name, const struct stat *info)
 {
 	const int directory = S_ISDIR(info->st_mode);
 	unsigned flags = FAN_MARK_ADD | FAN_MARK_IGNORE | FAN_MARK_EVICTABLE;
@@ -46,29 +46,15 @@ static void pass_over(struct ag_watch *w, int fd, const struct stat *info)
 	if (directory)
 		flags |= FAN_MARK_IGNORED_SURV_MODIFY;
 	/* Where it fails, the object is looked at each time. */
-	if (fanotify_mark(w->mounts.group, flags, FAN_OPEN_PERM | (directory ? FAN_ONDIR : 0), fd, NULL) == 0)
+	if (fanotify_mark(w->mounts.group, flags, FAN_OPEN_PERM | (directory ? FAN_ONDIR : 0), dir, name) == 0)
 		w->ignored++;
 }
 
-/*
- * True if the kernel may pass over an object while the guard itself opens it: a file with this one name, which no rule
- * about reading can be about. It is then passed over even where it is open for writing, so that must end: `end_pass`.
- */
-static int begin_pass(struct ag_watch *w, const char *name, const char *path, size_t bytes, const struct stat *info)
+/* True for a file with this one name, which no rule about reading can be about. */
+static int is_nobodys(const struct ag_watch *w, const char *path, size_t bytes, const struct stat *info)
 {
-	const unsigned flags = FAN_MARK_ADD | FAN_MARK_IGNORE | FAN_MARK_EVICTABLE | FAN_MARK_IGNORED_SURV_MODIFY;
-
-	if (!S_ISREG(info->st_mode) || info->st_nlink != 1 || is_barred(w, info) ||
-	    has_object(w->table, info->st_dev, info->st_ino) || is_needed(w->table, AG_FILE_READ, path, bytes))
-		return 0;
-	return fanotify_mark(w->mounts.group, flags, FAN_OPEN_PERM, w->fds, name) == 0;
-}
-
-/* Looks at the object again from now on; where that cannot be done for it alone, at every object. */
-static void end_pass(struct ag_watch *w, const char *name)
-{
-	if (fanotify_mark(w->mounts.group, FAN_MARK_REMOVE | FAN_MARK_IGNORE, FAN_OPEN_PERM, w->fds, name) != 0)
-		flush_ignored(w);
+	return S_ISREG(info->st_mode) && info->st_nlink == 1 && !has_object(w->table, info->st_dev, info->st_ino) &&
+	       !is_needed(w->table, AG_FILE_READ, path, bytes);
 }
 
 static enum verdict look_at(const struct ag_watch *w, int fd, struct stat *info)

@@ -31,6 +31,9 @@ export interface HolderHostParts {
   readonly yieldTurn: () => Promise<void>;
 }
 
+const EPERM = 1;
+/** Why questions end when this thread cannot go on. */
+const FAILURE = "guard-failure";
 /** Calls answered before messages get their turn. */
 const BATCH = 64;
 /** Calls answered in one wait, where nobody waits for this thread. */
@@ -281,7 +284,11 @@ export class HolderHost {
   }
 
   #setPolicy(load: PolicyLoad, calls: HeldCalls): void {
-    this.#policy = new HolderPolicy(load, { clock: this.#parts.clock, settle: () => calls.settle() });
+    this.#policy = new HolderPolicy(load, {
+      clock: this.#parts.clock,
+      settle: () => calls.settle(),
+      known: (objects, lasts_ms) => calls.setLinked(objects, lasts_ms),
+    });
     calls.setRules(this.#policy.names);
     this.#opened?.reads.setPolicy(this.#policy.snapshot, load.home);
   }
@@ -291,7 +298,3 @@ export class HolderHost {
     return this.#policy;
   }
 }
-
-const EPERM = 1;
-/** Why questions end when this thread cannot go on. */
-const FAILURE = "guard-failure";

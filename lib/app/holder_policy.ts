@@ -1,10 +1,10 @@
 /** The policy of the thread that answers held calls, with what follows from it once and for all. */
-import type { Clock, Event, Ruling } from "../core/mod.ts";
+import type { Event, Ruling } from "../core/mod.ts";
 import { asksThePast, type PolicySnapshot } from "../decide/mod.ts";
 import type { OwnPlaces } from "../act/mod.ts";
 import type { HeldChange, NeededTable } from "../../ffi/mod.ts";
 import { holderNames } from "./holder_names.ts";
-import { OtherNames } from "./other_names.ts";
+import { OtherNames, type OtherNamesOptions } from "./other_names.ts";
 import { compilePolicy } from "./policy_compile.ts";
 import type { PolicyLoad } from "./reader_protocol.ts";
 import { isOwnPlace } from "./write_places.ts";
@@ -21,8 +21,8 @@ export class HolderPolicy {
   readonly #own: OwnPlaces;
   readonly #other_names: OtherNames;
 
-  /** `settle`: called before files are looked at. Throws `policy` for a defect: main has loaded the same sources. */
-  constructor(load: PolicyLoad, options: { readonly clock: Clock; readonly settle: () => void }) {
+  /** Throws `policy` for a defect: main has loaded the same sources. */
+  constructor(load: PolicyLoad, options: Omit<OtherNamesOptions, "home">) {
     this.snapshot = compilePolicy(load);
     this.asks_past = asksThePast(this.snapshot);
     this.home = load.home;

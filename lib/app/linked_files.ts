@@ -1,25 +1,24 @@
 /** Files below a directory that have a name elsewhere, too: a rule about the directory is about them by every name. */
 import { type BigIntStats, type Dirent, lstatSync, readdirSync } from "node:fs";
 import { join } from "node:path";
+import type { NeededObject } from "../../ffi/mod.ts";
 
 /** Names that one search looks at; what lies beyond is known by its names below the directory alone. */
 export const NAMES_MAX = 20_000;
 
-/** Numbers of an object as one text; beyond 2^53 rounded, as doubles are. */
-function roundedKey({ dev, ino }: Pick<BigIntStats, "dev" | "ino">): string {
-  return `${Number(dev)}:${Number(ino)}`;
-}
-
 /** Numbers of an object as one text. */
-export function exactKey({ dev, ino }: Pick<BigIntStats, "dev" | "ino">): string {
+export function objectKey({ dev, ino }: Pick<BigIntStats, "dev" | "ino">): string {
   return `${dev}:${ino}`;
 }
 
+/** The numbers again. */
+export function objectOfKey(key: string): NeededObject {
+  const [dev = "", ino = ""] = key.split(":");
+  return { dev: BigInt(dev), ino: BigInt(ino) };
+}
+
 /** By the key of each object, the first name found. Links are not followed; what cannot be read is left out. */
-export function linkedFiles(
-  directories: readonly string[],
-  key: typeof exactKey = roundedKey,
-): ReadonlyMap<string, string> {
+export function linkedFiles(directories: readonly string[]): ReadonlyMap<string, string> {
   const found = new Map<string, string>();
   const waiting = [...directories];
   let looked = 0;
@@ -31,7 +30,7 @@ export function linkedFiles(
       if (!entry.isFile()) continue;
       const stat = statOf(path);
       if (stat === undefined || stat.nlink < 2n) continue;
-      const object = key(stat);
+      const object = objectKey(stat);
       if (!found.has(object)) found.set(object, path);
     }
   }

@@ -5,11 +5,11 @@
 import { statSync } from "node:fs";
 import type { Action, Clock, Event, Ruling } from "../core/mod.ts";
 import { type PolicySnapshot, type ProtectedPlace, protectedPlaces } from "../decide/mod.ts";
-import type { HeldChange } from "../../ffi/mod.ts";
-import { linkedFiles } from "./linked_files.ts";
+import type { HeldChange, NeededObject } from "../../ffi/mod.ts";
+import { linkedFiles, objectKey, objectOfKey } from "./linked_files.ts";
 
-/** How long it is remembered which object has a protected name, microseconds. */
-const OBJECTS_US = 1_000_000;
+/** How long it is remembered which object has a protected name, milliseconds. */
+const OBJECTS_MS = 1_000;
 
 /** What is needed beside a policy. */
 export interface OtherNamesOptions {
@@ -18,6 +18,8 @@ export interface OtherNamesOptions {
   readonly clock: Clock;
   /** Called before files are looked at: the thread may be acting for somebody else. */
   readonly settle: () => void;
+  /** Hears of every object that has a protected name, and for how long nobody will look again. */
+  readonly known: (objects: readonly NeededObject[], lasts_ms: number) => void;
 }
 
 /** The places of one policy. */
@@ -72,10 +74,10 @@ export class OtherNames {
 
   /** The object has several names: one of them may be protected. */
   #linked(event: Event, { dev, ino, path }: HeldChange): Ruling | undefined {
-    const object = `${dev}:${ino}`;
+    const object = objectKey({ dev, ino });
     this.#options.settle();
-    this.#linked_below ??= linkedFiles(this.#places.filter((each) => !each.exact).map((each) => each.path));
-    const name = this.#objectNames().get(object) ?? this.#linked_below.get(object);
+    this.#lookAgain();
+    const name = this.#objects.get(object) ?? this.#linked_below?.get(object);
     if (name === undefined || name === path) return undefined;
     if (!("path" in event.action)) return undefined;
     const ruling = this.#snapshot.evaluate({ ...event, action: { ...event.action, path: name } });
@@ -83,18 +85,21 @@ export class OtherNames {
     return { ...ruling, reason: `it is also ${name}: ${ruling.reason}` };
   }
 
-  #objectNames(): ReadonlyMap<string, string> {
-    const now_us = this.#options.clock.monotonicUs();
-    if (now_us < this.#objects_until_us) return this.#objects;
+  /** Finds out which objects have protected names, where that is not known well enough. */
+  #lookAgain(): void {
+    const { clock, known } = this.#options;
+    const now_us = clock.monotonicUs();
+    if (now_us < this.#objects_until_us) return;
+    this.#linked_below ??= linkedFiles(this.#places.filter((each) => !each.exact).map((each) => each.path));
     const objects = new Map<string, string>();
     for (const { path, exact } of this.#places) {
       if (!exact) continue;
-      const info = statSync(path, { throwIfNoEntry: false });
-      if (info !== undefined) objects.set(`${info.dev}:${info.ino}`, path);
+      const info = statSync(path, { bigint: true, throwIfNoEntry: false });
+      if (info !== undefined) objects.set(objectKey(info), path);
     }
     this.#objects = objects;
-    this.#objects_until_us = now_us + OBJECTS_US;
-    return objects;
+    this.#objects_until_us = now_us + OBJECTS_MS * 1_000;
+    known([...objects.keys(), ...this.#linked_below.keys()].map((key) => objectOfKey(key)), OBJECTS_MS);
   }
 }
 

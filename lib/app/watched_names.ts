@@ -7,7 +7,7 @@ import { dirname } from "node:path";
 import { type ActionType, type Event, isWithin, type Ruling } from "../core/mod.ts";
 import { type NeededNames, neededNames, type PolicySnapshot } from "../decide/mod.ts";
 import type { NeededTable, WatchedOpen } from "../../ffi/mod.ts";
-import { exactKey, linkedFiles } from "./linked_files.ts";
+import { linkedFiles, objectKey, objectOfKey } from "./linked_files.ts";
 import { type Mount, otherPlaces } from "./mount_table.ts";
 
 /** Other names of places that are kept; with more of them everything is looked at. */
@@ -45,10 +45,7 @@ export class WatchedNames {
   /** What the thread that watches compares with. */
   table(): NeededTable {
     const { all, floating, texts } = this.#needed;
-    const objects = [...this.#objects.keys(), ...(this.#linked?.keys() ?? [])].map((key) => {
-      const [dev = "", ino = ""] = key.split(":");
-      return { dev: BigInt(dev), ino: BigInt(ino) };
-    });
+    const objects = [...this.#objects.keys(), ...(this.#linked?.keys() ?? [])].map((key) => objectOfKey(key));
     return {
       all: this.#others.length > OTHERS_MAX ? READ : all,
       floating,
@@ -62,7 +59,7 @@ export class WatchedNames {
   learn({ links, directory }: WatchedOpen): boolean {
     if (this.#linked !== undefined || links < 2 || directory) return false;
     const trees = this.#needed.texts.filter(({ kind }) => kind === "tree").map(({ text }) => text);
-    this.#linked = linkedFiles(trees, exactKey);
+    this.#linked = linkedFiles(trees);
     return true;
   }
 
@@ -70,7 +67,7 @@ export class WatchedNames {
   ruling(event: Event, { dev, ino }: WatchedOpen): Ruling | undefined {
     const { action } = event;
     if (!("path" in action)) return undefined;
-    const object = exactKey({ dev, ino });
+    const object = objectKey({ dev, ino });
     const names = new Set(
       this.#others.filter(({ path }) => isWithin(action.path, path))
         .map(({ path, stands_for }) => `${stands_for}${action.path.slice(path === "/" ? 0 : path.length)}`),
@@ -118,7 +115,7 @@ function resolved(path: string): string {
 
 function objectOf(path: string): readonly (readonly [string, string])[] {
   try {
-    return [[exactKey(statSync(path, { bigint: true })), path]];
+    return [[objectKey(statSync(path, { bigint: true })), path]];
   } catch {
     return []; // nothing has that name now
   }
