@@ -162,12 +162,17 @@ static int goes_on(const struct ag_hold_state *state, const struct ag_hold_sessi
 static int perform_passed(struct ag_hold_state *state, struct ag_pinned *p, int listener, int *result)
 {
 	const struct ag_hold_text *path = &state->hold.change.path;
+	int passed[AG_HOLD_SESSIONS_MAX], done;
 
 	for (int i = 0; i < AG_HOLD_SESSIONS_MAX; i++)
-		if (state->watches[i])
-			ag_watch_pass(state->watches[i], p->old.object, state->hold.text + path->at, path->bytes,
-				      &p->old.info);
-	return perform(state, p, listener, result);
+		passed[i] = state->watches[i] ? ag_watch_pass(state->watches[i], p->old.object,
+							      state->hold.text + path->at, path->bytes, &p->old.info) :
+						0;
+	done = perform(state, p, listener, result);
+	for (int i = 0; i < AG_HOLD_SESSIONS_MAX; i++)
+		if (passed[i])
+			ag_watch_opened(state->watches[i], p->old.object, &p->old.info, passed[i]);
+	return done;
 }
 
 /* True if a rule about reading could be about a name that an object has, or is about to get. */

@@ -142,17 +142,32 @@ void ag_watch_unbar(struct ag_watch *w)
 }
 
 /*
- * The guard itself is about to open an object (`fd` names it) by this name: that need not wait for the thread here
- * where nobody would have anything to say. It waits all the same where the object is open for writing already.
+ * The guard itself is about to open an object (`fd` names it) by this name: that need not wait for the thread here where
+ * nobody would have anything to say. `ag_watch_opened` must follow, by the same thread, with what this returns.
  */
-void ag_watch_pass(struct ag_watch *w, int32_t fd, const char *path, uint32_t bytes, const struct stat *info)
+int32_t ag_watch_pass(struct ag_watch *w, int32_t fd, const char *path, uint32_t bytes, const struct stat *info)
 {
 	char name[16];
+	int passed = 0;
 
 	snprintf(name, sizeof name, "%d", fd);
 	pthread_mutex_lock(&w->lock);
 	if (is_nobodys(w, path, bytes, info))
-		pass_over(w, w->fds, name, info);
+		passed = begin_pass(w, name, info);
+	pthread_mutex_unlock(&w->lock);
+	return passed;
+}
+
+/* It is open. */
+void ag_watch_opened(struct ag_watch *w, int32_t fd, const struct stat *info, int32_t passed)
+{
+	char name[16];
+
+	if (!passed)
+		return;
+	snprintf(name, sizeof name, "%d", fd);
+	pthread_mutex_lock(&w->lock);
+	end_pass(w, name, info, passed);
 	pthread_mutex_unlock(&w->lock);
 }
 

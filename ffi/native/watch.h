@@ -54,7 +54,8 @@ struct ag_watch;
 struct stat;
 
 /* For the thread that answers held calls, see watch.c. */
-void ag_watch_pass(struct ag_watch *w, int32_t fd, const char *path, uint32_t bytes, const struct stat *info);
+int32_t ag_watch_pass(struct ag_watch *w, int32_t fd, const char *path, uint32_t bytes, const struct stat *info);
+void ag_watch_opened(struct ag_watch *w, int32_t fd, const struct stat *info, int32_t passed);
 int32_t ag_watch_needs(struct ag_watch *w, const char *path, uint32_t bytes);
 void ag_watch_bar(struct ag_watch *w, int32_t first, int32_t second, int32_t all);
 void ag_watch_unbar(struct ag_watch *w);

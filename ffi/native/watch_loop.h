@@ -22,7 +22,7 @@ static int is_own(uint32_t tid)
 
 static void take_event(struct ag_watch *w, const struct fanotify_event_metadata *event)
 {
-	struct stat info;
+	struct stat info = {0};
 	enum verdict verdict;
 	int refused = 0;
 
@@ -30,6 +30,7 @@ static void take_event(struct ag_watch *w, const struct fanotify_event_metadata 
 		return;
 	pthread_mutex_lock(&w->lock);
 	verdict = look_at(w, event->fd, &info);
+	w->seen = (struct object){info.st_dev, info.st_ino};
 	if (verdict == PASS_OVER)
 		pass_over(w, event->fd, NULL, &info);
 	if (verdict == ASK && is_own((uint32_t)event->pid))

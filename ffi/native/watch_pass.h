@@ -57,6 +57,49 @@ static int is_nobodys(const struct ag_watch *w, const char *path, size_t bytes, 
 	       !is_needed(w->table, AG_FILE_READ, path, bytes);
 }
 
+enum passed { NOT_PASSED, PASSED, PASSED_WRITTEN };
+
+static struct object *written_place(struct ag_watch *w, const struct stat *info)
+{
+	return &w->written[info->st_ino & (AG_WATCH_WRITTEN - 1)];
+}
+
+static int is_object(const struct object *object, const struct stat *info)
+{
+	return object->dev == info->st_dev && object->ino == info->st_ino;
+}
+
+/*
+ * Passes over an object while the guard itself opens it, and from then on. One that was found to be open for writing is
+ * passed over all the same, and that must end: `end_pass`. enum passed.
+ */
+static int begin_pass(struct ag_watch *w, const char *name, const struct stat *info)
+{
+	const unsigned flags = FAN_MARK_ADD | FAN_MARK_IGNORE | FAN_MARK_EVICTABLE | FAN_MARK_IGNORED_SURV_MODIFY;
+
+	if (!is_object(written_place(w, info), info)) {
+		w->seen = (struct object){0};
+		pass_over(w, w->fds, name, info);
+		return PASSED;
+	}
+	return !is_barred(w, info) && fanotify_mark(w->mounts.group, flags, FAN_OPEN_PERM, w->fds, name) == 0 ?
+		       PASSED_WRITTEN :
+		       NOT_PASSED;
+}
+
+/*
+ * The object is open. It is looked at again from now on if it was open for writing; where that cannot be done for it
+ * alone, every object is. An event of it says that it was: the mark was without effect.
+ */
+static void end_pass(struct ag_watch *w, const char *name, const struct stat *info, int passed)
+{
+	if (passed == PASSED && is_object(&w->seen, info))
+		*written_place(w, info) = w->seen;
+	if (passed == PASSED_WRITTEN &&
+	    fanotify_mark(w->mounts.group, FAN_MARK_REMOVE | FAN_MARK_IGNORE, FAN_OPEN_PERM, w->fds, name) != 0)
+		flush_ignored(w);
+}
+
 static enum verdict look_at(const struct ag_watch *w, int fd, struct stat *info)
 {
 	const struct needed_table *table = w->table;

@@ -22,6 +22,8 @@
 #define FAN_REPORT_TID 0x100
 #endif
 
+#define AG_WATCH_WRITTEN 64 /* power of two */
+
 struct waiting {
 	int fd;
 	uint32_t tid;
@@ -42,7 +44,9 @@ struct ag_watch {
 	pthread_t thread;
 	pthread_mutex_t lock; /* of everything below */
 	struct needed_table *table;
-	struct object barred[2]; /* objects that are getting another name just now */
+	struct object seen;                      /* of the last event */
+	struct object written[AG_WATCH_WRITTEN]; /* that were open for writing when the guard opened them */
+	struct object barred[2];                 /* objects that are getting another name just now */
 	int barred_count, barred_all;
 	int refusing; /* nobody decides any more */
 	int error;    /* -errno: not everything is watched */

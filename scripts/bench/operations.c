@@ -111,7 +111,7 @@ static void do_open_first(void)
 
 static void do_open_write(void)
 {
-	int fd = openat(AT_FDCWD, file_path, O_WRONLY | O_CLOEXEC);
+	int fd = openat(AT_FDCWD, quiet_path, O_WRONLY | O_CLOEXEC);
 
 	if (fd < 0)
 		fail("openat");
