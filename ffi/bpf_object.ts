@@ -96,6 +96,11 @@ export class BpfObject implements Disposable {
     return made;
   }
 
+  /** The descriptor of a program, for whoever runs it without this object. */
+  programFd(program: string): number {
+    return this.#bpf.bpf_program__fd(this.#program(program));
+  }
+
   /** Attaches a tracing program where its section says. */
   attach(program: string): Result<BpfLink, string> {
     return this.#link(program, this.#bpf.bpf_program__attach(this.#program(program)));

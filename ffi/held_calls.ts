@@ -11,8 +11,9 @@ import { CALL, HOLD, SOCKET } from "./held_layout.ts";
 import { type HeldProgram, readProgram } from "./held_program.ts";
 import { type HeldCallLibrary, openHeldCallLibrary } from "./held_library.ts";
 import { type HeldSocket, readSocket } from "./held_socket.ts";
+import type { HeldCallsParts, HeldListener, HeldWaitTerms } from "./held_terms.ts";
 import type { Shim } from "./native_library.ts";
-import { encodeNeededTable, encodePlaces, type NeededTable, type PlaceEntry } from "./needed_table.ts";
+import { encodeNeededTable, encodePlaces, type NeededTable } from "./needed_table.ts";
 import type { WatchedOpens } from "./watched_opens.ts";
 
 /** Descriptors of one wait. */
@@ -26,24 +27,6 @@ const ECANCELED = 125;
 /** Bytes of a notification's id. */
 const ID_BYTES = 8;
 
-/** Whose calls come from a listener. */
-export interface HeldListener {
-  /** `wait` may answer some of them by itself. */
-  readonly serves: boolean;
-  /** Where the call that was received last is noted, at its beginning. */
-  readonly noted: Uint8Array | undefined;
-  /** Where its command may change files; `undefined`: everywhere. */
-  readonly places: readonly PlaceEntry[] | undefined;
-}
-
-/** How to wait. */
-export interface HeldWaitTerms {
-  readonly count: number;
-  readonly timeout_ms: number;
-  /** Calls to answer before it ends; none are where it is 0. */
-  readonly calls: number;
-}
-
 /** One thread's way to held calls. */
 export class HeldCalls implements Disposable {
   readonly #library: HeldCallLibrary;
@@ -54,11 +37,8 @@ export class HeldCalls implements Disposable {
   readonly #kept: Map<number, ArrayBufferView> = new Map();
   #closed = false;
 
-  /**
-   * `key`: 16 bytes, that of the loaded probes; `stats`: two numbers that count what is held and answered by `wait`.
-   * Throws `io` where the thread cannot be set apart.
-   */
-  constructor(shim: Shim, { key, stats }: { readonly key: Uint8Array; readonly stats: Float64Array }) {
+  /** Throws `io` where the thread cannot be set apart. */
+  constructor(shim: Shim, { key, stats, looker }: HeldCallsParts) {
     this.#library = openHeldCallLibrary();
     this.#kept.set(-1, stats);
     // SAFETY: 16 bytes are read during the call; the numbers live as long as this object, which ends with the state.
@@ -67,6 +47,8 @@ export class HeldCalls implements Disposable {
       throw new AgentguardError("io", `set up held system calls: ${errnoName(shim.ag_errno())}`);
     }
     this.#state = state;
+    // Where it cannot be used, /proc tells the same.
+    if (looker !== undefined) this.#library.ag_hold_look(state, looker.program_fd, looker.map_fd);
     const memory = this.#library.ag_hold_memory(state);
     if (memory === null) throw new AgentguardError("invariant", "set up held system calls: no memory");
     // SAFETY: the memory is freed by ag_hold_close only; nothing reads the view after that.

@@ -18,6 +18,7 @@ export interface HeldCallLibrary {
   ag_hold_settle(state: Pointer | null): void;
   ag_hold_rules(state: Pointer | null, table: Pointer | null, bytes: number): number;
   ag_hold_linked(state: Pointer | null, table: Pointer | null, bytes: number, lasts_ms: number): number;
+  ag_hold_look(state: Pointer | null, program: number, map: number): number;
   ag_hold_watch(state: Pointer | null, watch: Pointer | null, watched: number): number;
   ag_hold_begin(
     state: Pointer | null,
@@ -58,6 +59,7 @@ const HELD_CALLS = {
   ag_hold_settle: { args: [T.ptr], returns: T.void },
   ag_hold_rules: { args: [T.ptr, T.ptr, T.u32], returns: T.i32 },
   ag_hold_linked: { args: [T.ptr, T.ptr, T.u32, T.u32], returns: T.i32 },
+  ag_hold_look: { args: [T.ptr, T.i32, T.i32], returns: T.i32 },
   ag_hold_watch: { args: [T.ptr, T.ptr, T.i32], returns: T.i32 },
   ag_hold_begin: { args: [T.ptr, T.i32, T.i32, T.ptr, T.ptr, T.u32], returns: T.i32 },
   ag_hold_end: { args: [T.ptr, T.i32], returns: T.void },

@@ -4,6 +4,7 @@
 #include "dns.h"
 #include "egress.h"
 #include "iterator.h"
+#include "look.h"
 #include "self.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

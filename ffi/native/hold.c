@@ -26,6 +26,7 @@ static void forget_callers(struct ag_hold_state *state)
 		drop_change(state, state->ahead);
 	state->ahead = NULL;
 	close_tasks(state);
+	forget_bases(state->looker);
 	forget_view(state);
 }
 
@@ -36,6 +37,7 @@ void ag_hold_close(struct ag_hold_state *state)
 	forget_callers(state);
 	for (int i = 0; i < AG_HOLD_SESSIONS_MAX; i++)
 		free_table(state->sessions[i].places);
+	close_looker(state->looker);
 	free_table(state->rules);
 	free_table(state->linked);
 	for (unsigned i = 0; i < sizeof fds / sizeof fds[0]; i++)
@@ -62,7 +64,7 @@ struct ag_hold_state *ag_hold_open(const uint8_t *key, double *stats)
 	for (int i = 0; i < AG_HOLD_SESSIONS_MAX; i++)
 		state->sessions[i].listener = -1;
 	state->stats = stats;
-	state->taken = state->task_fd = state->view.fd = -1;
+	state->taken = state->view.fd = -1;
 	state->proc_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	state->self_fd = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	state->info_fd = open("/proc/self/fdinfo", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -80,6 +82,23 @@ struct ag_hold_state *ag_hold_open(const uint8_t *key, double *stats)
 	ag_hold_close(state);
 	errno = error;
 	return NULL;
+}
+
+/*
+ * Callers are looked at by a program of the probes from now on, which stays open as long as the state; `map` is the one
+ * that it shares with user space. 0; or -errno, and then /proc tells as before: in a user namespace, or where the
+ * program says something else of this thread than /proc does.
+ */
+int32_t ag_hold_look(struct ag_hold_state *state, int32_t program, int32_t map)
+{
+	state->looker = open_looker(program, map);
+	if (!state->looker)
+		return -errno;
+	if (tells_the_same(state))
+		return 0;
+	close_looker(state->looker);
+	state->looker = NULL;
+	return -EPROTO;
 }
 
 /* Where struct ag_hold is; it lives as long as the state. */
@@ -255,6 +274,8 @@ struct ag_pinned *ag_hold_pin(struct ag_hold_state *state, int32_t listener, int
 	state->ahead = NULL;
 	if (p) {
 		*error = describe_caller(state);
+		if (!*error)
+			*error = add_kept_bases(state, p);
 	} else {
 		p = read_change(state, error);
 		if (p)

@@ -15,6 +15,7 @@
 #define AG_HOLD_SCRIPTS_MAX 5     /* interpreters of interpreters (fs/exec.c) */
 #define AG_HOLD_TASKS_MAX 64      /* callers that are remembered, two descriptors each */
 #define AG_HOLD_SESSIONS_MAX 64   /* descriptors of one wait */
+#define AG_HOLD_BASES_MAX 4       /* directories that stay open for a next relative name */
 #define AG_HOLD_STEPS_MAX 4096    /* components of one name, those of its symbolic links included */
 
 enum ag_hold_flag {
@@ -119,8 +120,9 @@ struct ag_hold {
 struct ag_task {
 	uint32_t tid;
 	uint32_t serial;
-	int dir_fd;    /* /proc/TID */
-	int status_fd; /* /proc/TID/status */
+	uint64_t start; /* nanoseconds since boot, where a program of the probes looked at it; else 0 */
+	int dir_fd;     /* /proc/TID; -1 until somebody needs it */
+	int status_fd;  /* /proc/TID/status; -1 where nobody reads it */
 	uint64_t used;
 };
 
@@ -162,7 +164,8 @@ struct ag_hold_state {
 	int root_fd; /* this thread's own root and working directory */
 	int cwd_fd;
 	struct ag_spot root_spot;
-	int task_fd; /* /proc/TID of the caller, -1 where there is none */
+	struct ag_task *task;     /* the caller, null where there is none; task_dir opens what /proc has of it */
+	struct ag_looker *looker; /* see hold_look.h; null: /proc tells */
 	struct ag_task tasks[AG_HOLD_TASKS_MAX];
 	uint64_t turns;
 	uint32_t serial;

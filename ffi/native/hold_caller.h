@@ -9,7 +9,9 @@
 #include "hold.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/capability.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -175,6 +177,25 @@ static int reads_again(struct ag_hold_state *state, int error)
 		state->reads_as_self || (state->acting_caps & AG_READING) || !(state->permitted & AG_READING);
 	become_self(state);
 	return 1;
+}
+
+/* What /proc has of the caller, /proc/TID; -1 with errno. It waits, so that its number is nobody else's. */
+static int task_dir(struct ag_hold_state *state)
+{
+	struct ag_task *task = state->task;
+	char name[16];
+
+	if (!task) {
+		errno = ESRCH;
+		return -1;
+	}
+	if (task->dir_fd >= 0)
+		return task->dir_fd;
+	snprintf(name, sizeof name, "%u", task->tid);
+	task->dir_fd = openat(state->proc_fd, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (task->dir_fd < 0 && reads_again(state, errno))
+		task->dir_fd = openat(state->proc_fd, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return task->dir_fd;
 }
 
 #endif

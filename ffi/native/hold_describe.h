@@ -32,7 +32,7 @@ static int add_link(struct ag_hold_state *state, struct ag_hold_text *text, cons
 	static const char gone[] = " (deleted)";
 	const ssize_t gone_bytes = sizeof gone - 1;
 	char path[AG_HOLD_PATH_BYTES];
-	ssize_t length = readlinkat(state->task_fd, name, path, sizeof path - 1);
+	ssize_t length = readlinkat(task_dir(state), name, path, sizeof path - 1);
 	uint32_t ignored = 0;
 	int fd, failed;
 
@@ -42,7 +42,7 @@ static int add_link(struct ag_hold_state *state, struct ag_hold_text *text, cons
 		return length < 0 ? -errno : -ENAMETOOLONG;
 	if (length <= gone_bytes || memcmp(path + length - gone_bytes, gone, (size_t)gone_bytes) != 0)
 		return add_text(&state->hold, text, path, (size_t)length);
-	fd = openat(state->task_fd, name, O_PATH | O_CLOEXEC);
+	fd = openat(task_dir(state), name, O_PATH | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
 	failed = add_path(state, text, fd, &ignored);

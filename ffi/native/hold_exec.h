@@ -94,7 +94,7 @@ static int describe(struct ag_hold_state *state, struct starting *s)
 	close(fd);
 	if (found)
 		return found;
-	fd = openat(state->task_fd, "exe", O_PATH | O_CLOEXEC);
+	fd = openat(task_dir(state), "exe", O_PATH | O_CLOEXEC);
 	if (fd >= 0) {
 		found = add_path(state, &exec->caller, fd, &ignored);
 		close(fd);

@@ -23,6 +23,15 @@ static int is_proc_object(int fd, const struct stat *info)
 	return major(info->st_dev) == 0 && is_proc(fd);
 }
 
+/* Opens what no symbolic link leads to, as most names do, else what one does: *straight says which it was. */
+static int open_straight(int from, const char *path, uint64_t flags, uint64_t scope, int *straight)
+{
+	int fd = open_how(from, path, flags, scope | RESOLVE_NO_SYMLINKS);
+
+	*straight = fd >= 0;
+	return fd == -ELOOP ? open_how(from, path, flags, scope | RESOLVE_NO_MAGICLINKS) : fd;
+}
+
 /*
  * Finds an object by `path`, from `base` if the name is relative; else from the caller's root. 1 where it was found, 0
  * where another way must be tried.
@@ -33,7 +42,7 @@ static int find_object_fast(struct ag_hold_state *state, int base, const char *p
 	int from = path[0] == '/' ? state->view.fd : base;
 
 	place->parent = -1;
-	place->object = open_how(from, path, O_PATH | (follow ? 0 : O_NOFOLLOW), scope | RESOLVE_NO_MAGICLINKS);
+	place->object = open_straight(from, path, O_PATH | (follow ? 0 : O_NOFOLLOW), scope, &place->straight);
 	if (place->object < 0) {
 		place->object = -1;
 		return 0;
@@ -54,7 +63,7 @@ static int find_place_fast(struct ag_hold_state *state, int base, const char *pa
 	if (split_name(path, dir, place) != 0 || place->slash || strcmp(place->name, ".") == 0 ||
 	    strcmp(place->name, "..") == 0)
 		return 0;
-	place->parent = open_how(from, dir[0] ? dir : ".", O_PATH | O_DIRECTORY, scope | RESOLVE_NO_MAGICLINKS);
+	place->parent = open_straight(from, dir[0] ? dir : ".", O_PATH | O_DIRECTORY, scope, &place->straight);
 	if (place->parent < 0) {
 		place->parent = -1;
 		return 0;

@@ -64,7 +64,11 @@ static int take_descriptor(const struct ag_hold_call *call, int fd)
 
 static int read_name(struct ag_hold_state *state, const struct ag_pinned *p, uint64_t from, char *to)
 {
-	long length = read_string(p->call.tid, from, to, AG_HOLD_PATH_BYTES);
+	long length = looked_name(state, from, to);
+
+	if (length >= 0)
+		return 0;
+	length = read_string(p->call.tid, from, to, AG_HOLD_PATH_BYTES);
 
 	if (length < 0 && reads_again(state, (int)-length))
 		length = read_string(p->call.tid, from, to, AG_HOLD_PATH_BYTES);
@@ -116,10 +120,46 @@ static int find_as_caller(struct ag_hold_state *state, struct ag_pinned *p, int 
 	if (found)
 		return 0;
 	p->by_walk = 1;
+	place->straight = 0;
 	failed = enter_view(state);
 	if (!failed)
 		failed = become_caller(state, &p->call);
 	return failed ? failed : find_place(state, base, path, follow, place);
+}
+
+/* The directory that names begin from which are relative to `dirfd`; *kept: the descriptor is not to be closed. */
+static int take_base(struct ag_hold_state *state, int dirfd, int *kept)
+{
+	const struct ag_look_at *at = looked_base(state, dirfd);
+	int base = at ? kept_base(state->looker, at) : -1;
+
+	*kept = base >= 0;
+	if (base >= 0)
+		return base;
+	base = open_base(state, dirfd);
+	if (at && base >= 0)
+		*kept = keep_base(state->looker, at, base);
+	return base;
+}
+
+/* True for a name without parts that mean nothing, or lead upwards. */
+static int is_plain_name(const char *name)
+{
+	for (const char *at = name + (name[0] == '/');; at++) {
+		size_t bytes = strcspn(at, "/");
+		if (bytes == 0 || (bytes == 1 && at[0] == '.') || (bytes == 2 && at[0] == '.' && at[1] == '.'))
+			return 0;
+		at += bytes;
+		if (*at == 0)
+			return 1;
+	}
+}
+
+static int add_base(struct ag_hold_state *state, struct ag_hold_text *text, int base)
+{
+	uint32_t ignored = 0;
+
+	return add_path(state, text, base, &ignored);
 }
 
 /*
@@ -129,22 +169,49 @@ static int find_as_caller(struct ag_hold_state *state, struct ag_pinned *p, int 
 static int pin_place(struct ag_hold_state *state, struct ag_pinned *p, struct place *place, struct ag_hold_text *text)
 {
 	const char *path = place == &p->old ? p->requested : p->new_requested;
-	int dirfd = place == &p->old ? p->dirfd : p->new_dirfd, base = -1, found = 0;
-	uint32_t ignored = 0;
+	int base = -1, kept = 0, found;
 
 	if (path[0] == 0)
 		return -ENOENT;
 	if (path[0] != '/') {
-		base = open_base(state, dirfd);
+		base = take_base(state, place == &p->old ? p->dirfd : p->new_dirfd, &kept);
 		if (base < 0)
 			return base;
-		found = add_path(state, text, base, &ignored);
 	}
-	if (!found)
-		found = find_as_caller(state, p, base, path, place);
-	if (base >= 0)
+	found = find_as_caller(state, p, base, path, place);
+	/* Where it begins the place's own path it is told when somebody asks, while the directory is kept. */
+	place->straight = place->straight && is_plain_name(path) && (base < 0 || kept);
+	if (!found && base >= 0 && !place->straight)
+		found = add_base(state, text, base);
+	if (base >= 0 && !kept)
 		close(base);
 	return found;
+}
+
+/* Tells of a place what pin_place left out. */
+static int add_kept_base(struct ag_hold_state *state, const struct place *place, int dirfd, struct ag_hold_text *text)
+{
+	int kept, base, failed;
+
+	if (!place->straight || text->bytes)
+		return 0;
+	base = take_base(state, dirfd, &kept);
+	if (base < 0)
+		return base;
+	failed = add_base(state, text, base);
+	if (!kept)
+		close(base);
+	return failed;
+}
+
+/* The same of both places, for whoever looks at more than their own paths. */
+static int add_kept_bases(struct ag_hold_state *state, const struct ag_pinned *p)
+{
+	struct ag_hold_change *change = &state->hold.change;
+	int failed = p->requested[0] == '/' ? 0 : add_kept_base(state, &p->old, p->dirfd, &change->base);
+
+	return failed || p->new_requested[0] == '/' ? failed :
+						      add_kept_base(state, &p->new, p->new_dirfd, &change->new_base);
 }
 
 /* A terminal under this name, opened without using it, if it is the one with this number; else -ENXIO. */
@@ -171,7 +238,7 @@ static int pin_terminal(struct ag_hold_state *state, struct place *place)
 	char text[1024], path[32];
 	unsigned terminal = 0, number, line;
 	int failed = enter_view(state), object = -ENXIO, session = 0;
-	int fd = failed ? -1 : openat(state->task_fd, "stat", O_RDONLY | O_CLOEXEC);
+	int fd = failed ? -1 : openat(task_dir(state), "stat", O_RDONLY | O_CLOEXEC);
 	ssize_t got = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
 	const char *end;
 

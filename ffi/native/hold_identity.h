@@ -14,7 +14,7 @@
 static int mount_device(struct ag_hold_state *state, unsigned mount_id, uint32_t *dev)
 {
 	char line[8192];
-	int fd = openat(state->task_fd, "mountinfo", O_RDONLY | O_CLOEXEC);
+	int fd = openat(task_dir(state), "mountinfo", O_RDONLY | O_CLOEXEC);
 	FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
 	int found = -ENODEV;
 

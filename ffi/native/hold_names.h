@@ -52,6 +52,16 @@ static size_t absolute_name(const char *base, size_t base_bytes, const char *req
 	return at;
 }
 
+/* True if a name that was asked for is the end of a path, or all of it where it is absolute. */
+static int ends_path(const char *path, size_t bytes, const char *requested, size_t requested_bytes)
+{
+	const size_t from = bytes - requested_bytes;
+
+	return requested_bytes > 0 && requested_bytes <= bytes &&
+	       (requested[0] == '/' ? from == 0 : from > 0 && path[from - 1] == '/') &&
+	       memcmp(path + from, requested, requested_bytes) == 0;
+}
+
 /*
  * True if a rule about one of the actions could be about the place `path`, which was asked for as `requested`, below
  * `base` where that is relative. Nothing was asked for where `requested` is empty.

@@ -100,6 +100,8 @@ static int pin_change(struct ag_hold_state *state, struct ag_pinned *p, int list
 		failed = pin(state, p);
 	if (!failed)
 		failed = describe_change(state, p);
+	if (!failed && caller)
+		failed = add_kept_bases(state, p);
 	leave_view(state);
 	if (!failed && ioctl(listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &p->call.id) != 0)
 		failed = -ENOENT;

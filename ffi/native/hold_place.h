@@ -14,6 +14,7 @@ struct place {
 	char name[AG_NAME_BYTES];
 	int slash;      /* the name ended with a slash: only a directory can be meant */
 	int same_mount; /* the object is on the mount of its directory; 0: or not */
+	int straight;   /* no symbolic link led there */
 	struct stat info;
 };
 

@@ -65,12 +65,12 @@ static int open_base(struct ag_hold_state *state, int dirfd)
 	int fd;
 
 	if (dirfd == AT_FDCWD)
-		fd = openat(state->task_fd, "cwd", O_PATH | O_DIRECTORY | O_CLOEXEC);
+		fd = openat(task_dir(state), "cwd", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	else if (dirfd < 0)
 		return -EBADF;
 	else {
 		snprintf(name, sizeof name, "fd/%d", dirfd);
-		fd = openat(state->task_fd, name, O_PATH | O_CLOEXEC);
+		fd = openat(task_dir(state), name, O_PATH | O_CLOEXEC);
 	}
 	if (fd >= 0)
 		return fd;

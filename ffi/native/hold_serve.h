@@ -117,6 +117,10 @@ static int place_may_be_meant(const struct ag_hold_state *state, const struct ag
 	const struct ag_hold_text *base = second ? &c->new_base : &c->base;
 	const struct ag_hold_text *requested = second ? &c->new_requested : &c->requested;
 
+	/* What was asked for is the path itself. */
+	if ((second ? &p->new : &p->old)->straight && hold->text[requested->at] != '@' &&
+	    ends_path(hold->text + path->at, path->bytes, hold->text + requested->at, requested->bytes))
+		return is_needed(state->rules, actions_of(p), hold->text + path->at, path->bytes);
 	return may_be_meant(state->rules, actions_of(p), hold->text + path->at, path->bytes, hold->text + base->at,
 			    base->bytes, hold->text + requested->at, requested->bytes);
 }
@@ -245,6 +249,8 @@ static int serve(struct ag_hold_state *state, int listener)
 			return AG_SERVE_NOT;
 		}
 		done = perform_watched(state, p, listener, &result);
+		if (done == -ECANCELED)
+			add_kept_bases(state, p); /* for the record; without it, the path alone says where */
 		drop_change(state, p);
 		if (done == -ECANCELED)
 			return AG_SERVE_LEFT;

@@ -7,7 +7,7 @@
 #ifndef AG_HOLD_TASK_H
 #define AG_HOLD_TASK_H
 
-#include "hold.h"
+#include "hold_look.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -31,7 +31,7 @@ static void close_tasks(struct ag_hold_state *state)
 {
 	for (int i = 0; i < AG_HOLD_TASKS_MAX; i++)
 		close_task(&state->tasks[i]);
-	state->task_fd = -1;
+	state->task = NULL;
 }
 
 /* Opens what /proc has of a thread; 0 or -errno. */
@@ -188,7 +188,7 @@ static int know_task(struct ag_hold_state *state)
 {
 	struct ag_hold_call *call = &state->hold.call;
 	struct ag_task *task = find_task(state, call->tid);
-	int known = task->tid == call->tid && task->dir_fd >= 0;
+	int known = task->tid == call->tid && task->status_fd >= 0;
 	int failed = known ? read_status(task, call) : -ESRCH;
 
 	if (failed == -ESRCH) { /* not there yet, or somebody else's who had the number before */
@@ -202,8 +202,54 @@ static int know_task(struct ag_hold_state *state)
 	}
 	task->used = ++state->turns;
 	call->serial = task->serial;
-	state->task_fd = task->dir_fd;
+	state->task = task;
 	return 0;
+}
+
+/* The same by one look at it; 1 where it was told. The names of its call may be looked at along with it. */
+static int look_at_task(struct ag_hold_state *state)
+{
+	struct ag_hold_call *call = &state->hold.call;
+	struct ag_looker *looker = state->looker;
+	struct ag_task *task;
+
+	looker->valid = look_at_caller(looker, call);
+	if (!looker->valid)
+		return 0;
+	task = find_task(state, call->tid);
+	if (task->tid != call->tid || task->start != looker->look->start) {
+		close_task(task);
+		task->tid = call->tid;
+		task->start = looker->look->start;
+		task->serial = ++state->serial;
+	}
+	task->used = ++state->turns;
+	call->serial = task->serial;
+	state->task = task;
+	return 1;
+}
+
+/* True if a look at this thread tells what /proc does. */
+static int tells_the_same(struct ag_hold_state *state)
+{
+	struct ag_hold_call *call = &state->hold.call;
+	static __thread struct ag_hold_call told;
+	int same;
+
+	memset(call, 0, sizeof *call);
+	call->tid = (uint32_t)syscall(SYS_gettid);
+	same = know_task(state) == 0;
+	told = *call;
+	memset(call, 0, sizeof *call);
+	call->tid = told.tid;
+	memset(state->looker->look, 0, sizeof *state->looker->look);
+	same = same && look_at_task(state);
+	told.serial = call->serial;
+	same = same && memcmp(&told, call, sizeof told) == 0;
+	state->looker->valid = 0;
+	close_tasks(state);
+	memset(call, 0, sizeof *call);
+	return same;
 }
 
 #endif

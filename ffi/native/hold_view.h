@@ -7,7 +7,7 @@
 #ifndef AG_HOLD_VIEW_H
 #define AG_HOLD_VIEW_H
 
-#include "hold_caller.h"
+#include "hold_look.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -32,10 +32,10 @@ static int same_spot(const struct ag_spot *a, const struct ag_spot *b)
 }
 
 /* True where a link in /proc/TID and one in /proc/self say the same. */
-static int same_link(const struct ag_hold_state *state, const char *name, const char *own)
+static int same_link(struct ag_hold_state *state, const char *name, const char *own)
 {
 	char theirs[64], ours[64];
-	ssize_t a = readlinkat(state->task_fd, name, theirs, sizeof theirs);
+	ssize_t a = readlinkat(task_dir(state), name, theirs, sizeof theirs);
 	ssize_t b = readlinkat(state->proc_fd, own, ours, sizeof ours);
 
 	return a > 0 && a == b && memcmp(theirs, ours, (size_t)a) == 0;
@@ -45,7 +45,7 @@ static int same_link(const struct ag_hold_state *state, const char *name, const 
  * True where paths that the kernel tells here are those that the caller would be told: its root is this thread's own,
  * or the top of another mount namespace. The thread must be in its own root.
  */
-static int is_outside(const struct ag_hold_state *state)
+static int is_outside(struct ag_hold_state *state)
 {
 	const struct ag_view *view = &state->view;
 	char name[16], path[2];
@@ -62,20 +62,26 @@ static void forget_view(struct ag_hold_state *state)
 	if (state->view.fd >= 0)
 		close(state->view.fd);
 	state->view = (struct ag_view){.fd = -1};
+	if (state->looker)
+		state->looker->root = (struct ag_look_at){0};
 }
 
 /* Finds out which root the caller has. It stays open, so that it cannot be mistaken for a later one. */
 static int know_view(struct ag_hold_state *state)
 {
 	struct ag_view *view = &state->view;
+	struct ag_looker *looker = state->looker;
+	const int looked = looker && looker->valid;
 	struct ag_spot spot;
 	int failed;
 
-	if (view->fd >= 0 && spot_of(state->task_fd, "root", &spot) == 0 && same_spot(&spot, &view->spot))
+	if (view->fd >= 0 && looked && same_at(&looker->root, &looker->look->root))
+		return 0;
+	if (view->fd >= 0 && spot_of(task_dir(state), "root", &spot) == 0 && same_spot(&spot, &view->spot))
 		return 0;
 	forget_view(state);
 	become_self(state);
-	view->fd = openat(state->task_fd, "root", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	view->fd = openat(task_dir(state), "root", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (view->fd < 0)
 		return -errno;
 	failed = spot_of(view->fd, "", &view->spot);
@@ -84,6 +90,8 @@ static int know_view(struct ag_hold_state *state)
 		return failed;
 	}
 	view->outside = !failed && is_outside(state);
+	if (looked)
+		looker->root = look_at_own(looker, view->fd);
 	return 0;
 }
 

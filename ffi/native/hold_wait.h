@@ -13,6 +13,29 @@
 
 /* Of `events`: a call was received there. The number is that of TAKEN in ffi/held_layout.ts. */
 #define AG_HOLD_TAKEN 0x10000
+/* How long directories stay open that nobody names. */
+#define AG_BASES_MS 1000
+
+/* Looks at the caller, and at the names in its call; 0 where /proc has to tell. */
+static int looks_at(struct ag_hold_state *state)
+{
+	static __thread struct ag_pinned p; /* too large for a stack */
+	const struct ag_hold_call *call = &state->hold.call;
+	struct ag_look *look;
+	int changes;
+
+	if (!state->looker)
+		return 0;
+	look = state->looker->look;
+	memset(&p, 0, offsetof(struct ag_pinned, call));
+	memcpy(&p.call, call, offsetof(struct ag_hold_call, groups));
+	changes = read_call(&p) == 0;
+	look->name[0] = changes ? p.path : 0;
+	look->name[1] = changes ? p.new_path : 0;
+	look->base[0] = changes ? p.dirfd : AT_FDCWD;
+	look->base[1] = changes ? p.new_dirfd : AT_FDCWD;
+	return look_at_task(state);
+}
 
 /* Takes one notification, see ag_hold_receive. */
 static int receive(struct ag_hold_state *state, int listener)
@@ -27,7 +50,9 @@ static int receive(struct ag_hold_state *state, int listener)
 	state->ahead = NULL;
 	if (state->reads_as_self)
 		become_self(state);
-	state->task_fd = -1;
+	state->task = NULL;
+	if (state->looker)
+		state->looker->valid = 0;
 	memset(&request, 0, sizeof request);
 	memset(call, 0, offsetof(struct ag_hold_call, groups));
 	if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &request) != 0)
@@ -38,7 +63,7 @@ static int receive(struct ag_hold_state *state, int listener)
 	memcpy(call->args, request.data.args, sizeof call->args);
 	if (call->tid == 0)
 		return -ESRCH; /* in a pid namespace that this process cannot see */
-	failed = know_task(state);
+	failed = looks_at(state) ? 0 : know_task(state);
 	if (!failed)
 		failed = know_view(state);
 	if (failed && ioctl(listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &call->id) != 0) {
@@ -76,8 +101,13 @@ static int take_call(struct ag_hold_state *state, int listener)
 static int look_once(struct ag_hold_state *state, struct pollfd *polled, int32_t *events, int count, int timeout_ms,
 		     int *served)
 {
-	int ready = poll(polled, (nfds_t)count, timeout_ms), told;
+	int ready, told;
 
+	if (timeout_ms < 0 && keeps_bases(state->looker))
+		timeout_ms = AG_BASES_MS;
+	ready = poll(polled, (nfds_t)count, timeout_ms);
+	if (ready == 0)
+		forget_bases(state->looker);
 	if (ready <= 0)
 		return ready < 0 && errno != EINTR ? -errno : 0;
 	events[0] = polled[0].revents;

@@ -142,8 +142,8 @@ void ag_watch_unbar(struct ag_watch *w)
 }
 
 /*
- * The guard itself is about to open an object (`fd` names it) by this name: that need not wait for the thread here where
- * nobody would have anything to say. `ag_watch_opened` must follow, by the same thread, with what this returns.
+ * The guard itself is about to open an object (`fd` names it) by this name: that need not wait for the thread here
+ * where nobody would have anything to say. `ag_watch_opened` must follow, by the same thread, with what this returns.
  */
 int32_t ag_watch_pass(struct ag_watch *w, int32_t fd, const char *path, uint32_t bytes, const struct stat *info)
 {

@@ -21,11 +21,13 @@ const GROUPS: Readonly<Record<ProbeGroup, { readonly name: string; readonly need
   unix: { name: "refuse connections to unix sockets by name" },
   names: { name: "learn host names from DNS answers, before the program that asked" },
   iterator: { name: "find agents that run already" },
+  look: { name: "answer held calls in fewer steps" },
   lsm: { name: "refuse files, programs and sockets before anything happens; protect the guard", needed_for: ["lsm"] },
 };
 
 const FIX = "run as root on Linux 5.17 or later, outside of containers without CAP_BPF";
 const FIXES: Readonly<Partial<Record<ProbeGroup, string>>> = {
+  look: "use Linux 6.10 or later; without it a held call takes about 15 us longer, and nothing else changes",
   unix: "use Linux 6.7 or later; without it such connections are ended afterwards, or prevented by masks",
   lsm: "use a kernel with CONFIG_BPF_LSM=y, started with bpf in its lsm= list; without it other mechanisms are used",
 };

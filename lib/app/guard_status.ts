@@ -40,6 +40,7 @@ const LAYER_NAMES: Readonly<Record<ProbeGroup, string>> = {
   unix: "cgroup programs for unix sockets",
   names: "host names from DNS answers",
   iterator: "processes that run already",
+  look: "held calls in fewer steps",
   lsm: "security hooks",
 };
 

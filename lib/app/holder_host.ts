@@ -88,9 +88,9 @@ export class HolderHost {
     const system = new SystemCalls(shim);
     const epoll = new Epoll(system);
     const stats = new Float64Array(request.stats, 0, HOLD_STAT_NAMES.length);
-    const calls = new HeldCalls(shim, { key: request.maps.hash_key, stats });
-    this.#setPolicy(request.policy, calls);
     const { maps, reader_wake_fd } = request;
+    const calls = new HeldCalls(shim, { key: maps.hash_key, stats, looker: maps.looker });
+    this.#setPolicy(request.policy, calls);
     const past = new PastPort(request.past, { system, reader_wake_fd, wake_fd: epoll.wake_fd });
     const { clock } = this.#parts;
     const decisions = new HeldDecisions({

@@ -9,6 +9,8 @@ import type { ThreadAnswer } from "./thread_calls.ts";
 export interface HolderMaps {
   readonly grants_fd: number;
   readonly scopes_fd: number;
+  /** What looks at callers; absent: `/proc` tells. */
+  readonly looker?: { readonly program_fd: number; readonly map_fd: number };
   /** Key of the hashes in grants, 16 bytes. */
   readonly hash_key: Uint8Array;
   /** Grants are found by the caller's process, not its thread: this guard has a pid namespace of its own. */

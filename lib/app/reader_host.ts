@@ -112,7 +112,8 @@ export class ReaderHost {
     this.#attachments.learnNames(stages.wants_names);
     const { probes, epoll } = stages;
     const [grants_fd, scopes_fd] = [probes.map("grants").fd, probes.map("scopes").fd];
-    const maps = { grants_fd, scopes_fd, hash_key: probes.hash_key, by_process: probes.pid_level > 0 };
+    const [hash_key, by_process, looker] = [probes.hash_key, probes.pid_level > 0, probes.looker()];
+    const maps = { grants_fd, scopes_fd, hash_key, by_process, ...looker === undefined ? undefined : { looker } };
     return { support: probes.support, wake_fd: epoll.wake_fd, maps };
   }
 

@@ -144,6 +144,14 @@ typedef struct {
 	__u32 val;
 } kuid_t;
 
+typedef struct {
+	__u32 val;
+} kgid_t;
+
+typedef struct {
+	__u64 val;
+} kernel_cap_t;
+
 struct qstr {
 	union {
 		struct {
@@ -210,6 +218,7 @@ struct files_struct {
 };
 
 struct fs_struct {
+	int umask;
 	struct path root;
 	struct path pwd;
 };
@@ -226,9 +235,18 @@ struct signal_struct {
 	int group_exit_code;
 };
 
+struct group_info {
+	int ngroups;
+	kgid_t gid[1];
+};
+
 struct cred {
 	kuid_t uid;
 	kuid_t euid;
+	kuid_t fsuid;
+	kgid_t fsgid;
+	kernel_cap_t cap_effective;
+	struct group_info *group_info;
 };
 
 struct kernfs_node {
@@ -288,6 +306,7 @@ struct task_struct {
 	struct fs_struct *fs;
 	struct files_struct *files;
 	struct signal_struct *signal;
+	const struct cred *real_cred;
 	const struct cred *cred;
 	struct css_set *cgroups;
 	struct pid *thread_pid;

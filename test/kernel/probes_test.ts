@@ -66,6 +66,7 @@ describe.skipIf(!IS_ROOT)("loading", () => {
       unix: major > 6 || (major === 6 && minor >= 7), // cgroup programs at connect of unix sockets
       names: true,
       iterator: true,
+      look: major > 6 || (major === 6 && minor >= 10), // kfuncs for programs that user space runs
     });
   });
 });

@@ -27,6 +27,7 @@ export const GROUPS: Readonly<Record<BaseGroup, readonly string[]>> = {
   unix: ["ag_connect_unix", "ag_sendmsg_unix"],
   names: ["ag_dns_in", "ag_dns_out", "ag_teach"],
   iterator: ["ag_tasks"],
+  look: ["ag_look"],
 };
 
 /** The programs of `names` that are attached; the third one is run by user space. */
@@ -48,17 +49,18 @@ export function cgroupPrograms(
   return [...chosen, ...(unix ? GROUPS.unix : [])];
 }
 
-const NAMES: readonly BaseGroup[] = ["process", "syscall", "scope", "network", "unix", "names", "iterator"];
+const NAMES: readonly BaseGroup[] = ["process", "syscall", "scope", "network", "unix", "names", "iterator", "look"];
 
-/** The first release with both. */
-const UNIX_SINCE = [6, 7] as const;
+/** The first releases that take a group; what is not here every kernel is asked for. */
+const SINCE: Readonly<Partial<Record<BaseGroup, readonly [number, number]>>> = { unix: [6, 7], look: [6, 10] };
 
 /** The groups that are worth trying on this kernel: what it surely lacks would cost a load of everything else. */
 export function triedGroups(kernel: string = release()): readonly BaseGroup[] {
   const [major = 0, minor = 0] = kernel.split(".").map((part) => Number.parseInt(part, 10));
-  const [since_major, since_minor] = UNIX_SINCE;
-  const has_unix = major > since_major || (major === since_major && minor >= since_minor);
-  return has_unix ? NAMES : NAMES.filter((group) => group !== "unix");
+  return NAMES.filter((group) => {
+    const [since_major, since_minor] = SINCE[group] ?? [0, 0];
+    return major > since_major || (major === since_major && minor >= since_minor);
+  });
 }
 
 /** What is said of the groups that were not tried. */
@@ -66,6 +68,6 @@ export function untried(tried: readonly BaseGroup[]): readonly ProbeSupport[] {
   return NAMES.filter((group) => !tried.includes(group)).map((group) => ({
     group,
     available: false,
-    detail: `needs Linux ${UNIX_SINCE.join(".")}`,
+    detail: `needs Linux ${SINCE[group]?.join(".") ?? "of another release"}`,
   }));
 }

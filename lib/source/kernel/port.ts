@@ -30,4 +30,4 @@ export interface ProbeSupport {
 }
 
 /** Programs that stand or fall together. */
-export type ProbeGroup = "process" | "syscall" | "scope" | "network" | "unix" | "names" | "iterator" | "lsm";
+export type ProbeGroup = "process" | "syscall" | "scope" | "network" | "unix" | "names" | "iterator" | "look" | "lsm";

@@ -74,6 +74,15 @@ export class KernelProbes implements Disposable {
     return this.#lsm?.maps.has(name) === true ? this.#lsm.map(name) : this.#object.map(name);
   }
 
+  /**
+   * What looks at callers of held calls, as descriptors; `undefined` where this kernel takes no such program, or where
+   * the guard's own pid namespace numbers processes otherwise than the kernel does.
+   */
+  looker(): { readonly program_fd: number; readonly map_fd: number } | undefined {
+    if (!this.has("look") || this.pid_level > 0) return undefined;
+    return { program_fd: this.#object.programFd("ag_look"), map_fd: this.map("looks").fd };
+  }
+
   /** Attaches the programs that see guarded processes; false where all of them were attached before. Throws `io`. */
   attach(): boolean {
     const before = this.#links.size;
