@@ -4,6 +4,7 @@
  * agentguard.bpf.c. What a rule forbids is refused with EPERM before it happens, on the kernel's own objects.
  */
 #include "lsm_files.h"
+#include "lsm_unix.h"
 #include "lsm_programs.h"
 #include "lsm_guard.h"
 

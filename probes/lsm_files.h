@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* Files: opened, changed, made, removed, connected to. */
+/* Files: opened, changed, made, removed. */
 #ifndef AGENTGUARD_LSM_FILES_H
 #define AGENTGUARD_LSM_FILES_H
 
@@ -156,30 +156,6 @@ SEC("lsm/file_truncate")
 int BPF_PROG(ag_lsm_ftruncate, struct file *file)
 {
 	return ag_at(&file->f_path, AG_FILE_TRUNCATE);
-}
-
-static __always_inline int ag_to_peer(struct sock *other)
-{
-	struct ag_deed deed = {.own = 1, .action = AG_FILE_UNIX_CONNECT};
-
-	AG_READ(deed.mnt, other, struct unix_sock, path.mnt);
-	AG_READ(deed.dentry, other, struct unix_sock, path.dentry);
-	/* A socket without a path, abstract or a pair, is named by no rule of the kernel. */
-	if (!deed.mnt || !deed.dentry)
-		return 0;
-	return ag_decide(&deed);
-}
-
-SEC("lsm/unix_stream_connect")
-int BPF_PROG(ag_lsm_unix_stream, struct sock *sock, struct sock *other)
-{
-	return ag_to_peer(other);
-}
-
-SEC("lsm/unix_may_send")
-int BPF_PROG(ag_lsm_unix_send, struct socket *sock, struct socket *other)
-{
-	return ag_to_peer(other->sk);
 }
 
 /* The number of an object that is gone will be another's. */

@@ -196,50 +196,46 @@ __noinline __u32 ag_climb_path(__u32 level, __u32 at, __u32 slot)
 	return length;
 }
 
-struct ag_dot {
+struct ag_last {
 	struct ag_lsm *l;
-	__u32 behind; /* position behind the last dot of the base name */
+	char sought;
+	__u32 behind; /* position behind the last one in the name; 0 without one */
 };
 
-static long ag_find_dot(__u32 index, void *context)
+static long ag_find_last(__u32 index, void *context)
 {
-	struct ag_dot *d = context;
+	struct ag_last *last = context;
 
 	if (index >= AG_KEY_PATH_MAX)
 		return 1;
-	if (d->l->name.path[index] == '.')
-		d->behind = index + 1;
+	if (last->l->name.path[index] == last->sought)
+		last->behind = index + 1;
 	return 0;
 }
 
-/* The base name and its extension. `dentry` is the file itself. */
-static __always_inline void ag_match_base(struct ag_lsm *l, __u64 dentry)
+/* One key of `bytes` at `text`, in kernel memory: rules of that kind of name join what was found. */
+static __always_inline void ag_match_name(struct ag_lsm *l, __u64 text, __u32 bytes, __u32 kind)
 {
-	struct ag_dot dot = {.l = l};
-	__u32 length;
-	__u64 name;
+	AG_BARRIER(bytes);
+	if (!bytes || bytes >= AG_KEY_PATH_MAX)
+		return;
+	__builtin_memset(l->name.path, 0, sizeof(l->name.path));
+	bpf_probe_read_kernel(l->name.path, bytes, (void *)text);
+	l->name.base_name = kind;
+	ag_join(&l->names, bpf_map_lookup_elem(&file_names, &l->name));
+}
 
-	AG_READ(length, dentry, struct dentry, d_name.len);
-	AG_READ(name, dentry, struct dentry, d_name.name);
-	AG_BARRIER(length);
+/* A base name of `length` bytes at `name`, and its extension. */
+static __always_inline void ag_match_base(struct ag_lsm *l, __u64 name, __u32 length)
+{
+	struct ag_last dot = {.l = l, .sought = '.'};
+
 	if (!length || length >= AG_KEY_PATH_MAX)
 		return;
-	__builtin_memset(l->name.path, 0, sizeof(l->name.path));
-	bpf_probe_read_kernel(l->name.path, length, (void *)name);
-	l->name.base_name = AG_NAME_BASE;
-	ag_join(&l->names, bpf_map_lookup_elem(&file_names, &l->name));
-	bpf_loop(length, ag_find_dot, &dot, 0);
-	if (!dot.behind)
-		return;
-	name += dot.behind - 1;
-	length -= dot.behind - 1;
-	AG_BARRIER(length);
-	if (length >= AG_KEY_PATH_MAX)
-		return;
-	__builtin_memset(l->name.path, 0, sizeof(l->name.path));
-	bpf_probe_read_kernel(l->name.path, length, (void *)name);
-	l->name.base_name = AG_NAME_EXTENSION;
-	ag_join(&l->names, bpf_map_lookup_elem(&file_names, &l->name));
+	ag_match_name(l, name, length, AG_NAME_BASE);
+	bpf_loop(length, ag_find_last, &dot, 0);
+	if (dot.behind)
+		ag_match_name(l, name + dot.behind - 1, length - (dot.behind - 1), AG_NAME_EXTENSION);
 }
 
 /*
@@ -253,7 +249,9 @@ __noinline int ag_match_file(__u32 level, __u32 at, __u32 bytes, __u32 slot, __u
 	struct ag_rule_bits *found;
 	struct ag_object_key key = {};
 	struct ag_object *o;
-	__u32 head;
+	/* In a variable of its own: a relocation of a kernel type must not take the field of ours along. */
+	__u64 dentry, text;
+	__u32 head, length;
 
 	if (!s || !l || !bytes || at >= AG_RECORD_DATA)
 		return 0;
@@ -274,7 +272,10 @@ __noinline int ag_match_file(__u32 level, __u32 at, __u32 bytes, __u32 slot, __u
 	found = bpf_map_lookup_elem(&file_trees, &l->tree);
 	ag_join(&l->names, found);
 	ag_join(&l->trees, found);
-	ag_match_base(l, l->dentry);
+	dentry = l->dentry;
+	AG_READ(length, dentry, struct dentry, d_name.len);
+	AG_READ(text, dentry, struct dentry, d_name.name);
+	ag_match_base(l, text, length);
 	if (!own || !ag_object_key_of(&key, l->dentry, slot))
 		return 0;
 	o = bpf_map_lookup_elem(&file_objects, &key);

@@ -8,7 +8,7 @@
 struct ag_unix_keys {
 	struct ag_exec_key exact;
 	struct ag_tree_key tree;
-	__u32 behind; /* position behind the last slash */
+	__u32 behind; /* position behind the last slash; 0 without one: an abstract name */
 	__u32 verdict;
 	__s32 rule_index;
 };
@@ -86,7 +86,7 @@ static __noinline int ag_match_unix(struct ag_unix_keys *k, const void *text, __
 	bpf_loop(head, ag_find_unix_slash, &k, 0);
 	length = head - k->behind;
 	AG_BARRIER(length);
-	if (!length || length >= AG_KEY_PATH_MAX || !k->behind)
+	if (!length || length >= AG_KEY_PATH_MAX)
 		return 0;
 	__builtin_memset(k->exact.path, 0, sizeof(k->exact.path));
 	bpf_probe_read_kernel(k->exact.path, length, text + k->behind);

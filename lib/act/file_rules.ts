@@ -109,7 +109,8 @@ export function objectEntries(
   };
   let names_left: number = LIMITS.protected_names_max;
   rules.files.forEach((rule, bit) => {
-    for (const path of rule.paths) set(finder.find(path), AgObject.self, bit);
+    // The name of an abstract socket is no file's.
+    for (const path of rule.paths.filter((each) => each.startsWith("/"))) set(finder.find(path), AgObject.self, bit);
     for (const tree of rule.trees) {
       const directory = finder.find(tree);
       set(directory, AgObject.self, bit);

@@ -4,7 +4,7 @@ import type { PathPattern } from "./ast.ts";
 import { predicateNames } from "./actions.ts";
 import type { KernelForm } from "./candidates.ts";
 import type { PathGlob } from "./glob.ts";
-import { kernelHome, type PathForm, pathForm } from "./path_forms.ts";
+import { kernelHome, type PathForm, socketForm } from "./path_forms.ts";
 import type { NumberedRule } from "./reference.ts";
 import type { RuleEnforcement } from "./report.ts";
 
@@ -67,7 +67,7 @@ function isHooked(type: string): type is FileActionName {
 function formsOf({ globs }: PathPattern, home: string | undefined): readonly FileForm[] | undefined {
   const forms: FileForm[] = [];
   for (const glob of globs) {
-    const form = pathForm(glob, home) ?? extensionForm(glob);
+    const form = socketForm(glob, home) ?? extensionForm(glob);
     if (form === undefined || Buffer.byteLength(form.text) > LIMITS.kernel_path_bytes_max) return undefined;
     forms.push(form);
   }

@@ -3,7 +3,7 @@ import { LIMITS, type LoweredUnixRule } from "../core/mod.ts";
 import { predicateNames } from "./actions.ts";
 import type { KernelForm } from "./candidates.ts";
 import type { PathGlob } from "./glob.ts";
-import { kernelHome, type PathForm, pathForm, textsByKind } from "./path_forms.ts";
+import { kernelHome, type PathForm, socketForm, textsByKind } from "./path_forms.ts";
 import type { NumberedRule } from "./reference.ts";
 
 /** The kernel's rule for one that forbids, for those patterns that the kernel compares. The text says why not. */
@@ -29,16 +29,6 @@ export function lowerUnixRule(
 }
 
 function formOf(glob: PathGlob, home: string | undefined): PathForm | undefined {
-  const form = glob.root === "abstract" ? abstractForm(glob) : pathForm(glob, home);
+  const form = socketForm(glob, home);
   return form !== undefined && Buffer.byteLength(form.text) <= LIMITS.kernel_path_bytes_max ? form : undefined;
-}
-
-/** `@NAME`, without wildcards. */
-function abstractForm({ segments }: PathGlob): PathForm | undefined {
-  const texts: string[] = [];
-  for (const segment of segments) {
-    if (segment.kind !== "literal") return undefined;
-    texts.push(segment.text);
-  }
-  return { kind: "path", text: texts.join("/") };
 }

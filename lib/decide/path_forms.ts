@@ -31,6 +31,17 @@ export function pathForm(glob: PathGlob, home: string | undefined): PathForm | u
   return is_name && second?.kind === "literal" ? { kind: "name", text: second.text } : undefined;
 }
 
+/** The same for names of unix sockets: `@NAME`, without wildcards, is an exact name, too. */
+export function socketForm(glob: PathGlob, home: string | undefined): PathForm | undefined {
+  if (glob.root !== "abstract") return pathForm(glob, home);
+  const texts: string[] = [];
+  for (const segment of glob.segments) {
+    if (segment.kind !== "literal") return undefined;
+    texts.push(segment.text);
+  }
+  return { kind: "path", text: texts.join("/") };
+}
+
 /** The texts of each kind, each once. */
 export function textsByKind(
   forms: readonly PathForm[],

@@ -356,7 +356,17 @@ struct vm_area_struct {
 	struct file *vm_file;
 };
 
+struct sockaddr_un {
+	__u16 sun_family;
+};
+
+struct unix_address {
+	int len; /* of the whole address, with the family */
+	struct sockaddr_un name[0];
+};
+
 struct unix_sock {
+	struct unix_address *addr;
 	struct path path;
 	struct sock *peer;
 };

@@ -10,6 +10,8 @@ const MASKED: Expectation = { needs: ["baseline.mounts"], label: "prevented", me
 const HOOKED: Expectation = { needs: ["probes.lsm"], label: "prevented", mechanism: "lsm" };
 /** The programs of the session's cgroup see the name. */
 const NAMED: Expectation = { needs: ["probes.unix"], label: "prevented", mechanism: "cgroup" };
+/** What is outside of the session's own tree has no abstract name for it; the rule sees the attempt. */
+const SCOPED: Expectation = { needs: ["baseline.scope"], label: "observed", mechanism: "none" };
 const AFTER: Expectation = { label: "killed_after_effect", mechanism: "signal", effect: "may" };
 
 /** Of this run alone: such names are the whole host's. */
@@ -53,6 +55,25 @@ function reach(way: string, escape: string, more: Partial<EscapeCase> = {}): Esc
   };
 }
 
+/** A socket whose name is no file's. */
+function reachAbstract(
+  way: string,
+  escape: string,
+  { names, expected }: {
+    readonly names: { readonly rule: string; readonly socket: string };
+    readonly expected: readonly Expectation[];
+  },
+): EscapeCase {
+  return reach(way === "" ? "abstract" : `abstract-${way}`, escape, {
+    rules: [`action = "unix.connect"\npath = "${names.rule}"\nverdict = "deny"`],
+    prepare: async (place) => {
+      await listen(place, `\0${names.socket}`);
+    },
+    command: ({ program }) => [program("unix_connect"), "abstract", names.socket],
+    expected,
+  });
+}
+
 /** The server comes up during the session. */
 function reachLater(way: string, escape: string, more: Partial<EscapeCase> = {}): EscapeCase {
   return reach(`later-${way}`, `${escape}, of a server that started afterwards`, {
@@ -89,13 +110,17 @@ export const SOCKETS: readonly EscapeCase[] = [
     command: ({ program, dir }) => [program("unix_connect"), "name", join(dir, "other")],
     expected: [HOOKED, AFTER],
   }),
-  reach("abstract", "abstract unix socket", {
-    rules: ['action = "unix.connect"\npath = "@' + ABSTRACT + '"\nverdict = "deny"'],
-    prepare: async (place) => {
-      await listen(place, `\0${ABSTRACT}`);
-    },
-    command: ({ program }) => [program("unix_connect"), "abstract", ABSTRACT],
-    expected: [NAMED, { needs: ["baseline.scope"], label: "observed", mechanism: "none" }, AFTER],
+  reachAbstract("", "abstract unix socket", {
+    names: { rule: `@${ABSTRACT}`, socket: ABSTRACT },
+    expected: [NAMED, SCOPED, HOOKED, AFTER],
+  }),
+  reachAbstract("base", "abstract unix socket by a rule about base names", {
+    names: { rule: `**/${ABSTRACT}`, socket: `dir/${ABSTRACT}` },
+    expected: [NAMED, SCOPED, HOOKED, AFTER],
+  }),
+  reachAbstract("extension", "abstract unix socket by a rule about extensions", {
+    names: { rule: `**/*.${ABSTRACT}`, socket: `dir/x.${ABSTRACT}` },
+    expected: [SCOPED, HOOKED, AFTER],
   }),
   reachLater("name", "unix socket by its name"),
   reachLater("relative", "unix socket by a relative name"),

@@ -135,8 +135,11 @@ function attempt(
 ): string {
   const at = (suffix: string): string => quote(join(outside, `${escape.id}.${suffix}`));
   const words = escape.command(place).map(quote).join(" ");
+  // Who is ended after the deed is there until then, however slow the machine is.
+  const { mechanism } = expectationOf(escape, place.host);
+  const stay = mechanism === "signal" ? `STAY_S=${seconds} ` : "";
   return `cd ${quote(place.dir)} || exit 96
-timeout -k 5 ${seconds} ${words} > ${at("out")} 2> ${at("err")} < /dev/null
+${stay}timeout -k 5 ${seconds} ${words} > ${at("out")} 2> ${at("err")} < /dev/null
 echo $? > ${at("status")}
 `;
 }

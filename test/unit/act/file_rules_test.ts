@@ -88,11 +88,12 @@ test("the policy word: one bit per rule in each action, beyond the first word to
 });
 
 describe("objects", () => {
-  const finder = new Objects({ "/f": 10n, "/d": 20n, "/bin/x": 30n }, { "/d": [21n] });
+  // A file of the guard's working directory is not what an abstract name means.
+  const finder = new Objects({ "/f": 10n, "/d": 20n, "/bin/x": 30n, "@s": 40n }, { "/d": [21n] });
   const exec = [{ rule_index: 8, verdict: "deny", paths: ["/bin/x"], names: [], trees: [] } as const];
   const entries = objectEntries(
     0,
-    { files: [fileRule({ paths: ["/f", "/gone"] }), fileRule({ trees: ["/d"] })], exec },
+    { files: [fileRule({ paths: ["/f", "/gone", "@s"] }), fileRule({ trees: ["/d"] })], exec },
     finder,
   );
   const by_ino = new Map(entries.map(({ key, value }) => [new DataView(key.buffer).getBigUint64(0, true), value]));

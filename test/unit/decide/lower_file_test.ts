@@ -36,6 +36,12 @@ test.each([
   expect(files(body)).toBeUndefined();
 });
 
+test("an abstract socket is compared by its exact name", () => {
+  const of = (path: string): string => `action = "unix.connect"\npath = "${path}"\nverdict = "deny"`;
+  expect(files(of("@a/b"))?.[0]).toMatchObject({ actions: ["unix.connect"], paths: ["@a/b"], trees: [] });
+  expect(files(of("@a*"))).toBeUndefined();
+});
+
 test("sockets and files of one rule; a host without hooks gets nothing", () => {
   const body = 'action = ["unix.connect", "file.delete"]\npath = "/run/x.sock"\nverdict = "deny"';
   expect(files(body)?.[0]?.actions).toEqual(["unix.connect", "file.delete"]);
