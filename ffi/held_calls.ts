@@ -13,7 +13,13 @@ import { type HeldCallLibrary, openHeldCallLibrary } from "./held_library.ts";
 import { type HeldSocket, readSocket } from "./held_socket.ts";
 import type { HeldCallsParts, HeldListener, HeldWaitTerms } from "./held_terms.ts";
 import type { Shim } from "./native_library.ts";
-import { encodeNeededTable, encodePlaces, type NeededTable } from "./needed_table.ts";
+import {
+  encodeNeededTable,
+  encodePlaces,
+  encodeStartTable,
+  type NeededTable,
+  type StartTable,
+} from "./needed_table.ts";
 import type { WatchedOpens } from "./watched_opens.ts";
 
 /** Descriptors of one wait. */
@@ -38,11 +44,11 @@ export class HeldCalls implements Disposable {
   #closed = false;
 
   /** Throws `io` where the thread cannot be set apart. */
-  constructor(shim: Shim, { key, stats, looker }: HeldCallsParts) {
+  constructor(shim: Shim, { key, stats, grants: { grants_fd, by_process }, looker }: HeldCallsParts) {
     this.#library = openHeldCallLibrary();
     this.#kept.set(-1, stats);
     // SAFETY: 16 bytes are read during the call; the numbers live as long as this object, which ends with the state.
-    const state = this.#library.ag_hold_open(ptr(key), ptr(stats));
+    const state = this.#library.ag_hold_open(ptr(key), ptr(stats), grants_fd, by_process ? 1 : 0);
     if (state === null) {
       throw new AgentguardError("io", `set up held system calls: ${errnoName(shim.ag_errno())}`);
     }
@@ -85,11 +91,13 @@ export class HeldCalls implements Disposable {
     this.#kept.delete(listener);
   }
 
-  /** `wait` answers by itself what none of these names is about, from now on. Throws `io`. */
-  setRules(table: NeededTable): void {
-    const bytes = encodeNeededTable(table);
-    // SAFETY: the table is copied during the call.
-    const result = this.#library.ag_hold_rules(this.#state, ptr(bytes), bytes.length);
+  /** `wait` answers by itself what none of these names is about, and such program starts, from now on. Throws `io`. */
+  setRules(names: NeededTable, starts: StartTable): void {
+    const [table, start_table] = [encodeNeededTable(names), encodeStartTable(starts)];
+    // SAFETY: each table is copied during its call.
+    const first = this.#library.ag_hold_rules(this.#state, ptr(table), table.length);
+    const second = this.#library.ag_hold_starts(this.#state, ptr(start_table), start_table.length);
+    const result = Math.min(first, second);
     if (result < 0) throw new AgentguardError("io", `replace what held calls are compared with: ${errnoName(-result)}`);
   }
 

@@ -4,7 +4,7 @@ import { openNative } from "./native_library.ts";
 
 /** Functions for held calls (native/hold.c, native/hold_listener.c, native/hold_map.c). */
 export interface HeldCallLibrary {
-  ag_hold_open(key: Pointer | null, stats: Pointer | null): Pointer | null;
+  ag_hold_open(key: Pointer | null, stats: Pointer | null, grants: number, by_process: number): Pointer | null;
   ag_hold_close(state: Pointer | null): void;
   ag_hold_memory(state: Pointer | null): Pointer | null;
   ag_hold_tune(listener: number): number;
@@ -19,6 +19,7 @@ export interface HeldCallLibrary {
   ag_hold_rules(state: Pointer | null, table: Pointer | null, bytes: number): number;
   ag_hold_linked(state: Pointer | null, table: Pointer | null, bytes: number, lasts_ms: number): number;
   ag_hold_look(state: Pointer | null, program: number, map: number): number;
+  ag_hold_starts(state: Pointer | null, table: Pointer | null, bytes: number): number;
   ag_hold_watch(state: Pointer | null, watch: Pointer | null, watched: number): number;
   ag_hold_begin(
     state: Pointer | null,
@@ -45,7 +46,7 @@ export interface HeldCallLibrary {
 }
 
 const HELD_CALLS = {
-  ag_hold_open: { args: [T.ptr, T.ptr], returns: T.ptr },
+  ag_hold_open: { args: [T.ptr, T.ptr, T.i32, T.i32], returns: T.ptr },
   ag_hold_close: { args: [T.ptr], returns: T.void },
   ag_hold_memory: { args: [T.ptr], returns: T.ptr },
   ag_hold_tune: { args: [T.i32], returns: T.i32 },
@@ -60,6 +61,7 @@ const HELD_CALLS = {
   ag_hold_rules: { args: [T.ptr, T.ptr, T.u32], returns: T.i32 },
   ag_hold_linked: { args: [T.ptr, T.ptr, T.u32, T.u32], returns: T.i32 },
   ag_hold_look: { args: [T.ptr, T.i32, T.i32], returns: T.i32 },
+  ag_hold_starts: { args: [T.ptr, T.ptr, T.u32], returns: T.i32 },
   ag_hold_watch: { args: [T.ptr, T.ptr, T.i32], returns: T.i32 },
   ag_hold_begin: { args: [T.ptr, T.i32, T.i32, T.ptr, T.ptr, T.u32], returns: T.i32 },
   ag_hold_end: { args: [T.ptr, T.i32], returns: T.void },

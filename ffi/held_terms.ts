@@ -17,6 +17,8 @@ export interface HeldCallsParts {
   readonly key: Uint8Array;
   /** Two numbers that count what is held and answered by `wait`. */
   readonly stats: Float64Array;
+  /** The map for what `wait` lets start; `by_process`: it is looked up by the caller's process, not its thread. */
+  readonly grants: { readonly grants_fd: number; readonly by_process: boolean };
   /** A program of the probes that looks at callers, where there is one; it must stay loaded. */
   readonly looker: { readonly program_fd: number; readonly map_fd: number } | undefined;
 }

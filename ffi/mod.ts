@@ -27,7 +27,7 @@ export { RingMemory } from "./ring_memory.ts";
 export { type SocketPeer, socketPeer } from "./socket_peer.ts";
 export { SystemCalls } from "./system_call.ts";
 export { landlockVersion, tryWatching, type WatchedOpen, WatchedOpens } from "./watched_opens.ts";
-export type { NeededEntry, NeededObject, NeededTable, PlaceEntry } from "./needed_table.ts";
+export type { NeededEntry, NeededObject, NeededTable, PlaceEntry, StartTable } from "./needed_table.ts";
 export { hasTaskStorage } from "./task_storage.ts";
 export { notifySupervisor } from "./supervisor.ts";
 export type { Baseline, Place } from "./launch_baseline.ts";

@@ -41,6 +41,18 @@ export interface PlaceEntry {
 /** `enum ag_hold_place` of ffi/native/hold.h. */
 const PLACES = { write: 1, write_files: 2 } as const;
 
+/** What program starts are compared with before anybody decides them, see `neededStarts` of lib/decide. */
+export interface StartTable {
+  readonly all: boolean;
+  readonly wrappers: boolean;
+  readonly texts: readonly Pick<NeededEntry, "kind" | "text">[];
+}
+
+/** `enum ag_start_flag` of ffi/native/hold_start_names.h. */
+const START_FLAG = { wrappers: 1 } as const;
+/** What the texts of a start are about: there is one action. */
+const STARTS = 1;
+
 /** Bytes before the first text, before the bytes of one, and of an object. */
 const [HEADER, TEXT, OBJECT] = [16, 12, 16];
 
@@ -63,6 +75,12 @@ export function encodePlaces(places: readonly PlaceEntry[]): Uint8Array {
     ({ kind: "tree", text: path === "/" ? "" : path, bits: PLACES[kind] }) as const
   );
   return encode({ flags: 0, all: 0 }, entries, []);
+}
+
+/** The same for program starts. */
+export function encodeStartTable({ all, wrappers, texts }: StartTable): Uint8Array {
+  const entries = texts.map(({ kind, text }) => ({ kind, text, bits: STARTS }));
+  return encode({ flags: wrappers ? START_FLAG.wrappers : 0, all: all ? STARTS : 0 }, entries, []);
 }
 
 function encode(

@@ -40,6 +40,7 @@ void ag_hold_close(struct ag_hold_state *state)
 	close_looker(state->looker);
 	free_table(state->rules);
 	free_table(state->linked);
+	free_table(state->starts);
 	for (unsigned i = 0; i < sizeof fds / sizeof fds[0]; i++)
 		if (fds[i] >= 0)
 			close(fds[i]);
@@ -49,9 +50,10 @@ void ag_hold_close(struct ag_hold_state *state)
 
 /*
  * `key` is 16 bytes; `stats` are two numbers that count the calls which are held and answered here, for as long as the
- * state. Null with errno where it cannot be set up.
+ * state; `grants` is the map for program starts, by the caller's process if `by_process`. Null with errno where it
+ * cannot be set up.
  */
-struct ag_hold_state *ag_hold_open(const uint8_t *key, double *stats)
+struct ag_hold_state *ag_hold_open(const uint8_t *key, double *stats, int32_t grants, int32_t by_process)
 {
 	struct ag_hold_state *state = calloc(1, sizeof *state);
 	int error;
@@ -64,6 +66,8 @@ struct ag_hold_state *ag_hold_open(const uint8_t *key, double *stats)
 	for (int i = 0; i < AG_HOLD_SESSIONS_MAX; i++)
 		state->sessions[i].listener = -1;
 	state->stats = stats;
+	state->grants_fd = grants;
+	state->grants_by_process = by_process;
 	state->taken = state->view.fd = -1;
 	state->proc_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	state->self_fd = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -160,6 +164,14 @@ int32_t ag_hold_linked(struct ag_hold_state *state, const uint8_t *table, uint32
 	return state->linked ? 0 : -errno;
 }
 
+/* Names that rules about program starts need, as ag_hold_rules. 0 or -errno; then every start is TypeScript's. */
+int32_t ag_hold_starts(struct ag_hold_state *state, const uint8_t *table, uint32_t bytes)
+{
+	free_table(state->starts);
+	state->starts = make_table(table, bytes);
+	return state->starts ? 0 : -errno;
+}
+
 /* Opens are watched by `w` from now on (`watched` 1), or no more, and then it may end. 0, or -EMFILE. */
 int32_t ag_hold_watch(struct ag_hold_state *state, struct ag_watch *w, int32_t watched)
 {
@@ -213,39 +225,14 @@ void ag_hold_end(struct ag_hold_state *state, int32_t listener)
  */
 int32_t ag_hold_exec(struct ag_hold_state *state, int32_t listener)
 {
-	struct ag_hold *hold = &state->hold;
-	struct ag_hold_call *call = &hold->call;
-	static __thread struct starting start;
-	int at_dir = call->nr == SYS_execveat, cut = 0, failed;
-	int flags = at_dir ? (int)call->args[4] : 0;
-	long bytes;
+	int failed = state->told ? 0 : tell_start(state);
 
-	become_self(state);
-	memset(&hold->exec, 0, sizeof hold->exec);
-	hold->text_bytes = 0;
-	start.image = -1;
-	start.scripts = 0;
-	start.prefix_bytes = 0;
-	bytes = read_string(call->tid, call->args[at_dir], state->args, AG_HOLD_PATH_BYTES);
-	if (bytes < 0)
-		return (int32_t)bytes;
-	failed = enter_view(state);
+	state->told = 0;
 	if (!failed)
-		failed = read_start(state, &start, at_dir ? (int)call->args[0] : AT_FDCWD, flags);
-	if (!failed)
-		failed = describe(state, &start);
-	leave_view(state);
-	if (start.image >= 0)
-		close(start.image);
+		failed = tell_caller(state);
 	if (failed)
 		return failed;
-	bytes = read_list(call->tid, call->args[1 + at_dir], state->args, AG_HOLD_ARGS_BYTES, &cut);
-	if (bytes < 0)
-		return (int32_t)bytes;
-	failed = final_arguments(state, &start, bytes, cut);
-	if (failed)
-		return failed;
-	return ioctl(listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &call->id) == 0 ? 0 : -ENOENT;
+	return ioctl(listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &state->hold.call.id) == 0 ? 0 : -ENOENT;
 }
 
 /* Finds out where to the call that was received last goes, see describe_socket; -ENOENT where its caller has gone. */

@@ -6,6 +6,8 @@
 #ifndef AG_HOLD_H
 #define AG_HOLD_H
 
+#include "hold_program.h"
+
 #include <stdint.h>
 
 #define AG_HOLD_PATH_BYTES 4096   /* PATH_MAX, NUL included */
@@ -17,19 +19,6 @@
 #define AG_HOLD_SESSIONS_MAX 64   /* descriptors of one wait */
 #define AG_HOLD_BASES_MAX 4       /* directories that stay open for a next relative name */
 #define AG_HOLD_STEPS_MAX 4096    /* components of one name, those of its symbolic links included */
-
-enum ag_hold_flag {
-	AG_HOLD_SCRIPT = 1,
-	AG_HOLD_ARGS_TRUNCATED = 2,
-	AG_HOLD_MEMFD = 4,
-	AG_HOLD_DELETED = 8,
-};
-
-/* A text in `ag_hold.text`, without a NUL. */
-struct ag_hold_text {
-	uint32_t at;
-	uint32_t bytes;
-};
 
 /* Who calls what. Identifiers are those of the guard's own namespaces. */
 struct ag_hold_call {
@@ -49,24 +38,6 @@ struct ag_hold_call {
 	uint32_t group_count;
 	uint32_t groups[AG_HOLD_GROUPS_MAX];
 	uint32_t serial; /* of the caller: two that differ have two, until they wrap */
-};
-
-/* The program that would come up. */
-struct ag_hold_exec {
-	uint64_t ino; /* of the image, as the kernel's inode has it */
-	uint64_t hash;
-	uint64_t name_hash;
-	uint32_t dev; /* kernel encoding: 12 bits of major, 20 of minor */
-	uint32_t hashed_bytes;
-	uint32_t flags; /* enum ag_hold_flag */
-	uint32_t script_dev;
-	struct ag_hold_text requested;   /* as passed to execve */
-	struct ag_hold_text path;        /* resolved: the script, or the image */
-	struct ag_hold_text interpreter; /* resolved image of a script; else empty */
-	struct ag_hold_text cwd;
-	struct ag_hold_text argv;   /* final, each with its NUL */
-	struct ag_hold_text caller; /* the image that the caller runs */
-	uint64_t script_ino;        /* of the script; that of the image where there is none */
 };
 
 enum ag_hold_change_flag {
@@ -179,6 +150,11 @@ struct ag_hold_state {
 		*rules; /* names that rules or the guard's own files need; null: everything is TypeScript's */
 	struct needed_table *linked; /* objects that have names which rules know; null: nobody knows */
 	uint64_t linked_until_ms;    /* CLOCK_MONOTONIC; later it has to be looked at again */
+	/* Program starts that are answered here, see hold_start.h. */
+	struct needed_table *starts; /* names that rules about them need; null: every start is TypeScript's */
+	int grants_fd;
+	int grants_by_process; /* the probes look for a grant by the caller's process, not its thread */
+	int told;              /* hold.exec is about the call that was received last, but for who calls */
 	struct ag_watch *watches[AG_HOLD_SESSIONS_MAX]; /* to which opens of the guard itself come, too; null: none */
 	double *stats;           /* calls that were held and answered, two numbers that TypeScript reads */
 	struct ag_pinned *ahead; /* the call that was received last is pinned already */

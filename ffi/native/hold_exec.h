@@ -3,6 +3,7 @@
 #ifndef AG_HOLD_EXEC_H
 #define AG_HOLD_EXEC_H
 
+#include "hold_describe.h"
 #include "hold_identity.h"
 #include "hold_memory.h"
 #include "hold_script.h"
@@ -47,8 +48,8 @@ static int final_arguments(struct ag_hold_state *state, const struct starting *s
 	return 0;
 }
 
-/* Reads name and arguments, and finds the program. `flags` are those of execveat. */
-static int read_start(struct ag_hold_state *state, struct starting *s, int dirfd, int flags)
+/* Finds the program whose name has been read into `args`. `flags` are those of execveat. */
+static int find_program(struct ag_hold_state *state, struct starting *s, int dirfd, int flags)
 {
 	struct ag_hold_exec *exec = &state->hold.exec;
 	char *name = state->args;
@@ -67,55 +68,95 @@ static int read_start(struct ag_hold_state *state, struct starting *s, int dirfd
 			return -ENAMETOOLONG;
 		strcpy(s->name, path);
 	}
-	base = open_base(state, name[0] == '/' ? AT_FDCWD : dirfd);
-	if (base < 0)
-		return base;
-	if (name[0] == 0)
-		s->image = dup(base);
-	else
-		s->image = resolve(state, base, name, !(flags & AT_SYMLINK_NOFOLLOW));
-	close(base);
-	if (s->image < 0)
-		return s->image == -1 && name[0] == 0 ? -errno : s->image;
 	strcpy(s->interp, s->name);
-	return 0;
+	if (name[0] != '/') {
+		found = add_link(state, &exec->cwd, "cwd");
+		base = found ? found : open_base(state, dirfd);
+		if (base < 0)
+			return base;
+	}
+	if (name[0] == 0) {
+		s->image = base;
+		return fstat(base, &s->info) != 0 ? -errno : 0;
+	}
+	found = open_image(state, s, base, name, !(flags & AT_SYMLINK_NOFOLLOW));
+	if (base >= 0)
+		close(base);
+	return found;
 }
 
-/* Facts of the caller and of the image, as texts. */
-static int describe(struct ag_hold_state *state, struct starting *s)
+/* Tells which program was found, and what runs it. */
+static int tell_program(struct ag_hold_state *state, struct starting *s)
 {
 	struct ag_hold_exec *exec = &state->hold.exec;
 	uint32_t ignored = 0;
-	int found, fd = open_base(state, AT_FDCWD);
+	int found = add_path(state, &exec->path, s->image, &exec->flags);
 
-	if (fd < 0)
-		return fd;
-	found = add_path(state, &exec->cwd, fd, &ignored);
-	close(fd);
-	if (found)
-		return found;
-	fd = openat(task_dir(state), "exe", O_PATH | O_CLOEXEC);
-	if (fd >= 0) {
-		found = add_path(state, &exec->caller, fd, &ignored);
-		close(fd);
-		if (found)
-			return found;
-	}
-	found = add_path(state, &exec->path, s->image, &exec->flags);
-	if (found)
-		return found;
-	found = identify(state, s->image, &exec->script_ino, &exec->script_dev);
+	if (!found)
+		found = identify(state, s->image, &s->info, &exec->script_ino, &exec->script_dev);
 	if (!found)
 		found = follow_scripts(state, s);
 	if (found)
 		return found;
-	if (s->scripts > 0) {
-		exec->flags |= AG_HOLD_SCRIPT;
-		found = add_path(state, &exec->interpreter, s->image, &ignored);
-		if (found)
-			return found;
+	if (s->scripts == 0) {
+		exec->ino = exec->script_ino;
+		exec->dev = exec->script_dev;
+		return 0;
 	}
-	return identify(state, s->image, &exec->ino, &exec->dev);
+	exec->flags |= AG_HOLD_SCRIPT;
+	found = add_path(state, &exec->interpreter, s->image, &ignored);
+	return found ? found : identify(state, s->image, &s->info, &exec->ino, &exec->dev);
+}
+
+/*
+ * Tells what the execve or execveat that was received last would bring up, but for who calls. 0 or -errno, see
+ * ag_hold_exec. Whether it is about the one who waits is known when that is answered.
+ */
+static int tell_start(struct ag_hold_state *state)
+{
+	struct ag_hold *hold = &state->hold;
+	const struct ag_hold_call *call = &hold->call;
+	static __thread struct starting start;
+	const int at_dir = call->nr == SYS_execveat;
+	int cut = 0, failed;
+	long bytes;
+
+	become_self(state);
+	memset(&hold->exec, 0, sizeof hold->exec);
+	hold->text_bytes = 0;
+	start.image = -1;
+	start.scripts = 0;
+	start.prefix_bytes = 0;
+	bytes = read_string(call->tid, call->args[at_dir], state->args, AG_HOLD_PATH_BYTES);
+	if (bytes < 0)
+		return (int)bytes;
+	failed = state->view.outside ? 0 : enter_view(state);
+	if (!failed)
+		failed = find_program(state, &start, at_dir ? (int)call->args[0] : AT_FDCWD,
+				      at_dir ? (int)call->args[4] : 0);
+	if (!failed)
+		failed = tell_program(state, &start);
+	leave_view(state);
+	if (start.image >= 0)
+		close(start.image);
+	if (failed)
+		return failed;
+	bytes = read_list(call->tid, call->args[1 + at_dir], state->args, AG_HOLD_ARGS_BYTES, &cut);
+	return bytes < 0 ? (int)bytes : final_arguments(state, &start, bytes, cut);
+}
+
+/* Tells who starts it, and from where; not everybody runs a program. 0 or -errno. */
+static int tell_caller(struct ag_hold_state *state)
+{
+	struct ag_hold_exec *exec = &state->hold.exec;
+	int failed = state->view.outside ? 0 : enter_view(state), found = 0;
+
+	if (!failed && exec->cwd.bytes == 0)
+		failed = add_link(state, &exec->cwd, "cwd");
+	if (!failed)
+		found = add_link(state, &exec->caller, "exe");
+	leave_view(state);
+	return failed ? failed : found == -E2BIG || found == -ENAMETOOLONG ? found : 0;
 }
 
 #endif

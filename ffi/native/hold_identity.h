@@ -34,20 +34,19 @@ static int mount_device(struct ag_hold_state *state, unsigned mount_id, uint32_t
 	return found;
 }
 
-/* Inode and device as the kernel's own structures have them (fs/proc/fd.c shows the former). */
-static int identify(struct ag_hold_state *state, int fd, uint64_t *ino, uint32_t *dev)
+/* Inode and device of what stat(2) says `info` of, as the kernel's own structures have them (fs/proc/fd.c shows the former). */
+static int identify(struct ag_hold_state *state, int fd, const struct stat *info, uint64_t *ino, uint32_t *dev)
 {
 	char name[16], text[512], *at;
 	struct statfs fs;
-	struct stat info;
 	unsigned mount_id;
 	ssize_t got;
 	int fd_info;
 
-	if (fstat(fd, &info) != 0 || fstatfs(fd, &fs) != 0)
+	if (fstatfs(fd, &fs) != 0)
 		return -errno;
-	*ino = info.st_ino;
-	*dev = (uint32_t)(major(info.st_dev) << 20 | minor(info.st_dev));
+	*ino = info->st_ino;
+	*dev = (uint32_t)(major(info->st_dev) << 20 | minor(info->st_dev));
 	if (fs.f_type != AG_OVERLAYFS_MAGIC && fs.f_type != AG_BTRFS_MAGIC)
 		return 0;
 	snprintf(name, sizeof name, "%d", fd);

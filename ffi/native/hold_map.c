@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The maps of the probes that concern held calls. */
 #define _GNU_SOURCE
+#include "hold_map.h"
+
 #include <errno.h>
 #include <linux/bpf.h>
-#include <stdint.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-static int32_t map_call(int command, int32_t map, const void *key, void *value)
+static int32_t map_call(int command, int32_t map, const void *key, const void *value)
 {
 	union bpf_attr attr;
 
@@ -20,7 +21,7 @@ static int32_t map_call(int command, int32_t map, const void *key, void *value)
 }
 
 /* Writes the grant of a thread; `value` is a struct ag_grant. */
-int32_t ag_hold_grant(int32_t map, uint32_t thread, void *value)
+int32_t ag_hold_grant(int32_t map, uint32_t thread, const void *value)
 {
 	return map_call(BPF_MAP_UPDATE_ELEM, map, &thread, value);
 }

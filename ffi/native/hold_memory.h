@@ -54,12 +54,52 @@ static long read_string(uint32_t tid, uint64_t from, char *to, size_t room)
 	return -ENAMETOOLONG;
 }
 
+/* The page of a caller's memory that was read last: as a rule arguments lie side by side. */
+struct read_page {
+	uint64_t at; /* 0: none */
+	char bytes[AG_PAGE];
+};
+
+/* As read_page, from the page that was read last or from another one, which then is. */
+static long read_beside(uint32_t tid, struct read_page *page, uint64_t from, void *to, size_t bytes)
+{
+	size_t skip = from & (AG_PAGE - 1), room = AG_PAGE - skip;
+	uint64_t at = from - skip;
+
+	if (page->at != at || at == 0) {
+		long got = read_page(tid, at, page->bytes, AG_PAGE);
+		page->at = got == (long)AG_PAGE ? at : 0;
+		if (got != (long)AG_PAGE)
+			return got < 0 ? got : -EFAULT;
+	}
+	bytes = bytes < room ? bytes : room;
+	memcpy(to, page->bytes + skip, bytes);
+	return (long)bytes;
+}
+
+/* As read_string, see read_beside. */
+static long read_argument(uint32_t tid, struct read_page *page, uint64_t from, char *to, size_t room)
+{
+	for (size_t at = 0; at < room;) {
+		long got = read_beside(tid, page, from + at, to + at, room - at);
+		char *end;
+		if (got <= 0)
+			return got < 0 ? got : -EFAULT;
+		end = memchr(to + at, 0, (size_t)got);
+		if (end)
+			return end - to;
+		at += (size_t)got;
+	}
+	return -ENAMETOOLONG;
+}
+
 /*
  * Reads a list of pointers to strings (argv) one after the other, each with its NUL, until `room` is full. Returns the
  * bytes, or -errno; *cut is set where the list goes on.
  */
 static long read_list(uint32_t tid, uint64_t list, char *to, size_t room, int *cut)
 {
+	struct read_page page = {.at = 0};
 	uint64_t pointers[64];
 	size_t at = 0;
 
@@ -79,7 +119,7 @@ static long read_list(uint32_t tid, uint64_t list, char *to, size_t room, int *c
 		for (size_t i = 0; i < bytes / 8; i++) {
 			if (pointers[i] == 0)
 				return (long)at;
-			long length = read_string(tid, pointers[i], to + at, room - at);
+			long length = read_argument(tid, &page, pointers[i], to + at, room - at);
 			if (length == -ENAMETOOLONG) {
 				*cut = 1;
 				return (long)room;

@@ -3,7 +3,7 @@
 #ifndef AG_HOLD_SCRIPT_H
 #define AG_HOLD_SCRIPT_H
 
-#include "hold_resolve.h"
+#include "hold_fast.h"
 
 #define AG_SCRIPT_BYTES 256 /* BINPRM_BUF_SIZE */
 
@@ -15,6 +15,7 @@ struct starting {
 	size_t prefix_bytes;
 	int scripts;
 	int image; /* descriptor */
+	struct stat info;
 };
 
 static int is_blank(char c)
@@ -79,18 +80,15 @@ static int parse_script(char *buf, const char **name, const char **argument)
 }
 
 /* Reads the beginning of the image; 1 where it is a script, 0 where not, or -errno. */
-static int read_script(struct ag_hold_state *state, int image, char *buf)
+static int read_script(struct ag_hold_state *state, const struct starting *s, char *buf)
 {
 	char name[16];
-	struct stat info;
 	ssize_t got;
 	int fd;
 
-	if (fstat(image, &info) != 0)
-		return -errno;
-	if (!S_ISREG(info.st_mode))
+	if (!S_ISREG(s->info.st_mode))
 		return -EACCES;
-	snprintf(name, sizeof name, "%d", image);
+	snprintf(name, sizeof name, "%d", s->image);
 	fd = openat(state->self_fd, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0)
 		return -errno;
@@ -102,6 +100,48 @@ static int read_script(struct ag_hold_state *state, int image, char *buf)
 	return got < 0 ? (int)got : got >= 2 && buf[0] == '#' && buf[1] == '!';
 }
 
+/* True where the name has a directory, and nothing in it: a search for a program asks in several. */
+static int is_nothing(struct ag_hold_state *state, int base, const char *name)
+{
+	struct place place;
+	int nothing = find_place_fast(state, base, name, 1, &place) && place.object < 0;
+
+	forget_place(&place);
+	return nothing;
+}
+
+/*
+ * Opens what the caller would start under `name`, in place of the image that there is; `base` is where a relative name
+ * begins from. Where one look is not enough the caller's root is taken: whoever asks for it leaves it. 0 or -errno.
+ */
+static int open_image(struct ag_hold_state *state, struct starting *s, int base, const char *name, int follow)
+{
+	struct place place;
+	int next;
+
+	if (!state->view.entered && find_object_fast(state, base, name, follow, &place)) {
+		next = place.object;
+		s->info = place.info;
+	} else if (!state->view.entered && is_nothing(state, base, name)) {
+		return -ENOENT;
+	} else {
+		next = enter_view(state);
+		if (next == 0)
+			next = resolve(state, base, name, follow);
+		if (next < 0)
+			return next;
+		if (fstat(next, &s->info) != 0) {
+			int error = -errno;
+			close(next);
+			return error;
+		}
+	}
+	if (s->image >= 0)
+		close(s->image);
+	s->image = next;
+	return 0;
+}
+
 /* Follows scripts to the image that runs them. */
 static int follow_scripts(struct ag_hold_state *state, struct starting *s)
 {
@@ -109,7 +149,7 @@ static int follow_scripts(struct ag_hold_state *state, struct starting *s)
 	const char *name, *argument;
 
 	for (;; s->scripts++) {
-		int found = read_script(state, s->image, buf), next, cwd;
+		int found = read_script(state, s, buf), cwd = -1;
 		if (found <= 0)
 			return found;
 		if (s->scripts == AG_HOLD_SCRIPTS_MAX)
@@ -130,15 +170,16 @@ static int follow_scripts(struct ag_hold_state *state, struct starting *s)
 			found = push_front(s, name, strlen(name));
 		if (found)
 			return found;
-		cwd = open_base(state, AT_FDCWD);
-		if (cwd < 0)
-			return cwd;
-		next = resolve(state, cwd, name, 1);
-		close(cwd);
-		if (next < 0)
-			return next;
-		close(s->image);
-		s->image = next;
+		if (name[0] != '/') {
+			cwd = open_base(state, AT_FDCWD);
+			if (cwd < 0)
+				return cwd;
+		}
+		found = open_image(state, s, cwd, name, 1);
+		if (cwd >= 0)
+			close(cwd);
+		if (found)
+			return found;
 		strcpy(s->interp, name);
 	}
 }

@@ -7,6 +7,7 @@
 #define AG_HOLD_WAIT_H
 
 #include "hold_serve.h"
+#include "hold_start.h"
 #include "hold_task.h"
 
 #include <poll.h>
@@ -45,6 +46,7 @@ static int receive(struct ag_hold_state *state, int listener)
 	int failed;
 
 	state->fresh = NULL;
+	state->told = 0;
 	if (state->ahead)
 		drop_change(state, state->ahead);
 	state->ahead = NULL;
@@ -84,7 +86,7 @@ static int take_call(struct ag_hold_state *state, int listener)
 	if (session && session->noted && state->hold.call.id)
 		memcpy(session->noted, &state->hold.call.id, sizeof state->hold.call.id);
 	if (!received)
-		served = serve(state, listener);
+		served = is_start(&state->hold.call) ? serve_start(state, listener) : serve(state, listener);
 	if (served < 0)
 		return served;
 	if (served == AG_SERVED) {

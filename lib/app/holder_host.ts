@@ -89,7 +89,7 @@ export class HolderHost {
     const epoll = new Epoll(system);
     const stats = new Float64Array(request.stats, 0, HOLD_STAT_NAMES.length);
     const { maps, reader_wake_fd } = request;
-    const calls = new HeldCalls(shim, { key: maps.hash_key, stats, looker: maps.looker });
+    const calls = new HeldCalls(shim, { key: maps.hash_key, stats, grants: maps, looker: maps.looker });
     this.#setPolicy(request.policy, calls);
     const past = new PastPort(request.past, { system, reader_wake_fd, wake_fd: epoll.wake_fd });
     const { clock } = this.#parts;
@@ -289,7 +289,7 @@ export class HolderHost {
       settle: () => calls.settle(),
       known: (objects, lasts_ms) => calls.setLinked(objects, lasts_ms),
     });
-    calls.setRules(this.#policy.names);
+    calls.setRules(this.#policy.names, this.#policy.starts);
     this.#opened?.reads.setPolicy(this.#policy.snapshot, load.home);
   }
 

@@ -1,8 +1,8 @@
 /** The policy of the thread that answers held calls, with what follows from it once and for all. */
 import type { Event, Ruling } from "../core/mod.ts";
-import { asksThePast, type PolicySnapshot } from "../decide/mod.ts";
+import { asksThePast, neededStarts, type PolicySnapshot } from "../decide/mod.ts";
 import type { OwnPlaces } from "../act/mod.ts";
-import type { HeldChange, NeededTable } from "../../ffi/mod.ts";
+import type { HeldChange, NeededTable, StartTable } from "../../ffi/mod.ts";
 import { holderNames } from "./holder_names.ts";
 import { OtherNames, type OtherNamesOptions } from "./other_names.ts";
 import { compilePolicy } from "./policy_compile.ts";
@@ -18,6 +18,8 @@ export class HolderPolicy {
   readonly home: string | undefined;
   /** What held calls are compared with before they are decided. */
   readonly names: NeededTable;
+  /** The same for program starts. */
+  readonly starts: StartTable;
   readonly #own: OwnPlaces;
   readonly #other_names: OtherNames;
 
@@ -27,6 +29,7 @@ export class HolderPolicy {
     this.asks_past = asksThePast(this.snapshot);
     this.home = load.home;
     this.names = holderNames(this.snapshot, load.home, load.own);
+    this.starts = neededStarts(this.snapshot, load.home);
     this.#own = load.own;
     this.#other_names = new OtherNames(this.snapshot, { home: load.home, ...options });
   }

@@ -77,4 +77,5 @@ export { PolicyState, type StateView } from "./state.ts";
 export { StatefulDecider } from "./stateful.ts";
 export { type PolicySource } from "./toml.ts";
 export { type NeededNames, neededNames, type NeededText, speaksOfProc } from "./watched.ts";
+export { type NeededStarts, neededStarts, type ProgramText } from "./starts.ts";
 export * from "./tools.ts";

@@ -118,7 +118,8 @@ function refusing({ layers }: PolicySnapshot, actions: readonly ActionType[]): r
   });
 }
 
-function refuses(verdict: Verdict | undefined): boolean {
+/** True where what is meant does not simply go on. */
+export function refuses(verdict: Verdict | undefined): boolean {
   return verdict === "deny" || verdict === "ask";
 }
 
@@ -127,9 +128,10 @@ function globsOf({ node }: NumberedRule): readonly PathGlob[] | undefined {
 }
 
 /** A text without what it counts for; `undefined`: every name is meant. */
-type Needed = Omit<NeededText, "actions"> | undefined;
+export type Needed = Omit<NeededText, "actions"> | undefined;
 
-function neededOf(glob: PathGlob, known_home: string | undefined): readonly Needed[] {
+/** What every name has that the glob matches; none where it matches no file. `known_home`: see `usableHome`. */
+export function neededOf(glob: PathGlob, known_home: string | undefined): readonly Needed[] {
   if (glob.root === "abstract") return []; // no file
   const [anchor] = anchorsOf(glob);
   return [anchor === undefined ? undefined : neededText(anchor, known_home)];

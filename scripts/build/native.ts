@@ -7,9 +7,8 @@ import { identityOf, type Step } from "../support/step.ts";
 
 const WARNINGS: readonly string[] = ["-std=gnu11", "-Wall", "-Wextra", "-Werror"];
 
-const SHIM_SOURCES: readonly string[] = ["hold", "hold_listener", "hold_map", "record", "shim", "watch"].map((name) =>
-  `ffi/native/${name}.c`
-);
+const SHIM_SOURCES: readonly string[] = ["hold", "hold_grant", "hold_listener", "hold_map", "record", "shim", "watch"]
+  .map((name) => `ffi/native/${name}.c`);
 
 /** One step per native file. */
 export async function nativeSteps(): Promise<readonly Step[]> {
@@ -33,7 +32,7 @@ async function launchStep(): Promise<Step> {
 function nativeStep(name: string, output: string, command: readonly string[]): Step {
   return {
     name: `native-${name}`,
-    inputs: ["ffi/native/*.{c,h}"],
+    inputs: ["ffi/native/*.{c,h}", "probes/include/*.h"],
     key: [...command, identityOf("/usr/bin/gcc")],
     outputs: [output],
     action: async (): Promise<void> => {
