@@ -34,7 +34,7 @@ static int mount_device(struct ag_hold_state *state, unsigned mount_id, uint32_t
 	return found;
 }
 
-/* Inode and device of what stat(2) says `info` of, as the kernel's own structures have them (fs/proc/fd.c shows the former). */
+/* Inode and device as the kernel's own structures have them (fs/proc/fd.c shows the former); stat(2) said `info`. */
 static int identify(struct ag_hold_state *state, int fd, const struct stat *info, uint64_t *ino, uint32_t *dev)
 {
 	char name[16], text[512], *at;

@@ -53,7 +53,7 @@ static size_t absolute_name(const char *base, size_t base_bytes, const char *req
 }
 
 /* True if a name that was asked for is the end of a path, or all of it where it is absolute. */
-static int ends_path(const char *path, size_t bytes, const char *requested, size_t requested_bytes)
+static inline int ends_path(const char *path, size_t bytes, const char *requested, size_t requested_bytes)
 {
 	const size_t from = bytes - requested_bytes;
 

@@ -30,8 +30,8 @@ const ELSEWHERE: ProgramText = { kind: "base", text: "systemd-run" };
 
 /**
  * A held start is nobody's business where none of its names (the program's, what it was asked for as, the image that
- * runs a script) has one of the texts, and it is no dynamic loader: what that runs has no start of its own. `home`: what
- * `~` stands for.
+ * runs a script) has one of the texts, and it is no dynamic loader: what that runs has no start of its own.
+ * `home`: what `~` stands for.
  */
 export function neededStarts(snapshot: PolicySnapshot, home: string | undefined): NeededStarts {
   const known_home = home === undefined ? undefined : usableHome(normalName(home));
