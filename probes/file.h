@@ -5,6 +5,7 @@
 
 #include "agentguard_path.h"
 #include "agentguard_syscall.h"
+#include "looks.h"
 
 struct ag_open_call {
 	int dirfd;
@@ -37,7 +38,7 @@ static __noinline int ag_on_open(struct ag_scratch *s, __u32 scope, struct ag_op
 		AG_READ(r->ino, inode, struct inode, i_ino);
 		AG_READ(sb, inode, struct inode, i_sb);
 		AG_READ(r->dev, sb, struct super_block, s_dev);
-		r->created = (mode & AG_FMODE_CREATED) != 0;
+		r->created = (mode & AG_FMODE_CREATED) || ((call->open_flags & AG_O_CREAT) && ag_was_made());
 		r->path_bytes = ag_put_file_path(s, at, file, &flags);
 		at += r->path_bytes & (AG_PATH_MAX - 1);
 		r->requested_bytes = call->name ? ag_put_user(s, &at, call->name) : 0;

@@ -7,9 +7,8 @@
 #define AGENTGUARD_LOOK_PROGRAM_H
 
 #include "agentguard_kernel.h"
-#include "agentguard_look.h"
+#include "looks.h"
 
-#define AG_F_MMAPABLE 1024 /* BPF_F_MMAPABLE */
 #define AG_AT_FDCWD (-100)
 #define AG_PAGE_BYTES 4096
 
@@ -90,15 +89,6 @@ static __always_inline void ag_look_name(struct ag_look *l, struct task_struct *
 	if (bpf_copy_from_user_task(l->text[i], bytes, (void *)from, task, 0) == 0)
 		l->bytes[i] = bytes;
 }
-
-/* The one look: its memory is also that of the thread which asks. */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, AG_F_MMAPABLE);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct ag_look);
-} looks SEC(".maps");
 
 SEC("syscall")
 int ag_look(void *unused)

@@ -40,6 +40,7 @@ struct ag_pinned {
 	int by_descriptor; /* the object itself is named: fchmod, AT_EMPTY_PATH */
 	int by_walk;       /* a place was found step by step, and may be in /proc */
 	int follow;
+	int made; /* an open's file was made before it */
 	struct place old, new;
 	struct fifo_wait *fifo; /* an open that waits for the other end */
 	int opened;             /* the descriptor that the caller got a copy of, or -1 */

@@ -211,7 +211,7 @@ static int changes(const struct ag_pinned *p)
 		return 1;
 	if (p->open_flags & O_PATH)
 		return 0;
-	return p->old.object < 0 || (p->open_flags & O_TRUNC && S_ISREG(p->old.info.st_mode));
+	return p->made || p->old.object < 0 || (p->open_flags & O_TRUNC && S_ISREG(p->old.info.st_mode));
 }
 
 /*

@@ -6,8 +6,8 @@
 #ifndef AG_HOLD_SERVE_H
 #define AG_HOLD_SERVE_H
 
+#include "hold_made.h"
 #include "hold_names.h"
-#include "hold_pin.h"
 #include "watch.h"
 
 #include <time.h>
@@ -108,8 +108,9 @@ static int is_within_places(const struct ag_hold_state *state, const struct ag_h
 	       (!p->new_path || is_in_tree_of(session->places, needed, hold->text + new_path->at, new_path->bytes));
 }
 
-/* True if a rule could be about the first or second place of a change. */
-static int place_may_be_meant(const struct ag_hold_state *state, const struct ag_pinned *p, int second)
+/* True if a rule about one of the actions could be about the first or second place of a change. */
+static int place_may_be_meant(const struct ag_hold_state *state, const struct ag_pinned *p, uint32_t actions,
+			      int second)
 {
 	const struct ag_hold *hold = &state->hold;
 	const struct ag_hold_change *c = &hold->change;
@@ -120,8 +121,8 @@ static int place_may_be_meant(const struct ag_hold_state *state, const struct ag
 	/* What was asked for is the path itself. */
 	if ((second ? &p->new : &p->old)->straight && hold->text[requested->at] != '@' &&
 	    ends_path(hold->text + path->at, path->bytes, hold->text + requested->at, requested->bytes))
-		return is_needed(state->rules, actions_of(p), hold->text + path->at, path->bytes);
-	return may_be_meant(state->rules, actions_of(p), hold->text + path->at, path->bytes, hold->text + base->at,
+		return is_needed(state->rules, actions, hold->text + path->at, path->bytes);
+	return may_be_meant(state->rules, actions, hold->text + path->at, path->bytes, hold->text + base->at,
 			    base->bytes, hold->text + requested->at, requested->bytes);
 }
 
@@ -158,8 +159,8 @@ static int goes_on(const struct ag_hold_state *state, const struct ag_hold_sessi
 	/* Another of its names may be protected, or one below it. */
 	if ((p->old.object >= 0 && may_be_linked(state, &p->old.info)) || (renames && directory))
 		return 0;
-	return is_within_places(state, session, p) && !place_may_be_meant(state, p, 0) &&
-	       !(p->new_path && place_may_be_meant(state, p, 1));
+	return is_within_places(state, session, p) && !place_may_be_meant(state, p, actions_of(p), 0) &&
+	       !(p->new_path && place_may_be_meant(state, p, actions_of(p), 1));
 }
 
 /* Opens what is there. Where opens are watched, the guard's own would wait for another thread, too. */
@@ -208,10 +209,36 @@ static int perform_barred(struct ag_hold_state *state, struct ag_pinned *p, int 
 	return done;
 }
 
+/*
+ * Makes a new file and opens it. What somebody may put in its place meanwhile has a name that no rule is about whatever
+ * an open does.
+ */
+static int perform_made(struct ag_hold_state *state, struct ag_pinned *p, int listener, int *result)
+{
+	const uint32_t opened = AG_FILE_READ | AG_FILE_WRITE | AG_FILE_CREATE | AG_FILE_TRUNCATE;
+	int made = place_may_be_meant(state, p, opened, 0) ? 0 : make_unopened(state, p), done;
+
+	if (made < 0)
+		return made;
+	done = made ? perform_passed(state, p, listener, result) : perform(state, p, listener, result);
+	if (done != 0 || *result < 0)
+		forget_made(state, p);
+	return done;
+}
+
+static int is_watching(const struct ag_hold_state *state)
+{
+	for (int i = 0; i < AG_HOLD_SESSIONS_MAX; i++)
+		if (state->watches[i])
+			return 1;
+	return 0;
+}
+
 static int perform_watched(struct ag_hold_state *state, struct ag_pinned *p, int listener, int *result)
 {
-	if (p->action == AG_HOLD_OPEN && p->old.object >= 0 && !(p->open_flags & O_PATH))
-		return perform_passed(state, p, listener, result);
+	if (p->action == AG_HOLD_OPEN && !(p->open_flags & O_PATH) && is_watching(state))
+		return p->old.object >= 0 ? perform_passed(state, p, listener, result) :
+					    perform_made(state, p, listener, result);
 	if (p->action == AG_HOLD_RENAME || p->action == AG_HOLD_LINK)
 		return perform_barred(state, p, listener, result);
 	return perform(state, p, listener, result);

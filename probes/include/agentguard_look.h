@@ -10,6 +10,10 @@
 #define AG_LOOK_NAME_BYTES 256 /* of a name; a longer one is for process_vm_readv */
 #define AG_LOOK_GROUPS 32      /* supplementary groups; who has more is for /proc */
 
+#define AG_LOOK_MADE 256 /* threads whose files were made for them, by their numbers; power of two */
+/* A thread; never 0. */
+#define AG_LOOK_MADE_KEY(tid, start) (((start) ^ ((unsigned long long)(tid) << 40)) | 1)
+
 /* Where something is: pointers of the kernel, that are compared while a descriptor keeps what they mean alive. */
 struct ag_look_at {
 	unsigned long long mount, dentry;
@@ -32,6 +36,8 @@ struct ag_look {
 	unsigned int groups[AG_LOOK_GROUPS];
 	unsigned int bytes[AG_LOOK_NAMES]; /* that were read of the names */
 	char text[AG_LOOK_NAMES][AG_LOOK_NAME_BYTES];
+	/* AG_LOOK_MADE_KEY of who waits for an open whose file was made before it was opened; 0: nobody. */
+	unsigned long long made[AG_LOOK_MADE];
 };
 
 #endif

@@ -32,7 +32,7 @@ const AT = {
   groups: 152,
   bytes: 280,
   text: 288,
-  size: 800,
+  size: 2848,
 } as const;
 const AT_FDCWD = -100;
 const BPF_PROG_RUN = 10;
