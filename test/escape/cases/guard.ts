@@ -41,7 +41,7 @@ function byTheGuard(way: string, escape: string): EscapeCase {
   return {
     ...attack(way, { program: "baseline", escape, argument: "@OUT@/state/record.db", id: `held-${way}` }),
     bare: false,
-    alone: true,
+    alone: "changes by the guard",
     head: '[guard]\nprivileges = "sudo"\nbaseline = "none"\n\n[default]\n"*" = "allow"\n',
     rules: ['action = ["file.delete", "file.rename"]\npath = "/nowhere/**"\nverdict = "deny"'],
     expected: [{ label: "none", mechanism: "seccomp" }],

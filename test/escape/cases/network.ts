@@ -21,7 +21,7 @@ function reachRaw(name: string, port: number, escape: string, expected: Expectat
   return {
     ...one,
     id: `net-${name}-kept`,
-    alone: true,
+    alone: "packets of one's own",
     head: '[guard]\ncapabilities = ["net_raw"]\n\n[default]\n"*" = "allow"\n',
   };
 }

@@ -64,10 +64,10 @@ export interface EscapeCase {
   readonly bare?: boolean;
   /**
    * The case needs a guard of its own: it attacks the guard, or sets `head` or `flags`. A name: with the cases of that
-   * name alone, because the rules of others would change how it is refused.
+   * name alone, because of their `head`, or because the rules of others would change how it is refused.
    */
   readonly alone?: true | string;
-  /** Lines before the rules of the policy, for example `[default]`; only with `alone: true`. */
+  /** Lines before the rules of the policy, for example `[default]`; only with `alone`, the same for all of a name. */
   readonly head?: string;
   /** Arguments of the guard; only with `alone: true`. */
   readonly flags?: readonly string[];
