@@ -9,90 +9,126 @@ const TRIALS = 5_000;
 const CHANGES = '"file.write", "file.create", "file.truncate", "file.delete", "file.rename", "file.mkdir", ' +
   '"file.rmdir", "file.chmod", "file.chown", "file.mknod", "file.link", "file.symlink"';
 
-const policy = (work: string, actions: string, more = ""): string =>
-  `version = 1\nname = "files"\nmode = "enforce"\n[default]\n"*" = "allow"\n` +
-  `[[rules]]\nname = "keep"\naction = [${actions}]\npath = ["${work}/keep/**", "${work}/alone"]\n` +
-  `verdict = "deny"\n${more}`;
+const HEAD = `version = 1\nname = "files"\nmode = "enforce"\n[default]\n"*" = "allow"\n`;
+
+const rule = (name: string, place: string, actions: string): string =>
+  `[[rules]]\nname = "${name}"\naction = [${actions}]\npath = ["${place}/keep/**", "${place}/alone"]\n` +
+  'verdict = "deny"\n';
+
+const policy = (work: string, actions: string, more = ""): string => `${HEAD}${rule("keep", work, actions)}${more}`;
+
+/** `keep/x`, `alone` and the free directory `free`, with a file in it that is also `alone`. */
+async function fill(place: string): Promise<void> {
+  for (const name of ["keep", "free"]) await mkdir(join(place, name), { recursive: true });
+  for (const name of ["keep/x", "alone", "free/a"]) await writeFile(join(place, name), "as it was");
+  await link(join(place, "alone"), join(place, "free", "hard"));
+  await symlink("../keep", join(place, "free", "soft"));
+}
+
+/** Each is tried in a directory of its own, by one guarded shell after the other. */
+const REFUSED: readonly string[] = [
+  "rm keep/x",
+  "mv keep/x free/y",
+  "mv free/a keep/x",
+  "mv keep other",
+  "ln keep/x free/h",
+  "mkdir keep/d",
+  "mknod keep/p p",
+  "ln -s x keep/l",
+  "chmod 600 keep/x",
+  "chown 1:1 keep/x",
+  "truncate -s 0 keep/x",
+  ": > keep/x",
+  "echo more >> keep/x",
+  ": > keep/new",
+  ": > free/soft/x",
+  ": > free/soft/new",
+  "cd free/soft && : > x",
+  ": > free/../keep/./x",
+  ": > /proc/self/cwd/keep/x",
+  ": > /proc/self/root$PWD/keep/x",
+  "exec 5<keep/x; : > /proc/self/fd/5",
+  "exec 5<keep/x; chmod 600 /dev/fd/5",
+  "python3 -c 'import os; os.fchmod(os.open(\"keep/x\", os.O_RDONLY), 0o600)'",
+  "cp free/a keep/x",
+  "dd if=/dev/null of=keep/x",
+  "sed -i s/was/is/ keep/x",
+  "echo more >> free/hard",
+  "chmod 600 free/hard",
+  "ln -s . keep/l",
+];
+
+/** The directory of a line. */
+function placeOf(index: number): string {
+  return `line-${index}`;
+}
+
+async function expectUntouched(work: string, place = "."): Promise<void> {
+  for (const name of ["keep/x", "alone"]) {
+    expect(await readFile(join(work, place, name), "utf8")).toBe("as it was");
+    expect((await stat(join(work, place, name))).mode & 0o777).toBe(0o644);
+  }
+}
 
 describe.skipIf(!IS_ROOT)("a held change of a file", () => {
   let compiler: Compiler;
   let flip = "";
+  let tried: GuardSetup;
+  /** What the shells said, by place. */
+  const said = new Map<string, string>();
+  let refusals: ReturnType<typeof decided> = [];
 
   beforeAll(async () => {
     compiler = await Compiler.create();
     flip = await compiler.compile(join(import.meta.dir, "fixtures", "hold_files_flip.c"), "flip");
-  });
+    tried = await GuardSetup.create();
+    const places = REFUSED.map((_, index) => placeOf(index));
+    for (const place of places) await fill(join(tried.work, place));
+    const rules = places.map((place) => rule(`keep-${place}`, join(tried.work, place), CHANGES));
+    await writeFile(tried.policy, `${HEAD}${rules.join("")}`);
+    const script = REFUSED.map((line, index) =>
+      `cd "$0/${placeOf(index)}"; /bin/bash -c '${line.replaceAll("'", "'\\''")}'; echo "goes on $?" > "$1/${
+        placeOf(index)
+      }.said"\n`
+    );
+    await tried.guard(["/bin/bash", "-c", script.join(""), tried.work, tried.dir.path]);
+    for (const place of places) said.set(place, await readFile(tried.dir.join(`${place}.said`), "utf8"));
+    refusals = decided(await tried.entries()).filter(({ decision }) => decision.decision?.verdict === "deny");
+  }, LIMIT_MS);
 
   afterAll(async () => {
+    await tried[Symbol.asyncDispose]();
     await compiler[Symbol.asyncDispose]();
   });
 
-  /** `keep/x`, `alone` and the free directory `free`, with a file in it that is also `alone`. */
   async function prepare(actions = CHANGES): Promise<GuardSetup> {
     const setup = await GuardSetup.create();
     await writeFile(setup.policy, policy(setup.work, actions));
-    for (const name of ["keep", "free"]) await mkdir(join(setup.work, name));
-    for (const name of ["keep/x", "alone", "free/a"]) await writeFile(join(setup.work, name), "as it was");
-    await link(join(setup.work, "alone"), join(setup.work, "free", "hard"));
-    await symlink("../keep", join(setup.work, "free", "soft"));
+    await fill(setup.work);
     return setup;
   }
 
-  async function expectUntouched(setup: GuardSetup): Promise<void> {
-    for (const name of ["keep/x", "alone"]) {
-      expect(await readFile(join(setup.work, name), "utf8")).toBe("as it was");
-      expect((await stat(join(setup.work, name))).mode & 0o777).toBe(0o644);
-    }
-  }
-
-  test.each([
-    ["rm keep/x"],
-    ["mv keep/x free/y"],
-    ["mv free/a keep/x"],
-    ["mv keep other"],
-    ["ln keep/x free/h"],
-    ["mkdir keep/d"],
-    ["mknod keep/p p"],
-    ["ln -s x keep/l"],
-    ["chmod 600 keep/x"],
-    ["chown 1:1 keep/x"],
-    ["truncate -s 0 keep/x"],
-    [": > keep/x"],
-    ["echo more >> keep/x"],
-    [": > keep/new"],
-    [": > free/soft/x"],
-    [": > free/soft/new"],
-    ["cd free/soft && : > x"],
-    [": > free/../keep/./x"],
-    [": > /proc/self/cwd/keep/x"],
-    [": > /proc/self/root$PWD/keep/x"],
-    ["exec 5<keep/x; : > /proc/self/fd/5"],
-    ["exec 5<keep/x; chmod 600 /dev/fd/5"],
-    ["python3 -c 'import os; os.fchmod(os.open(\"keep/x\", os.O_RDONLY), 0o600)'"],
-    ["cp free/a keep/x"],
-    ["dd if=/dev/null of=keep/x"],
-    ["sed -i s/was/is/ keep/x"],
-    ["echo more >> free/hard"],
-    ["chmod 600 free/hard"],
-    ["ln -s . keep/l"],
-  ])("%s: refused, nothing happened", async (line) => {
-    await using setup = await prepare();
-    const done = await setup.guard(["/bin/bash", "-c", `${line}; echo "goes on $?"`]);
-    expect(done.stdout).toMatch(/^goes on [1-9]/m);
-    await expectUntouched(setup);
-    const found = decided(await setup.entries()).filter(({ decision }) => decision.decision?.verdict === "deny");
-    expect(found.length).toBeGreaterThan(0);
-    for (const { outcomes } of found) {
-      expect(outcomes.map((entry) => entry.outcome)).toMatchObject([{ label: "prevented", mechanism: "seccomp" }]);
-    }
-  }, LIMIT_MS);
+  test.each(REFUSED.map((line, index) => [line, index] as const))(
+    "%s: refused, nothing happened",
+    async (_line, index) => {
+      const place = placeOf(index);
+      expect(said.get(place)).toMatch(/^goes on [1-9]/m);
+      await expectUntouched(tried.work, place);
+      const found = refusals.filter(({ decision }) => decision.decision?.rule === `keep-${place}`);
+      expect(found.length).toBeGreaterThan(0);
+      for (const { outcomes } of found) {
+        expect(outcomes.map((entry) => entry.outcome)).toMatchObject([{ label: "prevented", mechanism: "seccomp" }]);
+      }
+    },
+    LIMIT_MS,
+  );
 
   test("a name that only writing is forbidden of is not taken away, replaced or given a second name", async () => {
     await using setup = await prepare('"file.write", "file.create", "file.truncate"');
     const line = "mv keep other; mv keep/x free/y; ln keep/x free/h; mv free/a keep/x; mv -T free keep; ls";
     const done = await setup.guard(["/bin/bash", "-c", line]);
     expect(done.stdout).toBe("alone\nfree\nkeep\n");
-    await expectUntouched(setup);
+    await expectUntouched(setup.work);
   }, LIMIT_MS);
 
   test("everything else is done as if nobody had looked", async () => {
@@ -138,7 +174,7 @@ os.unlink('free/pipe'); os.rmdir('free/sub'); os.replace('free/new', 'free/moved
       "['a', 'hard', 'moved', 'soft', 'soft2', 'twice']",
       "",
     ]);
-    await expectUntouched(setup);
+    await expectUntouched(setup.work);
   }, LIMIT_MS);
 
   test("by any of several names, also where the protected one came later and from outside", async () => {
@@ -223,7 +259,7 @@ info = os.stat('mine/new'); print(info.st_uid, info.st_gid)
       "mkfifo p; (sleep 0.1; echo pipe > p) & cat p; wait; head -c 4 /dev/urandom | wc -c; sh -c 'echo script'";
     const done = await setup.guard(["/bin/bash", "-c", `${line}; ${works}`]);
     expect(done.stdout).toBe("process\nsame\nas it was\npipe\n4\nscript\n");
-    await expectUntouched(setup);
+    await expectUntouched(setup.work);
   }, LIMIT_MS);
 
   test("stays within the trees that the command may change, as the kernel would hold it to them", async () => {
@@ -241,7 +277,7 @@ info = os.stat('mine/new'); print(info.st_uid, info.st_gid)
     await writeFile(setup.policy, `${asking}\n[approval]\ntimeout = "1s"\n`);
     const done = await setup.guard(["/bin/bash", "-c", "rm keep/x; echo $?"]);
     expect(done.stdout).toBe("1\n");
-    await expectUntouched(setup);
+    await expectUntouched(setup.work);
     const found = decided(await setup.entries()).filter(({ decision }) => decision.decision?.rule === "keep");
     expect(found.map(({ decision }) => decision.decision?.verdict)).toEqual(["ask"]);
     expect(found[0]?.outcomes.map((entry) => entry.outcome)).toMatchObject([{ label: "prevented", by: "expiry" }]);
@@ -258,7 +294,7 @@ info = os.stat('mine/new'); print(info.st_uid, info.st_gid)
     const [opened, refused] = (/^opened (\d+) refused (\d+)/m.exec(done.stdout) ?? []).slice(1).map(Number);
     expect(opened).toBeGreaterThan(0);
     expect(refused).toBeGreaterThan(0);
-    await expectUntouched(setup);
+    await expectUntouched(setup.work);
     expect((await setup.entries()).filter((entry) => entry.outcome?.label.startsWith("killed"))).toEqual([]);
   }, LIMIT_MS);
 });
