@@ -123,10 +123,11 @@ static __noinline int ag_tell_names(struct ag_names_scratch *s, __u32 scope)
 	r->flags = 0;
 	r->reserved = 0;
 	r->h.seq = __sync_fetch_and_add(&cpu->seq[AG_RING_DECISIONS], 1);
-	if (bpf_ringbuf_output(&decisions, r, sizeof(*r), ag_telemetry_wake())) {
+	if (bpf_ringbuf_output(&decisions, r, sizeof(*r), BPF_RB_NO_WAKEUP)) {
 		ag_count_loss(AG_OP_DNS, AG_LOSS_RING_FULL);
 		return 0;
 	}
+	ag_wake_if_asleep();
 	if (ttl < AG_DNS_TTL_S_MIN)
 		ttl = AG_DNS_TTL_S_MIN;
 	if (ttl > AG_DNS_TTL_S_MAX)

@@ -70,7 +70,7 @@ int BPF_PROG(ag_fork, struct task_struct *parent, struct task_struct *child)
 	r.child_start_ns = child->start_boottime;
 	r.uid = bpf_get_current_uid_gid();
 	ag_fill(&r.h, AG_OP_FORK, copy.scope, sizeof(r), 0);
-	ag_send_decision(&r, sizeof(r), ag_telemetry_wake());
+	ag_send_decision(&r, sizeof(r), BPF_RB_NO_WAKEUP);
 	return 0;
 }
 
@@ -105,7 +105,7 @@ int BPF_PROG(ag_exit, struct task_struct *task)
 				BPF_CORE_READ(task, signal, group_exit_code) :
 				BPF_CORE_READ(task, group_leader, exit_code);
 	ag_fill(&r.h, AG_OP_EXIT, scope->scope, sizeof(r), 0);
-	ag_send_decision(&r, sizeof(r), ag_telemetry_wake());
+	ag_send_decision(&r, sizeof(r), BPF_RB_NO_WAKEUP);
 	return 0;
 }
 

@@ -74,33 +74,54 @@ static __always_inline void ag_fill(struct ag_record *h, __u32 op, __u32 scope, 
 	AG_TASK_READ(h->start_ns, group_leader->start_boottime, group_leader, start_boottime);
 }
 
-/* `size` must be bounded for the verifier by the caller. */
+/*
+ * The flood wakes nobody: the reader looks every few milliseconds, unless it has gone to sleep. Then a record of either
+ * ring wakes it, by an empty one that nobody reads. This is asked after the record is in the ring (its commit is a full
+ * barrier), and the reader looks at the rings after it has said that it sleeps: one of the two sees the other.
+ */
+__noinline int ag_wake_sleeper(void)
+{
+	__u32 zero = 0, *asleep_now = bpf_map_lookup_elem(&asleep, &zero);
+	void *empty;
+
+	if (!asleep_now || !*asleep_now)
+		return 0;
+	empty = bpf_ringbuf_reserve(&telemetry, sizeof(__u64), 0);
+	if (!empty)
+		return 0; /* a full ring: whoever sends next asks again */
+	*asleep_now = 0;
+	bpf_ringbuf_discard(empty, BPF_RB_FORCE_WAKEUP);
+	return 0;
+}
+
+/* Inlined for the flood; see above. */
+static __always_inline void ag_wake_if_asleep(void)
+{
+	__u32 zero = 0, *asleep_now = bpf_map_lookup_elem(&asleep, &zero);
+
+	if (asleep_now && *asleep_now)
+		ag_wake_sleeper();
+}
+
+/*
+ * `size` must be bounded for the verifier by the caller. `wake`: BPF_RB_FORCE_WAKEUP for what cannot wait for the
+ * reader's next look, else BPF_RB_NO_WAKEUP.
+ */
 #define ag_send(ring_name, ring_index, h, bytes, wake) \
 	do { \
 		struct ag_record *ag_h = (struct ag_record *)(h); \
 		struct ag_cpu *ag_c = ag_get_cpu(); \
+		__u64 ag_wake = (wake); \
 		if (ag_c) { \
 			ag_h->seq = __sync_fetch_and_add(&ag_c->seq[ring_index], 1); \
-			if (bpf_ringbuf_output(&ring_name, ag_h, (bytes), (wake))) \
+			if (bpf_ringbuf_output(&ring_name, ag_h, (bytes), ag_wake)) \
 				ag_count_loss(ag_h->op, AG_LOSS_RING_FULL); \
+			else if (ag_wake != BPF_RB_FORCE_WAKEUP) \
+				ag_wake_if_asleep(); \
 		} \
 	} while (0)
 
-/*
- * The flood wakes nobody: the reader looks every few milliseconds, unless it has gone to sleep. Forks and exits do
- * the same: the end of a session must not wait for the sleeper.
- */
-static __always_inline __u64 ag_telemetry_wake(void)
-{
-	__u32 zero = 0, *asleep_now = bpf_map_lookup_elem(&asleep, &zero);
-
-	if (!asleep_now || !*asleep_now)
-		return BPF_RB_NO_WAKEUP;
-	*asleep_now = 0;
-	return BPF_RB_FORCE_WAKEUP;
-}
-
-#define ag_send_telemetry(h, bytes) ag_send(telemetry, AG_RING_TELEMETRY, h, bytes, ag_telemetry_wake())
+#define ag_send_telemetry(h, bytes) ag_send(telemetry, AG_RING_TELEMETRY, h, bytes, BPF_RB_NO_WAKEUP)
 #define ag_send_decision(h, bytes, wake) ag_send(decisions, AG_RING_DECISIONS, h, bytes, wake)
 
 /* Copies a NUL-terminated user string to `record + *offset`; returns its length without the NUL, 0 on a fault. */

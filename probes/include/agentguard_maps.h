@@ -101,7 +101,7 @@ struct {
 	__type(value, __u32);
 } next_scope SEC(".maps");
 
-/* 1: the reader sleeps and wants to be woken by the next telemetry record. */
+/* 1: the reader sleeps and wants to be woken by the next record. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);

@@ -93,12 +93,14 @@ export class Probed implements Disposable {
   frames = 0;
   readonly #records: Map<number, Observed[]> = new Map();
   readonly #reader: RingReader;
+  readonly #epoll: Epoll;
   readonly #decoder = new Decoder();
   readonly #stack = new DisposableStack();
   #scope = 0;
 
-  private constructor(probes: KernelProbes, reader: RingReader, stack: DisposableStack) {
+  private constructor(probes: KernelProbes, reader: RingReader, epoll: Epoll, stack: DisposableStack) {
     this.probes = probes;
+    this.#epoll = epoll;
     this.#reader = reader;
     this.#stack.use(stack);
     this.policy = new KernelPolicy((name) => probes.map(name), undefined, { teach: (each) => probes.teach(each) });
@@ -123,6 +125,7 @@ export class Probed implements Disposable {
     const ring = (name: "decisions" | "telemetry"): RingMemory =>
       stack.use(new RingMemory(system, shim, { fd: probes.map(name).fd, size: probes.ring_bytes[name] }));
     const epoll = stack.use(new Epoll(system));
+    for (const name of ["decisions", "telemetry"]) epoll.add(probes.map(name).fd);
     const reader = new RingReader({
       decisions: ring("decisions"),
       telemetry: ring("telemetry"),
@@ -130,7 +133,12 @@ export class Probed implements Disposable {
       sleep: () => probes.requestWake(),
       nextSequence: (each) => probes.counters.nextSequence(each),
     });
-    return new Probed(probes, reader, stack);
+    return new Probed(probes, reader, epoll, stack);
+  }
+
+  /** Waits as a reader that sleeps does; true where something woke it within `bound_ms`. */
+  wake(bound_ms: number): boolean {
+    return this.#epoll.wait(bound_ms);
   }
 
   /** Reads what there is. */

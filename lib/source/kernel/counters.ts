@@ -12,6 +12,8 @@ export class LossCounters {
   readonly #cpus: number;
   readonly #key = new Uint8Array(4);
   readonly #value: Uint8Array;
+  /** The value that was counted last. */
+  readonly #counted: Uint8Array;
   readonly #view: DataView;
   readonly #seen: Map<string, number> = new Map();
 
@@ -19,6 +21,7 @@ export class LossCounters {
     this.#map = map;
     this.#cpus = cpus;
     this.#value = new Uint8Array(AgCpu.SIZE * cpus);
+    this.#counted = new Uint8Array(this.#value.length);
     this.#view = new DataView(this.#value.buffer);
   }
 
@@ -33,6 +36,9 @@ export class LossCounters {
   /** Losses since the last call. Lost records are left out: their sequence numbers tell more. */
   take(emit: (gap: Gap) => void): void {
     this.#map.lookup(this.#key, this.#value);
+    // At rest nothing was sent and nothing lost.
+    if (Buffer.compare(this.#value, this.#counted) === 0) return;
+    this.#counted.set(this.#value);
     for (const [op_name, op] of OP_NAMES) {
       for (const [loss_name, loss] of LOSS_NAMES) {
         if (op >= AgOp.COUNT || loss >= AgLoss.COUNT || loss === AgLoss.RING_FULL) continue;

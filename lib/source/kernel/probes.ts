@@ -161,7 +161,7 @@ export class KernelProbes implements Disposable {
     return this.#object.runPacket(program, packet);
   }
 
-  /** The next telemetry record wakes the reader; the program that sends it takes the request back. */
+  /** The next record of either ring wakes the reader; the program that sends it takes the request back. */
   requestWake(): void {
     this.map("asleep").update(new Uint8Array(4), new Uint8Array([1, 0, 0, 0]));
   }

@@ -1,7 +1,7 @@
 /**
  * Drains the two rings in time order and finds losses. The telemetry ring wakes nobody while there is traffic: it is
- * looked at every few milliseconds. When nothing comes the reader sleeps until the next record. The decision ring
- * always wakes the wait.
+ * looked at every few milliseconds. When nothing comes the reader sleeps until the next record of either ring. What
+ * cannot wait in the decision ring (a refusal, a program that starts) wakes it at any time.
  */
 import { AgRecord, AgRing } from "../../../probes/abi.gen.ts";
 import type { Epoll, RingMemory } from "../../../ffi/mod.ts";
@@ -19,7 +19,7 @@ export interface ReaderParts {
   readonly decisions: ReadableRing;
   readonly telemetry: ReadableRing;
   readonly epoll: Pick<Epoll, "wait">;
-  /** Asks the programs to wake the wait at the next telemetry record. */
+  /** Asks the programs to wake the wait at the next record. */
   readonly sleep: () => void;
   /** The kernel's next sequence number of each CPU, for a ring. */
   readonly nextSequence: (ring: number) => readonly number[];
@@ -35,8 +35,11 @@ const WAIT_FLOOD_MS = 2;
 const FLOOD_RECORDS_PER_MS = 64;
 /** Wait after which the reader asks to be woken instead of looking: nothing came for twice as long. */
 const WAIT_LOOK_MAX_MS = 32;
-/** Longest sleep: a bound for what a lost wake-up could cost, milliseconds. */
-const WAIT_ASLEEP_MS = 250;
+/**
+ * Longest sleep, milliseconds: whatever is sent ends it. It is for what the programs count and do not send, their own
+ * losses, which are looked at once a second.
+ */
+const WAIT_ASLEEP_MS = 1000;
 /** Records after which space is given back within one drain. */
 const RELEASE_EVERY = 1024;
 /** Records of one drain, so that messages of other threads are not kept waiting. */
