@@ -38,7 +38,10 @@ static int can_be_made(const struct ag_pinned *p)
 	       p->old.object < 0 && p->old.parent >= 0 && !p->old.slash && may_open_own(p, p->mode & ~p->call.umask);
 }
 
-/* Names what was made. What is there is taken for it only if it cannot be anything that was there before. */
+/*
+ * Names what was made, whatever others have written to it by now. What somebody put in its place has been recorded as
+ * that, and is opened as if it had been made.
+ */
 static int find_made(struct ag_pinned *p)
 {
 	struct stat *info = &p->old.info;
@@ -46,7 +49,7 @@ static int find_made(struct ag_pinned *p)
 
 	if (object < 0)
 		return 0;
-	if (fstat(object, info) == 0 && S_ISREG(info->st_mode) && info->st_nlink == 1 && info->st_size == 0 &&
+	if (fstat(object, info) == 0 && S_ISREG(info->st_mode) && info->st_nlink == 1 &&
 	    info->st_uid == p->call.fsuid) {
 		p->old.object = object;
 		return 1;
@@ -77,7 +80,7 @@ static int make_unopened(struct ag_hold_state *state, struct ag_pinned *p)
 		p->old.object = -1;
 		return unlinkat(p->old.parent, p->old.name, 0) == 0 ? 0 : -ESTALE;
 	}
-	p->open_flags &= ~(uint64_t)(O_CREAT | O_EXCL | O_TRUNC);
+	p->open_flags &= ~(uint64_t)(O_CREAT | O_EXCL | (p->old.info.st_size == 0 ? O_TRUNC : 0));
 	p->made = 1;
 	*place = AG_LOOK_MADE_KEY(p->call.tid, state->looker->look->start);
 	return 1;

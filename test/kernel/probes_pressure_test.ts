@@ -293,6 +293,11 @@ function namePrograms({ probes }: Probed): number {
   return probes.has("names") ? 3 : 0;
 }
 
+/** The program that looks at callers, where the kernel takes it; it is run, and attached nowhere. */
+function lookPrograms({ probes }: Probed): number {
+  return probes.has("look") ? 1 : 0;
+}
+
 // skip: loading BPF programs needs root
 describe.skipIf(!IS_ROOT)("attaching", () => {
   test("loading links nothing; attaching links five programs; detaching leaves none; disposing frees all", async () => {
@@ -304,7 +309,8 @@ describe.skipIf(!IS_ROOT)("attaching", () => {
     };
     const probed = Probed.load({ decisions: 4096, telemetry: 4096 });
     try {
-      expect(newObjects(before, "prog")).toHaveLength(17 + unixPrograms(probed) + namePrograms(probed));
+      const optional = unixPrograms(probed) + namePrograms(probed) + lookPrograms(probed);
+      expect(newObjects(before, "prog")).toHaveLength(17 + optional);
       expect(links()).toBe(0);
       for (let i = 0; i < 3; i++) {
         probed.probes.attach();
