@@ -183,7 +183,15 @@ static int read_status(const struct ag_task *task, struct ag_hold_call *call)
 	return seen == AG_SAW_ALL ? 0 : -EPROTO;
 }
 
-/* Finds out who the thread of the call that was received last is; its descriptor in /proc is task_fd from then on. */
+/* The caller of the call that was received last is this thread: its place in the table was used now. */
+static void meet_task(struct ag_hold_state *state, struct ag_task *task)
+{
+	task->used = ++state->turns;
+	state->hold.call.serial = task->serial;
+	state->task = task;
+}
+
+/* Finds out who the thread of the call that was received last is. 0 or -errno. */
 static int know_task(struct ag_hold_state *state)
 {
 	struct ag_hold_call *call = &state->hold.call;
@@ -200,9 +208,7 @@ static int know_task(struct ag_hold_state *state)
 		close_task(task);
 		return failed;
 	}
-	task->used = ++state->turns;
-	call->serial = task->serial;
-	state->task = task;
+	meet_task(state, task);
 	return 0;
 }
 
@@ -223,9 +229,7 @@ static int look_at_task(struct ag_hold_state *state)
 		task->start = looker->look->start;
 		task->serial = ++state->serial;
 	}
-	task->used = ++state->turns;
-	call->serial = task->serial;
-	state->task = task;
+	meet_task(state, task);
 	return 1;
 }
 

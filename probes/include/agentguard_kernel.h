@@ -3,6 +3,7 @@
 #ifndef AGENTGUARD_KERNEL_H
 #define AGENTGUARD_KERNEL_H
 
+#include "agentguard_socket_types.h"
 #include "agentguard_types.h"
 #include "agentguard_abi.h"
 #include <bpf/bpf_helpers.h>

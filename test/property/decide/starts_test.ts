@@ -1,18 +1,15 @@
 /** What native code lets start by itself against the policy: no rule can be about it. */
 import { expect, test } from "bun:test";
-import { writeFile } from "node:fs/promises";
-import { join } from "node:path";
 import fc from "fast-check";
 import type { Event, ExecAction, SessionId, SessionInfo } from "../../../lib/core/mod.ts";
 import { type NeededStarts, neededStarts, PolicySnapshot } from "../../../lib/decide/mod.ts";
 import { encodeStartTable } from "../../../ffi/needed_table.ts";
-import { Compiler, run, TempDir } from "../../support/mod.ts";
 import { event, pathName, policy, policyText } from "./arbitraries.ts";
 import { load } from "./load.ts";
+import { nativeAnswers } from "./native_answers.ts";
 
 const POLICIES = 600;
 const LIMIT_MS = 60_000;
-const SANITIZED = ["-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
 const HOMES = ["/home/u", "/", undefined] as const;
 
 const SESSION: SessionInfo = {
@@ -129,32 +126,15 @@ function partsOf({ needed, action }: Case): readonly Uint8Array[] {
 }
 
 test("a start that may be refused is nobody's to let go alone", async () => {
-  await using compiler = await Compiler.create();
-  await using dir = await TempDir.create();
-  const started = await compiler.compile(join(import.meta.dir, "fixtures", "started.c"), "started", {
-    flags: SANITIZED,
-  });
   const sampled = fc.sample(cases, POLICIES).flat();
-  const input = dir.join("input");
-  await writeFile(
-    input,
-    Buffer.concat(
-      sampled.flatMap((each) => partsOf(each)).flatMap((part) => [
-        new Uint8Array(Uint32Array.of(part.length).buffer),
-        part,
-      ]),
-    ),
-  );
-  const { stdout, stderr, exit_code } = await run(["/bin/sh", "-c", 'exec "$0" < "$1"', started, input]);
-  expect([exit_code, stderr]).toEqual([0, ""]);
-  expect(stdout.length).toBe(sampled.length);
+  const waits = await nativeAnswers("started", sampled.map((each) => partsOf(each)));
   let [refused, by_rule] = [0, 0];
   sampled.forEach(({ snapshot, event: asked, action, needed }, i) => {
     const { verdict, rule } = snapshot.evaluate(asked);
     if (verdict !== "deny" && verdict !== "ask") return;
     refused++;
     if (!needed.all && rule !== undefined) by_rule++;
-    expect({ action, rule, home: asked.session?.home, waits: stdout[i] }).toEqual({
+    expect({ action, rule, home: asked.session?.home, waits: waits[i] }).toEqual({
       action,
       rule,
       home: asked.session?.home,
@@ -164,5 +144,5 @@ test("a start that may be refused is nobody's to let go alone", async () => {
   // The comparison is about something: some are refused by names that a rule needs, and some go on beside such rules.
   expect(refused).toBeGreaterThan(100);
   expect(by_rule).toBeGreaterThan(20);
-  expect(sampled.filter(({ needed }, i) => needed.texts.length > 0 && stdout[i] === "0").length).toBeGreaterThan(100);
+  expect(sampled.filter(({ needed }, i) => needed.texts.length > 0 && waits[i] === "0").length).toBeGreaterThan(100);
 }, LIMIT_MS);

@@ -1,18 +1,15 @@
 /** What native code lets go by itself against the policy: no rule can be about it. */
 import { expect, test } from "bun:test";
-import { writeFile } from "node:fs/promises";
-import { join } from "node:path";
 import fc from "fast-check";
 import { type Event, FILE_ACTION_TYPES, type SessionId, type SessionInfo } from "../../../lib/core/mod.ts";
 import { type NeededNames, neededNames, PolicySnapshot } from "../../../lib/decide/mod.ts";
 import { encodeNeededTable } from "../../../ffi/needed_table.ts";
-import { Compiler, run, TempDir } from "../../support/mod.ts";
 import { event, pathName, policy, policyText } from "./arbitraries.ts";
 import { load } from "./load.ts";
+import { nativeAnswers } from "./native_answers.ts";
 
 const POLICIES = 300;
 const LIMIT_MS = 60_000;
-const SANITIZED = ["-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
 const HOMES = ["/home/u", "/", undefined] as const;
 
 const SESSION: SessionInfo = {
@@ -97,32 +94,17 @@ function partsOf({ needed, event, path, base, requested }: Case): readonly Uint8
 }
 
 test("what may be refused is nobody's to answer alone", async () => {
-  await using compiler = await Compiler.create();
-  await using dir = await TempDir.create();
-  const named = await compiler.compile(join(import.meta.dir, "fixtures", "named.c"), "named", { flags: SANITIZED });
   const sampled = fc.sample(cases, POLICIES).flat();
-  const input = dir.join("input");
-  await writeFile(
-    input,
-    Buffer.concat(
-      sampled.flatMap((each) => partsOf(each)).flatMap((part) => [
-        new Uint8Array(Uint32Array.of(part.length).buffer),
-        part,
-      ]),
-    ),
-  );
-  const { stdout, stderr, exit_code } = await run(["/bin/sh", "-c", 'exec "$0" < "$1"', named, input]);
-  expect([exit_code, stderr]).toEqual([0, ""]);
-  expect(stdout.length).toBe(sampled.length);
+  const waits = await nativeAnswers("named", sampled.map((each) => partsOf(each)));
   const refused = new Set<string>();
   sampled.forEach(({ snapshot, event: asked, path, base, requested }, i) => {
     const { verdict, mode, rule } = snapshot.evaluate(asked);
     if (verdict !== "deny" && verdict !== "ask") return;
     refused.add(asked.action.type);
     const detail = { type: asked.action.type, path, base, requested, home: asked.session?.home, rule, mode };
-    expect({ ...detail, waits: stdout[i] }).toEqual({ ...detail, waits: "1" });
+    expect({ ...detail, waits: waits[i] }).toEqual({ ...detail, waits: "1" });
   });
   // The comparison is about something: of every kind some are refused, and some go on.
   expect(refused.size).toBe(TYPES.length);
-  expect(sampled.filter(({ requested }, i) => requested !== "" && stdout[i] === "0").length).toBeGreaterThan(100);
+  expect(sampled.filter(({ requested }, i) => requested !== "" && waits[i] === "0").length).toBeGreaterThan(100);
 }, LIMIT_MS);
