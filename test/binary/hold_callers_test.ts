@@ -118,6 +118,34 @@ print(made(here + '/k'), made('keep/l'), made(here + '/../' + os.path.basename(h
     }
   }, LIMIT_MS);
 
+  test("two with roots of their own call in turn, one of them in more groups than one look tells of", async () => {
+    await using setup = await prepare();
+    await mkdir(join(setup.work, "jail"));
+    const program = `
+import os
+here = os.getcwd()
+def made(name):
+    try: os.close(os.open(name, os.O_CREAT | os.O_WRONLY | os.O_EXCL)); return 'made'
+    except OSError as e: return str(e.errno)
+down, up = os.pipe(), os.pipe()
+if os.fork() == 0:
+    os.setgroups(range(100, 140)); os.chroot('jail'); os.chdir('/')
+    seen = set()
+    for i in range(20):
+        os.read(down[0], 1); seen.add(made(f'/of-jail-{i}')); seen.add(made(f'also-{i}')); os.write(up[1], b'd')
+    print(sorted(seen), flush=True); os._exit(0)
+seen = set()
+for i in range(20):
+    seen.add(made(f'{here}/outside-{i}')); seen.add(made(f'near-{i}')); os.write(down[1], b'g'); os.read(up[0], 1)
+os.wait()
+print(sorted(seen), made(here + '/keep/a'), made('keep/a'))
+`;
+    expect(await said(setup, program)).toEqual(["['made']", "['made'] 1 1"]);
+    for (const name of ["jail/of-jail-7", "jail/also-7", "outside-7", "near-7"]) {
+      expect(await exists(join(setup.work, name))).toBe(true);
+    }
+  }, LIMIT_MS);
+
   test("names that need a second look: dots, slashes, links, nothing, /proc", async () => {
     await using setup = await prepare();
     await mkdir(join(setup.work, "d"));
