@@ -8,6 +8,7 @@
 /* One action on a file, or on two. */
 struct ag_deed {
 	__u64 mnt, dentry, new_dentry;
+	__u64 address; /* of a unix socket that is bound to no file */
 	__u32 action, detail;
 	__u32 own; /* the object counts under every name that it has */
 };

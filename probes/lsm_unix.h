@@ -59,20 +59,25 @@ static __always_inline int ag_judge_abstract(struct ag_turn *t, struct ag_file_p
 	return -AG_EPERM;
 }
 
-/* Both hooks about sockets without a path end here: the verifier looks at it once. */
-__noinline int ag_decide_abstract(__u64 address)
+/*
+ * Both hooks about sockets without a path end here: the verifier looks at it once. The address comes in memory: to the
+ * verifier what was read by load is a pointer, which it takes for no number.
+ */
+__noinline int ag_decide_abstract(struct ag_deed *deed)
 {
 	struct ag_turn t = {.rule_index = -1};
 	struct ag_file_policy *p;
 	int verdict;
 
+	if (!deed)
+		return 0;
 	p = ag_policy_for(&t, &file_policy);
 	if (!t.scope || !p || !p->rules)
 		return 0;
 	t.generation = p->generation;
 	if (!ag_begin_turn(&t))
 		return -AG_EPERM;
-	verdict = ag_judge_abstract(&t, p, address);
+	verdict = ag_judge_abstract(&t, p, deed->address);
 	ag_end_turn();
 	return verdict;
 }
@@ -80,15 +85,14 @@ __noinline int ag_decide_abstract(__u64 address)
 static __always_inline int ag_to_peer(struct sock *other)
 {
 	struct ag_deed deed = {.own = 1, .action = AG_FILE_UNIX_CONNECT};
-	__u64 address;
 
 	AG_READ(deed.mnt, other, struct unix_sock, path.mnt);
 	AG_READ(deed.dentry, other, struct unix_sock, path.dentry);
 	if (deed.mnt && deed.dentry)
 		return ag_decide(&deed);
 	/* What is neither bound to a path nor abstract, one of a pair, no rule of the kernel names. */
-	AG_READ(address, other, struct unix_sock, addr);
-	return ag_decide_abstract(address) < 0 ? -AG_EPERM : 0;
+	AG_READ(deed.address, other, struct unix_sock, addr);
+	return ag_decide_abstract(&deed) < 0 ? -AG_EPERM : 0;
 }
 
 SEC("lsm/unix_stream_connect")
